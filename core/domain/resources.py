@@ -6,16 +6,18 @@ a binary fraction would not.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
 from core.domain.errors import Invalid
+from core.domain.text import LONGEST_ECHO, visible
 
 # ASCII only: int() and Decimal() would also take "１２", "1_000" and " 2 ".
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _WITH_UNIT = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,9})?) ?(?P<unit>[A-Za-z]{0,3})", re.ASCII)
-_LONGEST_ECHO = 40
+_WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 _MEMORY_UNITS: dict[str, Decimal] = {
     "": Decimal(1024),
@@ -41,6 +43,8 @@ _DURATION_MS: dict[str, Decimal] = {
     "d": Decimal(86_400_000),
     "w": Decimal(604_800_000),
 }
+
+_DURATION_RIGHT = "hours such as 1.5, or 90m, 2d"
 
 MOST_CPU_MILLI = 1_000_000 * 1000
 MOST_MIB = 1 << 40
@@ -110,7 +114,7 @@ def parse_gpu(text: str, *, name: str = "gpu") -> int:
     if milli > 1000 and milli % 1000:
         raise Invalid(
             "gpu_not_whole",
-            f"{name}: {_shown(text)} GPUs cannot be had: a share lies inside one device, more are whole devices",
+            f"{name}: {visible(text)} GPUs cannot be had: a share lies inside one device, more are whole devices",
             f"ask for {milli // 1000} or {milli // 1000 + 1}",
         )
     return milli
@@ -119,7 +123,7 @@ def parse_gpu(text: str, *, name: str = "gpu") -> int:
 def parse_memory(text: str, *, name: str = "ram") -> int:
     """Memory or disk to MiB. A bare number means GiB; `512MiB`, `2GiB`, `64GB` are taken as written."""
     right = "a size such as 2 (GiB), 512MiB or 64GB"
-    match = _WITH_UNIT.fullmatch(_trimmed(text, name, right))
+    match = _WITH_UNIT.fullmatch(_bounded(text, name, right))
     unit = match["unit"].lower() if match else ""
     if match is None or unit not in _MEMORY_UNITS:
         raise _malformed(text, name, right)
@@ -132,23 +136,43 @@ def parse_disk(text: str, *, name: str = "disk") -> int:
 
 def parse_hours(text: str, *, name: str = "hours") -> int:
     """A duration to milliseconds. A bare number means hours; `90m`, `2d`, `30s` are taken as written."""
-    return parse_duration(text, name=name, shortest_ms=SHORTEST_MS, longest_ms=LONGEST_MS)
+    ms = _milliseconds(text)
+    if ms is None or not SHORTEST_MS <= ms <= LONGEST_MS:
+        raise Invalid(
+            "out_of_range" if ms is not None else "malformed_amount",
+            f"{name}: a number between 0.01 and 8760 (got {visible(text)})",
+            _hint(text, _DURATION_RIGHT),
+        )
+    return ms
 
 
 def parse_duration(text: str, *, name: str, shortest_ms: int = 1, longest_ms: int = LONGEST_MS) -> int:
-    right = "hours such as 1.5, or 90m, 2d"
-    match = _WITH_UNIT.fullmatch(_trimmed(text, name, right))
-    unit = match["unit"].lower() if match else ""
-    if match is None or unit not in _DURATION_MS:
-        raise _malformed(text, name, right)
-    ms = _whole(Decimal(match["number"]) * _DURATION_MS[unit], name, 1 << 50, text, round_up=True)
+    """As parse_hours, within limits of its own."""
+    ms = _milliseconds(text)
+    if ms is None:
+        raise _malformed(text, name, _DURATION_RIGHT)
     if not shortest_ms <= ms <= longest_ms:
         raise Invalid(
             "out_of_range",
-            f"{name}: {_shown(text)} is not between {format_duration(shortest_ms)} and {format_duration(longest_ms)}",
-            f"give {right}",
+            f"{name}: {visible(text)} is not between {format_duration(shortest_ms)} and {format_duration(longest_ms)}",
+            f"give {_DURATION_RIGHT}",
         )
     return ms
+
+
+def parse_whole(text: str, *, name: str, least: int, most: int) -> int:
+    """A whole number in plain digits: what int() takes besides, such as `1_000` or ` 2`, is refused."""
+    right = f"a whole number between {least} and {most}"
+    if len(text) > LONGEST_ECHO or not _WHOLE.fullmatch(text):
+        raise _malformed(text, name, right)
+    return check_whole(int(text), name=name, least=least, most=most)
+
+
+def check_whole(number: int, *, name: str, least: int, most: int) -> int:
+    if not least <= number <= most:
+        right = f"a whole number between {least} and {most}"
+        raise Invalid("out_of_range", f"{name}: {right} (got {visible(number)})", f"give {right}")
+    return number
 
 
 def format_cpu(milli: int) -> str:
@@ -190,39 +214,48 @@ def format_resources(amount: Resources) -> str:
 
 
 def _thousandths(text: str, name: str, most: int, right: str) -> int:
-    trimmed = _trimmed(text, name, right)
+    trimmed = _bounded(text, name, right)
     if not _NUMBER.fullmatch(trimmed):
         raise _malformed(text, name, right)
     return _whole(Decimal(trimmed) * 1000, name, most, text)
+
+
+def _milliseconds(text: str) -> int | None:
+    """The duration, rounded up to a millisecond; None where the text is not one."""
+    match = _WITH_UNIT.fullmatch(text) if len(text) <= LONGEST_ECHO else None
+    unit = match["unit"].lower() if match else ""
+    if match is None or unit not in _DURATION_MS:
+        return None
+    return math.ceil(Decimal(match["number"]) * _DURATION_MS[unit])
 
 
 def _whole(value: Decimal, name: str, most: int, text: str, *, round_up: bool = False) -> int:
     whole = int(value)
     if value != whole:
         if not round_up:
-            raise Invalid("too_fine", f"{name}: {_shown(text)} is finer than a thousandth", "give at most 3 decimals")
+            raise Invalid("too_fine", f"{name}: {visible(text)} is finer than a thousandth", "give at most 3 decimals")
         whole += 1
     if whole > most:
-        raise Invalid("too_large", f"{name}: {_shown(text)} is more than any machine has", "give a smaller amount")
+        raise Invalid("too_large", f"{name}: {visible(text)} is more than any machine has", "give a smaller amount")
     return whole
 
 
-def _trimmed(text: str, name: str, right: str) -> str:
-    if len(text) > _LONGEST_ECHO:
+def _bounded(text: str, name: str, right: str) -> str:
+    if len(text) > LONGEST_ECHO:
         raise _malformed(text, name, right)
     return text
 
 
 def _malformed(text: str, name: str, right: str) -> Invalid:
-    hint = f"give {right}"
+    return Invalid("malformed_amount", f"{name}: {visible(text)} is not {right}", _hint(text, right))
+
+
+def _hint(text: str, right: str) -> str:
     if "," in text:
-        hint += "; the decimal sign is a point"
-    return Invalid("malformed_amount", f"{name}: {_shown(text)} is not {right}", hint)
-
-
-def _shown(text: str) -> str:
-    cut = text if len(text) <= _LONGEST_ECHO else text[:_LONGEST_ECHO] + "…"
-    return ascii(cut) if not cut.isprintable() else f"'{cut}'"
+        return f"give {right}; the decimal sign is a point"
+    if not text.isascii():
+        return f"give {right}; in the digits 0 to 9"
+    return f"give {right}"
 
 
 def _thousandths_shown(milli: int) -> str:
