@@ -22,12 +22,15 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SET_BY_US = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 _PREFIX_OF_OURS = "BURSAR_"
 
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASS|PWD|CREDENTIAL|PRIVATE|AUTH|COOKIE|SIGNATURE|DSN|(?:^|_|API|ACCESS)KEY")
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASS|PWD|CREDENTIAL|PRIVATE|AUTH(?!OR)|COOKIE|SIGNATURE|DSN|(?:^|_|API|ACCESS)KEYS?(?:_|$)"
+)
+# Each part is bounded or cannot be split in two ways, so that a long value costs no more than its length.
 _SECRET_VALUE = re.compile(
     r"-----BEGIN |^(?:sk|rk|pk)[-_]|^xox[a-z]-|^xapp-|^gh[a-z]_|^github_pat_|^glpat-|^hf_|^AKIA|^ASIA|^AIza|^eyJ"
-    r"|^Bearer |^Basic |[A-Za-z][A-Za-z0-9+.-]*://[^/@\s]*:[^/@\s]+@"
+    r"|^Bearer |^Basic |[A-Za-z]://[^:/@\s]*:[^/@\s]+@"
 )
-_LONG_WORD = re.compile(r"[A-Za-z0-9_=+/-]{24,}")
+_LONG_WORD = re.compile(r"[A-Za-z0-9_=+-]{24,}")
 
 
 def read_environment(given: Mapping[object, object] | Iterable[object], name: str = "env") -> dict[str, str]:

@@ -36,6 +36,7 @@ MOST_FAULTS_SHOWN = 20
 
 _EXPECTED: dict[str, str] = {
     "string_type": "must be text",
+    "string_unicode": "must be text that UTF-8 can hold",
     "int_type": "must be a whole number",
     "bool_type": "must be true or false",
     "float_type": "must be a number",
@@ -78,7 +79,7 @@ def field_type(check: Callable[[object, str], object], *, name: str | None = Non
     return BeforeValidator(run)
 
 
-def agrees(check: Callable[[], None]) -> None:
+def agrees(check: Callable[[], object]) -> None:
     """Run a check inside a model's own validator, where several fields must agree."""
     try:
         check()
@@ -154,11 +155,12 @@ def _as_invalid(model: type[Request], error: ValidationError) -> Invalid:
 
 def _fault(model: type[Request], detail: ErrorDetails) -> tuple[str, str, str, str | None]:
     """One of pydantic's findings as field, code, message and hint."""
-    place = ".".join(visible(part)[1:-1] if isinstance(part, str) else str(part) for part in detail["loc"])
+    place = ".".join(visible(part)[1:-1] if isinstance(part, str) else str(part) for part in detail["loc"]) or "request"
     kind = detail["type"]
     if kind == "invalid":
         found = detail["ctx"]
-        return place or str(found["message"]).partition(":")[0], found["code"], found["message"], found["hint"]
+        place = place if detail["loc"] else str(found["message"]).partition(":")[0]
+        return place, found["code"], found["message"], found["hint"]
     if kind == "missing":
         return place, "missing", f"{place}: is missing", f"give {place}"
     if kind == "extra_forbidden":

@@ -1,0 +1,32 @@
+"""What may be asked of a deployment that exists already: more time, another priority, a decision."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.domain.validation import HoursMs, Priority, Reason, Reference, Request
+
+
+class ExtendRequest(Request):
+    """More hours on top of those that a job has."""
+
+    deployment: Reference = Field(alias="id")
+    hours_ms: HoursMs = Field(alias="hours")
+
+
+class PriorityRequest(Request):
+    deployment: Reference = Field(alias="id")
+    priority: Priority
+
+
+class ApproveRequest(Request):
+    """As it was asked for, or with other hours or another priority."""
+
+    deployment: Reference = Field(alias="id")
+    hours_ms: HoursMs | None = Field(default=None, alias="hours")
+    priority: Priority | None = None
+
+
+class RejectRequest(Request):
+    deployment: Reference = Field(alias="id")
+    reason: Reason
