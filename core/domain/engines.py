@@ -248,6 +248,16 @@ class Driver(Protocol):
     settings: ClassVar[tuple[Setting, ...]]
     secret_names: ClassVar[tuple[str, ...]]  # environment variables; NAME_FILE may name a file instead
 
+    def __init__(self, site: Site) -> None: ...
+
+    @classmethod
+    def kept_settings(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """The settings as the cluster will keep them; Invalid for values that cannot be meant.
+
+        Names and choices have been checked before. A driver bound to its host adds here which host that is.
+        """
+        ...
+
     def ensure(self, spec: Spec) -> Observed:
         """Look for the token and adopt what bears it, whatever its phase; create only where there is none.
 
@@ -320,7 +330,9 @@ class Registry(Protocol):
         """The settings as they will be kept, or one Invalid that names all that is wrong."""
         ...
 
-    def open(self, driver: str, cluster: str, settings: Mapping[str, str]) -> Driver: ...
+    def open(self, driver: str, cluster: str, settings: Mapping[str, str]) -> Driver:
+        """A driver for one cluster, named by what is unique among all clusters that ever were."""
+        ...
 
 
 def members_may_use(capabilities: Capabilities, settings: Mapping[str, str]) -> bool:
