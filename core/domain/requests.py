@@ -1,0 +1,114 @@
+"""What people ask of accounts and organizations, checked field by field before anything is touched."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from core.domain.errors import Invalid
+from core.domain.flavors import parse_credits, parse_gpu_hours
+from core.domain.names import did_you_mean
+from core.domain.resources import parse_duration
+from core.domain.roles import Role, TokenScope
+from core.domain.text import visible
+from core.domain.validation import AccountName, OrgName, Request, ResourceName, amount_by, field_type, whole
+
+_DAY_MS = 86_400_000
+LONGEST_SECRET = 1_024
+LONGEST_CODE = 64
+
+
+def _secret(value: object, name: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise Invalid("secret_missing", f"{name}: is empty", "type it at the prompt, or give it with --password-stdin")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise Invalid("secret_not_text", f"{name}: holds a character that is no text", "type it anew") from None
+    if size > LONGEST_SECRET:
+        raise Invalid("secret_too_long", f"{name}: at most {LONGEST_SECRET} bytes (got {size})", "choose a shorter one")
+    return value
+
+
+def _code(value: object, name: str) -> str:
+    """Only so far that it can be looked up: whether it is a right one is not told by its form."""
+    return value.strip()[:LONGEST_CODE] if isinstance(value, str) else ""
+
+
+def _choice(kind: type[Role | TokenScope]) -> object:
+    def check(value: object, name: str) -> object:
+        words = [str(member) for member in kind]
+        if str(value) not in words:
+            raise Invalid(f"unknown_{name}", f"{name}: there is no {visible(value)}", did_you_mean(str(value), words))
+        return kind(str(value))
+
+    return field_type(check)
+
+
+def _lifetime(value: object, name: str) -> object:
+    if not isinstance(value, str):
+        raise Invalid("not_a_duration", f"{name}: must be a duration (got {visible(value)})", "give 72h or 7d")
+    return parse_duration(value, name=name, shortest_ms=60_000, longest_ms=3_660 * _DAY_MS)
+
+
+Secret = Annotated[str, field_type(_secret)]
+Code = Annotated[str, field_type(_code)]
+RoleName = Annotated[Role, _choice(Role)]
+ScopeName = Annotated[TokenScope, _choice(TokenScope)]
+Lifetime = Annotated[int, field_type(_lifetime)]
+Credits = Annotated[int, amount_by(lambda text: parse_credits(text, name="credits"), "credits")]
+GpuHours = Annotated[int, amount_by(lambda text: parse_gpu_hours(text, name="gpu_hours"), "gpu_hours")]
+
+
+class NewAccount(Request):
+    """`register` and `init`."""
+
+    secret_fields: ClassVar = frozenset({"password"})
+
+    name: AccountName
+    password: Secret
+
+
+class Login(Request):
+    """A name is not checked for its form here: a bad one is simply unknown."""
+
+    secret_fields: ClassVar = frozenset({"password"})
+
+    name: str
+    password: Secret
+    source: str = "local"
+
+
+class NewPassword(Request):
+    secret_fields: ClassVar = frozenset({"old", "new"})
+
+    old: Secret
+    new: Secret
+
+
+class NewToken(Request):
+    name: ResourceName
+    scope: ScopeName = TokenScope.FULL
+    expires: Lifetime | None = None
+
+
+class NewOrg(Request):
+    name: OrgName
+
+
+class NewRole(Request):
+    user: str
+    role: RoleName
+
+
+class NewInvite(Request):
+    role: RoleName = Role.MEMBER
+    uses: Annotated[int, whole(1, 10_000)] = 1
+    expires: Lifetime = 3 * _DAY_MS
+    credits: Credits | None = None
+    gpu_hours: GpuHours | None = None
+
+
+class Joining(Request):
+    secret_fields: ClassVar = frozenset({"code"})
+
+    code: Code

@@ -1,0 +1,117 @@
+"""Invites: codes that let people into an organization, shown once and kept only as a hash."""
+
+from __future__ import annotations
+
+from core.domain.errors import Conflict
+from core.domain.membership import Invite, invite_not_valid
+from core.domain.requests import Joining, NewInvite
+from core.domain.roles import Caller, Permission, require
+from core.security.codes import Codes
+from core.services.guessing import Guesses
+from core.services.organizations import org_card
+from core.services.references import picked
+from core.services.usecase import composed, reads, writes
+from core.store.handles import free_handle
+from core.store.units import Unit, Units
+from core.views.operations import Page
+from core.views.people import InviteCard, OrgCard
+
+
+class Invites:
+    def __init__(self, units: Units, codes: Codes, guesses: Guesses) -> None:
+        self.units = units
+        self._codes = codes
+        self._guesses = guesses
+
+    @writes(Permission.INVITES_CHANGE)
+    def create(self, unit: Unit, request: NewInvite) -> InviteCard:
+        code = unit.ids.code()
+        invite = Invite(
+            id=unit.ids.new(),
+            handle=free_handle(unit.ids, "inv", unit.invites_anywhere("a handle is unique everywhere").has_handle),
+            org_id=unit.org_id,
+            role=request.role,
+            uses=request.uses,
+            used=0,
+            expires_at=unit.now + request.expires * 1000,
+            revoked_at=None,
+            credits_ucr=request.credits,
+            gpu_ms=request.gpu_hours,
+            created_at=unit.now,
+            created_by=unit.me.account_id,
+        )
+        unit.invites.add(invite, self._codes.hashed(code))
+        unit.record("invite.create", invite.handle, after={"role": invite.role.value, "uses": invite.uses})
+        return _card(invite, unit.now, code)
+
+    @reads(Permission.INVITES_READ)
+    def list(self, unit: Unit) -> Page[InviteCard]:
+        return Page(tuple(_card(invite, unit.now) for invite in unit.invites.all()))
+
+    @writes(Permission.INVITES_CHANGE)
+    def revoke(self, unit: Unit, reference: str) -> InviteCard:
+        invite = _referred(unit, reference)
+        unit.invites.revoke(invite, unit.now)
+        unit.record("invite.revoke", invite.handle, {"state": invite.state(unit.now)})
+        return _card(_referred(unit, invite.handle), unit.now)
+
+    @writes(Permission.INVITES_CHANGE)
+    def rotate(self, unit: Unit, reference: str) -> InviteCard:
+        """A new code for the same invite; the old one is worth nothing from now on."""
+        invite = _referred(unit, reference)
+        if invite.state(unit.now) != "open":
+            raise Conflict(
+                "invite_closed", f"the invite {invite.handle} is {invite.state(unit.now)}", "create a new one"
+            )
+        code = unit.ids.code()
+        unit.invites.change_code(invite, self._codes.hashed(code))
+        unit.record("invite.rotate", invite.handle)
+        return _card(invite, unit.now, code)
+
+    @composed(Permission.ORG_JOIN)
+    def join(self, caller: Caller, request: Joining) -> OrgCard:
+        """Enter an organization by a code. Each try counts before it is judged, so that guessing stays slow."""
+        self._guesses.count(caller, f"join:{caller.account_id}", "invite_tries", "too many codes tried")
+        card = self._enter(caller, request)
+        self._guesses.forgive(caller, f"join:{caller.account_id}")
+        return card
+
+    def _enter(self, caller: Caller, request: Joining) -> OrgCard:
+        with self.units.write(caller) as unit:
+            require(unit.me, Permission.ORG_JOIN)
+            found = unit.invites_anywhere("the code itself says whose invite it is").by_code(
+                self._codes.hashed(request.code)
+            )
+            org = unit.orgs.by_id(found.org_id) if found else None
+            if found is None or org is None or org.deleted_at is not None or found.state(unit.now) != "open":
+                raise invite_not_valid()
+            if any(mine.id == org.id for mine, _ in unit.orgs.of_account(unit.me.account_id)):
+                raise Conflict("already_member", f"you are in {org.name} already", f"bursar org switch {org.name}")
+            members = unit.members_of(org.id)
+            members.add(org.id, unit.me.account_id, found.role, unit.now, found.id)
+            unit.invites_anywhere("found by its code").use(found)
+            unit.accounts.set_active_org(unit.me.account_id, org.id)
+            after: dict[str, object] = {"role": found.role.value, "invite": found.handle}
+            unit.record("member.join", unit.me.name, after=after, org_id=org.id)
+            return org_card(org, found.role, members.count())
+
+
+def _referred(unit: Unit, reference: str) -> Invite:
+    return picked(
+        reference, unit.invites.all(), lambda invite: (invite.handle,), what="invite", see="bursar invite list"
+    )
+
+
+def _card(invite: Invite, now: int, code: str | None = None) -> InviteCard:
+    return InviteCard(
+        id=invite.handle,
+        role=invite.role,
+        uses=invite.uses,
+        used=invite.used,
+        state=invite.state(now),
+        credits_ucr=invite.credits_ucr,
+        gpu_ms=invite.gpu_ms,
+        expires_at=invite.expires_at,
+        created_at=invite.created_at,
+        code=code,
+    )

@@ -1,0 +1,159 @@
+"""For those who run an installation: what happened, whether it is whole, and a copy of it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.domain.audit import GENESIS, AuditRow, first_break
+from core.domain.errors import Invalid
+from core.domain.roles import Caller, Permission, require
+from core.services.usecase import composed, reads
+from core.settings import Settings
+from core.store.backup import copy_sqlite
+from core.store.queries import checks
+from core.store.units import Unit, Units
+from core.views.operations import AuditLine, AuditVerdict, BackupMade, Diagnosis, Finding, Page, Verdict
+
+MOST_LINES = 200
+
+
+class Operations:
+    def __init__(self, units: Units, settings: Settings) -> None:
+        self.units = units
+        self._settings = settings
+
+    @reads(Permission.AUDIT_READ)
+    def audit(self, unit: Unit, limit: int = 50, before: int | None = None) -> Page[AuditLine]:
+        """What happened in the organization, newest first."""
+        return _page(unit, unit.audit.newest(_checked(limit), before), limit)
+
+    @reads(Permission.AUDIT_VERIFY)
+    def audit_everywhere(self, unit: Unit, limit: int = 50, before: int | None = None) -> Page[AuditLine]:
+        """What happened in the whole installation, newest first."""
+        audit = unit.audit_everywhere("operators see the installation")
+        return _page(unit, audit.newest(_checked(limit), before), limit)
+
+    @reads(Permission.AUDIT_VERIFY)
+    def verify_audit(self, unit: Unit) -> AuditVerdict:
+        """Walk the chain from its beginning."""
+        return _walk(unit.audit_everywhere("the chain is one for the whole installation").from_the_beginning())
+
+    @composed(Permission.DOCTOR)
+    def doctor(self, caller: Caller) -> Diagnosis:
+        """Every check, none of which changes anything."""
+        database = self.units.database
+        with self.units.read(caller) as unit:
+            require(unit.me, Permission.DOCTOR)
+            chain = _walk(unit.audit_everywhere("the doctor sees all").from_the_beginning())
+            findings = [checks.schema(unit.connection), *checks.engine(database, unit.connection)]
+            findings += checks.run(unit.connection, checks.PEOPLE)
+        findings.append(
+            Finding(
+                "I-A2",
+                "audit chain",
+                Verdict.OK if chain.holds else Verdict.FAIL,
+                chain.message,
+                None if chain.holds else "find out who can write the store; compare with a backup",
+            )
+        )
+        findings += [*self._room_on_disk(), *self._file_modes()]
+        worst = max((f.verdict for f in findings), key=list(Verdict).index)
+        return Diagnosis(worst, tuple(findings))
+
+    @composed(Permission.BACKUP)
+    def backup(self, caller: Caller, path: Path | None = None) -> BackupMade:
+        """A whole copy, made while others work; what it holds is said so that it can be compared later."""
+        with self.units.read(caller) as unit:
+            require(unit.me, Permission.BACKUP)
+            stamp = unit.now // 1_000_000
+            last = unit.audit_everywhere("a backup is of everything").newest(1)
+        target = path or self._settings.home / "backups" / f"bursar-{stamp}.db"
+        copy_sqlite(self.units.database, target)
+        with target.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        rows, head = (last[0].seq, last[0].hash) if last else (0, GENESIS)
+        return BackupMade(str(target), target.stat().st_size, digest, rows, head)
+
+    def _room_on_disk(self) -> Iterator[Finding]:
+        path = self.units.database.path
+        if path is None:
+            return
+        free, needed = shutil.disk_usage(path.parent).free, 2 * path.stat().st_size
+        enough = free > needed
+        yield Finding(
+            "ENV-1",
+            "room on the disk",
+            Verdict.OK if enough else Verdict.WARN,
+            f"{free // 2**20} MiB free",
+            None if enough else f"free {(needed - free) // 2**20} MiB: a backup or a migration needs twice the store",
+        )
+
+    def _file_modes(self) -> Iterator[Finding]:
+        """On SQLite whoever can read the file reads everything, so it must be its owner's alone."""
+        path = self.units.database.path
+        if path is None:
+            return
+        others = path.stat().st_mode & 0o077
+        yield Finding(
+            "ENV-2",
+            "the store is private",
+            Verdict.WARN if others else Verdict.OK,
+            f"{path} has mode {path.stat().st_mode & 0o777:o}; whoever owns it ({_owner(path)}) can do everything",
+            f"chmod 600 {path}" if others else None,
+        )
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except KeyError:
+        return f"user {path.stat().st_uid}"
+
+
+def _checked(limit: int) -> int:
+    if not 1 <= limit <= MOST_LINES:
+        raise Invalid(
+            "out_of_range", f"limit: {limit} is not between 1 and {MOST_LINES}", "ask for fewer, and for more"
+        )
+    return limit
+
+
+def _page(unit: Unit, rows: list[AuditRow], limit: int) -> Page[AuditLine]:
+    names: dict[str, str | None] = {}
+    for row in rows:
+        if row.org_id is not None and row.org_id not in names:
+            org = unit.orgs.by_id(row.org_id)
+            names[row.org_id] = org.name if org else None
+    lines = tuple(
+        AuditLine(
+            row.seq,
+            row.at,
+            row.actor,
+            row.face,
+            names.get(row.org_id) if row.org_id else None,
+            row.verb,
+            row.target,
+            row.before,
+            row.after,
+        )
+        for row in rows
+    )
+    return Page(lines, str(rows[-1].seq) if len(rows) == limit else None)
+
+
+def _walk(rows: Iterator[AuditRow]) -> AuditVerdict:
+    seen, head = 0, GENESIS
+
+    def counted() -> Iterator[AuditRow]:
+        nonlocal seen, head
+        for row in rows:
+            seen, head = seen + 1, row.hash
+            yield row
+
+    broken = first_break(counted())
+    if broken is None:
+        return AuditVerdict(True, seen, head, None, f"{seen} rows, none changed or missing; head {head[:12]}")
+    return AuditVerdict(False, seen, head, broken.seq, broken.message)

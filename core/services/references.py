@@ -1,0 +1,30 @@
+"""From what a person typed to the one thing that is meant: its name, its id, or a beginning of its id that fits one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from core.domain.errors import Conflict, NotFound
+from core.domain.text import visible
+
+T = TypeVar("T")
+
+
+def picked(reference: str, things: Iterable[T], names: Callable[[T], tuple[str, ...]], *, what: str, see: str) -> T:
+    """The thing named exactly; else the only one whose id begins so. `names` gives the id first."""
+    wanted = reference.lower()
+    begins: list[T] = []
+    for thing in things:
+        if wanted in names(thing):
+            return thing
+        if wanted and names(thing)[0].startswith(wanted):
+            begins.append(thing)
+    if len(begins) == 1:
+        return begins[0]
+    if begins:
+        fitting = ", ".join(sorted(names(thing)[0] for thing in begins)[:5])
+        raise Conflict(
+            "ambiguous", f"{visible(reference)} fits {len(begins)} of them: {fitting}", "give more of the id"
+        )
+    raise NotFound(f"{what}_not_found", f"no {what} {visible(reference)} here", f"{see} shows them")

@@ -1,0 +1,1 @@
+"""The only room that knows SQLModel and SQL: tables, units of work, repositories, migrations, leases."""

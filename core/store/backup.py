@@ -1,0 +1,40 @@
+"""A copy of the store while others use it, named only once it is whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy import text
+
+from core.domain.errors import Conflict, Invalid
+from core.store.database import Database
+
+
+def copy_sqlite(database: Database, target: Path) -> Path:
+    """Write a copy of a SQLite store beside its final name, make it durable, then rename it."""
+    if not database.is_sqlite:
+        raise Invalid("backup_not_sqlite", "this store is PostgreSQL", "back it up with pg_dump -Fc")
+    if target.exists():
+        raise Conflict("backup_exists", f"{target} exists already", "name another file")
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    partial.unlink(missing_ok=True)
+    try:
+        with database.alone() as connection:
+            connection.execute(text("VACUUM INTO :file"), {"file": str(partial)})
+        partial.chmod(0o600)
+        _make_durable(partial)
+        partial.rename(target)
+        _make_durable(target.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def _make_durable(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

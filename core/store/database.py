@@ -1,0 +1,205 @@
+"""The connection to the store, and nearly all that differs between SQLite and PostgreSQL.
+
+`write()` opens a unit that may change things: one at a time on either dialect, so that numbers taken in it
+(events, audit, ledger) have no holes and no two submissions both pass a limit. `read()` sees one moment of the store.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool, Pool
+
+from core.domain.errors import BursarError, Invalid, Unavailable
+from core.store.writelock import WriteLock
+
+# The advisory lock that makes PostgreSQL take one writer at a time, as SQLite does. Any fixed number serves.
+WRITER_LOCK = 0x62757273
+SQLITE_WITHOUT_WAL_RESET_FAULT = (3, 51, 3)
+
+
+class Database:
+    def __init__(self, url: str | URL, *, patience_s: float = 5.0) -> None:
+        self.url = _known(make_url(url))
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._lock: WriteLock | None = None
+        self._patience_s = patience_s
+        self.engine = self._new_engine()
+        self._writer = self.engine.execution_options(bursar_write=True)
+        if self.path is not None:
+            _make_private(self.path)
+            self._lock = WriteLock(self.path, patience_s)
+
+    def _new_engine(self, poolclass: type[Pool] | None = None) -> Engine:
+        if self.is_sqlite:
+            return _sqlite_engine(self.url, self._patience_s, poolclass)
+        return create_engine(self.url, pool_pre_ping=True, poolclass=poolclass, connect_args={"connect_timeout": 5})
+
+    @property
+    def path(self) -> Path | None:
+        """The file of a SQLite store."""
+        name = self.url.database if self.is_sqlite else None
+        return Path(name) if name and name != ":memory:" else None
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A unit that commits as a whole, or leaves nothing behind."""
+        with _translated(self), self._only_writer(), self._writer.connect() as connection, connection.begin():
+            if not self.is_sqlite:
+                connection.execute(_TAKE_WRITER_LOCK)
+            yield connection
+
+    @contextmanager
+    def rebuild(self) -> Iterator[Connection]:
+        """A write unit for migrations: SQLite rebuilds tables by copy and rename, and must not check references."""
+        engine = self._new_engine(NullPool)
+        with _translated(self), self._only_writer(), engine.connect() as connection:
+            options = connection.execution_options(bursar_write=True, bursar_rebuild=True)
+            with options.begin():
+                if not self.is_sqlite:
+                    connection.execute(_TAKE_WRITER_LOCK)
+                yield connection
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """A connection outside any transaction, with writers kept out: for a backup by SQLite's own means."""
+        engine = self._new_engine(NullPool)
+        with _translated(self), self._only_writer(), engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view; on PostgreSQL too every statement sees the same moment."""
+        with _translated(self), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin() as transaction:
+                yield connection
+                transaction.rollback()
+
+    @contextmanager
+    def _only_writer(self) -> Iterator[None]:
+        if self._lock is None:
+            yield
+        else:
+            with self._lock.held():
+                yield
+
+    def close(self) -> None:
+        self.engine.dispose()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def after_fork(self) -> None:
+        """Connections of the parent are not the child's to use or to close."""
+        self.engine.dispose(close=False)
+
+
+_TAKE_WRITER_LOCK = text(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+
+def _make_private(path: Path) -> None:
+    """A new store is its owner's alone; SQLite gives the files beside it the same mode."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise Unavailable(
+            "store_unreachable", f"the store {path} cannot be opened: {error.strerror}", "check its folder and owner"
+        ) from error
+
+
+def sqlite_module() -> ModuleType:
+    """A newer SQLite where the optional package brings one, else Python's own."""
+    try:
+        from pysqlite3 import dbapi2  # type: ignore[import-not-found]  # noqa: PLC0415 - optional
+    except ImportError:
+        return sqlite3
+    newer: ModuleType = dbapi2
+    return newer
+
+
+def _known(url: URL) -> URL:
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise Invalid(
+            "database_unknown",
+            f"database_url: {url.get_backend_name()!r} is not a store that Bursar knows",
+            "use sqlite:///FILE or postgresql://USER@HOST/NAME",
+        )
+    return url.set(drivername="postgresql+psycopg") if url.get_backend_name() == "postgresql" else url
+
+
+def _sqlite_engine(url: URL, patience_s: float, poolclass: type[Pool] | None) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=poolclass,
+        module=sqlite_module(),
+        connect_args={"timeout": patience_s, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves; the module would not before SELECT or DDL
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("bursar_rebuild"):
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")  # has no effect once the transaction runs
+        # A unit that reads and then writes would be refused at once (SQLITE_BUSY_SNAPSHOT), whatever the patience.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("bursar_write") else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _translated(database: Database) -> Iterator[None]:
+    """What the store cannot do now becomes an answer; a programming error stays what it is."""
+    try:
+        yield
+    except BursarError:
+        raise
+    except (OperationalError, DBAPIError) as error:
+        answer = _answer_to(error, database)
+        if answer is None:
+            raise
+        raise answer from error
+
+
+# What SQLite says -> code, message, hint. Nothing was changed in any of these cases.
+_SQLITE_ANSWERS = {
+    "database is locked": ("store_busy", "another program holds the store", "close what else writes it"),
+    "disk is full": ("disk_full", "the disk is full", "free some space; Bursar goes on by itself"),
+    "disk I/O error": ("store_io", "the disk does not answer", "look at the disk, then run bursar doctor"),
+    "readonly database": ("store_read_only", "the store cannot be written", "check owner and mode of file and folder"),
+    "unable to open": ("store_unreachable", "the store cannot be opened", "check that its folder exists and is yours"),
+    "malformed": ("store_damaged", "the store is damaged", "stop Bursar, run bursar doctor, or restore a backup"),
+    "not a database": ("store_damaged", "the file is no Bursar store", "check database_url, or restore a backup"),
+}
+
+
+def _answer_to(error: DBAPIError, database: Database) -> Unavailable | None:
+    where = database.url.render_as_string(hide_password=True)
+    reason = str(error.orig)
+    if database.is_sqlite:
+        for sign, (code, message, hint) in _SQLITE_ANSWERS.items():
+            if sign in reason:
+                return Unavailable(code, f"{message} ({where})", hint)
+        return None
+    if isinstance(error, OperationalError) or error.connection_invalidated:
+        first_line = reason.strip().splitlines()[0] if reason.strip() else "no answer"
+        message = f"the store does not answer: {first_line} ({where})"
+        return Unavailable("store_unreachable", message, "is PostgreSQL up, and the URL right?")
+    return None

@@ -1,0 +1,1 @@
+"""Questions that span tables: what the doctor checks, what screens list, what the plan sees."""

@@ -1,0 +1,9 @@
+"""The tables, by subject. Nothing outside core.store imports this room."""
+
+from sqlmodel import SQLModel
+
+from core.store.tables import journal, people
+
+metadata = SQLModel.metadata
+
+__all__ = ["journal", "metadata", "people"]

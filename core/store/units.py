@@ -1,0 +1,187 @@
+"""The unit of work: one use case, one transaction, one commit; who asks is read anew in each.
+
+A unit collects what changed and writes it to the audit chain and the feed as the last thing before the commit,
+so no change can be kept without its record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from sqlalchemy import Connection, and_, bindparam, or_, select
+
+from core.clock import Clock
+from core.domain.errors import NotFound
+from core.domain.roles import Caller, Principal, Role, TokenScope, not_logged_in
+from core.ids import Ids
+from core.store.database import Database
+from core.store.repositories import journal
+from core.store.repositories.accounts import Accounts, Throttles, accounts, sessions
+from core.store.repositories.orgs import Invites, Members, Orgs, memberships, orgs
+from core.store.scope import Scope, unscoped
+
+
+class Unit:
+    """What a use case works with: one connection in one transaction, one `now`, one person."""
+
+    def __init__(self, connection: Connection, now: int, ids: Ids, me: Principal) -> None:
+        self.connection = connection
+        self.now = now
+        self.ids = ids
+        self.me = me
+        self.changes: list[journal.Change] = []
+
+    @property
+    def org_id(self) -> str:
+        """The organization in which this happens; the permission has already asked for one."""
+        if self.me.org_id is None:
+            raise NotFound("org_not_found", "no organization is active", "bursar org switch NAME")
+        return self.me.org_id
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.org_id)
+
+    def act_as(self, account_id: str, name: str) -> None:
+        """From here on this is done by the account that has just been made or has just proved itself."""
+        self.me = Principal(account_id, name, self.me.face)
+
+    def record(
+        self,
+        verb: str,
+        target: str,
+        before: dict[str, object] | None = None,
+        after: dict[str, object] | None = None,
+        *,
+        org_id: str | None = None,
+    ) -> None:
+        """Note a change for audit and feed. Secrets are never part of before or after."""
+        actor = self.me.name or "nobody"
+        org = org_id or self.me.org_id
+        self.changes.append(journal.Change(self.now, actor, self.me.face, org, verb, target, before, after))
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return Accounts(self.connection)
+
+    @cached_property
+    def throttles(self) -> Throttles:
+        return Throttles(self.connection)
+
+    @cached_property
+    def orgs(self) -> Orgs:
+        return Orgs(self.connection)
+
+    @cached_property
+    def members(self) -> Members:
+        return Members(self.connection, self.scope)
+
+    @cached_property
+    def invites(self) -> Invites:
+        return Invites(self.connection, self.scope)
+
+    @cached_property
+    def audit(self) -> journal.Audit:
+        return journal.Audit(self.connection, self.scope)
+
+    def members_of(self, org_id: str) -> Members:
+        """For an organization that is only now being entered: made, or joined by a code."""
+        return Members(self.connection, Scope(org_id))
+
+    def invites_anywhere(self, why: str) -> Invites:
+        return Invites(self.connection, unscoped(why))
+
+    def audit_everywhere(self, why: str) -> journal.Audit:
+        return journal.Audit(self.connection, unscoped(why))
+
+
+class Units:
+    """Opens units of work for callers."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self.database = database
+        self._clock = clock
+        self._ids = ids
+
+    @contextmanager
+    def write(self, caller: Caller) -> Iterator[Unit]:
+        with self.database.write() as connection:
+            now = self._clock.now()
+            unit = Unit(connection, now, self._ids, identify(connection, caller, now))
+            yield unit
+            if unit.changes:
+                journal.write(connection, unit.changes)
+
+    @contextmanager
+    def read(self, caller: Caller) -> Iterator[Unit]:
+        with self.database.read() as connection:
+            now = self._clock.now()
+            yield Unit(connection, now, self._ids, identify(connection, caller, now))
+
+
+def identify(connection: Connection, caller: Caller, now: int) -> Principal:
+    """Who the caller is at this moment: the session still good, the account not disabled, the role as it is now."""
+    if not caller.account_id:
+        return Principal("", "", caller.face)
+    values = {"session": caller.session_id, "account": caller.account_id, "now": now}
+    rows = connection.execute(_WHO, values).all()
+    if not rows:
+        raise not_logged_in()
+    first = rows[0]
+    person = Principal(first.id, first.name, caller.face, bool(first.operator), scope=TokenScope(first.scope))
+    own = [row for row in rows if row.org_id is not None]
+    if caller.org is not None:
+        return _in_named_org(connection, person, caller.org, own)
+    active = next((row for row in own if row.org_id == first.active_org_id), None)
+    if active is None and len(own) == 1:
+        active = own[0]
+    if active is not None:
+        return _member_of(person, active.org_id, active.org_name, Role(active.role))
+    if person.operator and first.active_org_id is not None:
+        org = Orgs(connection).by_id(first.active_org_id)
+        if org is not None and org.deleted_at is None:
+            return _member_of(person, org.id, org.name, None)
+    return person
+
+
+def _in_named_org(connection: Connection, person: Principal, name: str, own: list) -> Principal:  # type: ignore[type-arg]
+    for row in own:
+        if row.org_name == name:
+            return _member_of(person, row.org_id, row.org_name, Role(row.role))
+    org = Orgs(connection).living(name) if person.operator else None
+    if org is None:
+        raise NotFound("org_not_found", f"no organization {name!r} of yours", "bursar org list shows them")
+    return _member_of(person, org.id, org.name, None)
+
+
+def _member_of(person: Principal, org_id: str, org_name: str, role: Role | None) -> Principal:
+    return Principal(person.account_id, person.name, person.face, person.operator, org_id, org_name, role, person.scope)
+
+
+_WHO = (
+    select(
+        accounts.c.id,
+        accounts.c.name,
+        accounts.c.operator,
+        accounts.c.active_org_id,
+        sessions.c.scope,
+        orgs.c.id.label("org_id"),
+        orgs.c.name.label("org_name"),
+        memberships.c.role,
+    )
+    .select_from(
+        sessions.join(accounts, accounts.c.id == sessions.c.account_id)
+        .outerjoin(memberships, memberships.c.account_id == accounts.c.id)
+        .outerjoin(orgs, and_(orgs.c.id == memberships.c.org_id, orgs.c.deleted_at.is_(None)))
+    )
+    .where(
+        sessions.c.id == bindparam("session"),
+        accounts.c.id == bindparam("account"),
+        accounts.c.disabled_at.is_(None),
+        sessions.c.revoked_at.is_(None),
+        sessions.c.created_at >= accounts.c.tokens_valid_after,
+        or_(sessions.c.expires_at.is_(None), sessions.c.expires_at > bindparam("now")),
+    )
+)
