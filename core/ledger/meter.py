@@ -1,0 +1,227 @@
+"""The meter: what a run costs is a line in time, and what is posted is the difference to what was posted before.
+
+The amount due at an instant depends on the run alone, so ticks, restarts and retries change nothing. Nothing is
+due past the instant a caller can prove: it passes the last proof of life, not the wall clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from core.domain.flavors import RunRate
+from core.domain.lifecycle import BY_PEOPLE, PROOF_OF, TRANSITIONS, State, StopCause, Trigger
+from core.ledger.accounts import AccountKey
+from core.ledger.amounts import NOTHING, Amounts, Book
+from core.ledger.entries import release, use
+from core.ledger.postings import Cause, Posting, PostingKind
+
+HOUR_US = 3_600_000_000
+LONGEST_UNPOSTED_US = 6 * HOUR_US
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What is paid of the running price, in thousandths; disk apart from compute."""
+
+    compute_milli: int
+    disk_milli: int
+
+
+FREE = Share(0, 0)
+WHOLE = Share(1000, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    start: int
+    share: Share = WHOLE
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One run as the meter sees it: who pays, at what frozen rate, and the shares it ran at, oldest first."""
+
+    run: str
+    deployment: str
+    payer: AccountKey
+    rate: RunRate
+    segments: tuple[Segment, ...]
+    end: int | None = None
+
+    @property
+    def start(self) -> int:
+        return self.segments[0].start
+
+    def changed(self, at: int, share: Share) -> RunLine:
+        """The line from `at` on at another share: suspended, resumed, or a gap that is marked and not billed."""
+        kept = tuple(segment for segment in self.segments if segment.start < at)
+        return replace(self, segments=(*kept, Segment(max(at, self.start), share)))
+
+    def ended(self, at: int) -> RunLine:
+        """The closed line. An end proved to lie before a change cuts the change off."""
+        at = max(at, self.start)
+        kept = tuple(segment for segment in self.segments if segment.start < at)
+        return replace(self, segments=kept or self.segments[:1], end=at)
+
+
+def open_line(run: str, deployment: str, payer: AccountKey, rate: RunRate, start: int, share: Share = WHOLE) -> RunLine:
+    return RunLine(run, deployment, payer, rate, (Segment(start, share),))
+
+
+def share_in(state: State, rate: RunRate, *, engine_keeps_suspended: bool = True) -> Share:
+    """What a state pays. STOPPING after RUNNING is still running; a run in it keeps the share it had."""
+    if state in (State.RUNNING, State.STOPPING):
+        return WHOLE
+    if state is State.SUSPENDED:
+        return Share(rate.suspended_milli if engine_keeps_suspended else rate.stopped_milli, 1000)
+    if state is State.STOPPED:
+        return Share(rate.stopped_milli, 1000)
+    return FREE
+
+
+def hourly(rate: RunRate, share: Share = WHOLE) -> Amounts:
+    """What an hour costs at that share."""
+    return _due(rate, share.compute_milli * HOUR_US, share.disk_milli * HOUR_US)
+
+
+def draws_on(line: RunLine, book: Book) -> bool:
+    """Whether the run, at the share it has now, costs anything in that book, be it less than a unit an hour."""
+    rate, share = line.rate, line.segments[-1].share
+    if line.end is not None:
+        return False
+    if book is Book.GPU_TIME:
+        return rate.gpu_milli * share.compute_milli > 0
+    return rate.compute_ucr * share.compute_milli + rate.disk_ucr * share.disk_milli > 0
+
+
+def price_of(state: State, rate: RunRate, *, engine_keeps_suspended: bool = True) -> int:
+    """Micro-credits per hour in a state."""
+    return hourly(rate, share_in(state, rate, engine_keeps_suspended=engine_keeps_suspended)).ucr
+
+
+_COMES_TO_REST = {
+    Trigger.STOP: StopCause.USER,
+    Trigger.CANCEL: StopCause.CANCELLED,
+    Trigger.COMPLETE: StopCause.COMPLETED,
+    Trigger.DELETE: StopCause.DELETED,
+}
+
+
+def prices_after(
+    state: State, rate: RunRate, *, engine_keeps_suspended: bool = True
+) -> dict[Trigger, tuple[State, int]]:
+    """For each thing people can do in this state: where it leads to and what an hour costs there.
+
+    A stop is shown with what it ends in, and a start with what it is for: running.
+    """
+    prices: dict[Trigger, tuple[State, int]] = {}
+    for (source, trigger), target in TRANSITIONS.items():
+        if source is not state or trigger not in BY_PEOPLE:
+            continue
+        if target is State.STOPPING:
+            target = TRANSITIONS[State.STOPPING, PROOF_OF[_COMES_TO_REST[trigger]]]
+        elif target is State.QUEUED:
+            target = State.RUNNING
+        prices[trigger] = target, price_of(target, rate, engine_keeps_suspended=engine_keeps_suspended)
+    return prices
+
+
+def due(line: RunLine, until: int) -> Amounts:
+    """All that the run costs from its start to `until` or its end: summed exactly, floored once in each book."""
+    until = until if line.end is None else min(until, line.end)
+    compute = disk = 0
+    bounds = [segment.start for segment in line.segments[1:]] + [until]
+    for segment, bound in zip(line.segments, bounds, strict=True):
+        length = max(0, min(bound, until) - segment.start)
+        compute += segment.share.compute_milli * length
+        disk += segment.share.disk_milli * length
+    return _due(line.rate, compute, disk)
+
+
+def charge(line: RunLine, until: int, *, posted: Amounts, hold_left: Amounts = NOTHING) -> Posting | None:
+    """What is due at `until` and not posted yet; nothing where the clock stood still or went back."""
+    owed = due(line, until)
+    rest = (owed - posted).at_least(NOTHING)
+    if not rest:
+        return None
+    key = f"meter:{line.run}:{(posted + rest).ucr}:{(posted + rest).gpu_ms}"
+    return _use(PostingKind.CHARGE, line, until, rest, hold_left, key)
+
+
+def settle(
+    line: RunLine, *, posted: Amounts, hold_left: Amounts = NOTHING, at: int, end_hold: bool = True, reason: str = ""
+) -> list[Posting]:
+    """Close a run that has ended: the last difference, in either direction, and the rest of the hold given back.
+
+    A job that will run again (preempted, retried) keeps its hold.
+    """
+    if line.end is None:
+        raise ValueError(f"run {line.run} is still open")
+    postings = []
+    rest = due(line, line.end) - posted
+    if rest:
+        last = _use(PostingKind.SETTLE, line, line.end, rest, hold_left, f"settle:{line.run}", reason)
+        postings.append(last)
+        hold_left -= rest.at_most(hold_left).at_least(NOTHING)
+    if hold_left and end_hold:
+        cause = Cause(deployment=line.deployment, run=line.run)
+        freed = release(line.payer, hold_left, key=f"release:{line.run}", at=at, cause=cause, reason=reason)
+        postings.append(freed)
+    return postings
+
+
+def next_posting_at(line: RunLine, last: int, now: int, tz: str = "UTC") -> int | None:
+    """When the meter must post next: the end of the org's day or six hours after the last; None for a closed line."""
+    if line.end is not None:
+        return None
+    return max(now, min(last + LONGEST_UNPOSTED_US, day_end_after(last, tz)))
+
+
+def instants_to_post(last: int, now: int, tz: str = "UTC") -> list[int]:
+    """Each day end in (last, now], so that a late meter still keeps the days apart, and now if six hours passed."""
+    instants = []
+    end = day_end_after(last, tz)
+    while end <= now:
+        instants.append(end)
+        end = day_end_after(end, tz)
+    if now - (instants[-1] if instants else last) >= LONGEST_UNPOSTED_US:
+        instants.append(now)
+    return instants
+
+
+def day_end_after(instant: int, tz: str = "UTC") -> int:
+    """The next midnight in that zone, strictly later, whatever summer time does to the day."""
+    zone = ZoneInfo(tz)
+    day = (_EPOCH + timedelta(microseconds=instant)).astimezone(zone).date()
+    while True:
+        day += timedelta(days=1)
+        midnight = (datetime.combine(day, time(), zone).astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
+        if midnight > instant:
+            return midnight
+
+
+def _due(rate: RunRate, compute: int, disk: int) -> Amounts:
+    """From thousandths of a share times microseconds; the only place where an amount is rounded."""
+    return Amounts(
+        ucr=(rate.compute_ucr * compute + rate.disk_ucr * disk) // (1000 * HOUR_US),
+        gpu_ms=rate.gpu_milli * compute // 1_000_000_000,
+    )
+
+
+def _use(
+    kind: PostingKind,
+    line: RunLine,
+    until: int,
+    amounts: Amounts,
+    hold_left: Amounts,
+    key: str,
+    reason: str = "",
+) -> Posting:
+    """Dated with the last microsecond it pays for, so a half-open period has just the use that lies in it."""
+    until = until if line.end is None else min(until, line.end)
+    at = max(line.start, until - 1)
+    cause = Cause(deployment=line.deployment, run=line.run)
+    return use(kind, line.payer, amounts, hold_left, key=key, at=at, cause=cause, reason=reason)
