@@ -74,7 +74,7 @@ class Database:
         """A connection outside any transaction, with writers kept out: for a backup by SQLite's own means."""
         engine = self._new_engine(NullPool)
         with _translated(self), self._only_writer(), engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection.execution_options(isolation_level="AUTOCOMMIT", bursar_alone=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -156,6 +156,8 @@ def _sqlite_engine(url: URL, patience_s: float, poolclass: type[Pool] | None) ->
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
+        if options.get("bursar_alone"):
+            return
         if options.get("bursar_rebuild"):
             connection.exec_driver_sql("PRAGMA foreign_keys=OFF")  # has no effect once the transaction runs
         # A unit that reads and then writes would be refused at once (SQLITE_BUSY_SNAPSHOT), whatever the patience.

@@ -1,0 +1,70 @@
+"""What rooms share: a store of each dialect, fresh for each test and already at the schema's head."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from core.store import schema
+from core.store.database import Database
+from tests import postgres
+
+DIALECTS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def sqlite_at_head(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file to copy: migrating anew for each test would cost ten times as much."""
+    path = tmp_path_factory.mktemp("head") / "bursar.db"
+    database = Database(f"sqlite:///{path}")
+    schema.bring_up_to_date(database)
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Postgres]:
+    if postgres.binaries() is None:
+        pytest.skip("PostgreSQL: no initdb and pg_ctl on this machine")
+    with postgres.running() as server:
+        yield server
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Makes the URL of a store of its own, at head, for a dialect."""
+    made: list[str] = []
+
+    def make(dialect: str) -> str:
+        if dialect == "sqlite":
+            target = tmp_path / f"bursar-{next(_numbers)}.db"
+            shutil.copy(request.getfixturevalue("sqlite_at_head"), target)
+            target.chmod(0o600)
+            return f"sqlite:///{target}"
+        name = f"test_{next(_numbers)}"
+        url: str = request.getfixturevalue("postgres_server").create(name, postgres.TEMPLATE)
+        made.append(name)
+        return url
+
+    yield make
+    for name in made:
+        request.getfixturevalue("postgres_server").drop(name)
+
+
+@pytest.fixture(params=DIALECTS)
+def store_url(request: pytest.FixtureRequest, fresh_url: Callable[[str], str]) -> str:
+    return fresh_url(request.param)
+
+
+@pytest.fixture
+def database(store_url: str) -> Iterator[Database]:
+    opened = Database(store_url)
+    yield opened
+    opened.close()

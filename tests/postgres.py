@@ -1,0 +1,105 @@
+"""A throw-away PostgreSQL for tests: found on this machine, started in a folder of its own, gone afterwards.
+
+Where there is none, tests that want it are skipped by name.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from core.store import schema
+from core.store.database import Database
+
+TEMPLATE = "bursar_template"
+
+
+def binaries() -> Path | None:
+    """The folder with initdb and pg_ctl, or None."""
+    on_path = shutil.which("initdb")
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    candidates = [Path(on_path).parent] if on_path else []
+    return next((f for f in [*candidates, *folders] if (f / "initdb").exists() and (f / "pg_ctl").exists()), None)
+
+
+class Postgres:
+    def __init__(self, socket_folder: Path, port: int, user: str) -> None:
+        self._where = {"host": str(socket_folder), "port": str(port), "user": user}
+
+    def url(self, name: str) -> str:
+        host, port, user = self._where.values()
+        return f"postgresql+psycopg://{user}@/{name}?host={host}&port={port}"
+
+    def _run(self, statement: sql.Composed) -> None:
+        with psycopg.connect(dbname="postgres", autocommit=True, **self._where) as connection:  # type: ignore[arg-type]
+            connection.execute(statement)
+
+    def create(self, name: str, template: str = "template1") -> str:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        self._run(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        return self.url(name)
+
+    def drop(self, name: str) -> None:
+        self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def running() -> Iterator[Postgres]:
+    """A server with the schema already in its template database."""
+    found = binaries()
+    assert found is not None, "ask binaries() first"
+    # Socket paths must be short, and the server's own user must be able to enter the folder.
+    folder = Path(tempfile.mkdtemp(prefix="bursar-pg-", dir="/tmp"))
+    owner = _server_user()
+    folder.chmod(0o755)
+    data, sockets = folder / "data", folder / "s"
+    for made in (data, sockets):
+        made.mkdir(mode=0o700 if made is data else 0o755)
+        if owner:
+            shutil.chown(made, owner)
+    port = _free_port()
+    try:
+        _as(owner, [found / "initdb", "-D", data, "-U", "bursar", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])
+        options = f"-k {sockets} -p {port} -c listen_addresses= -c fsync=off -c max_connections=60"
+        _as(owner, [found / "pg_ctl", "-D", data, "-w", "-s", "-o", options, "-l", data / "log", "start"])
+        try:
+            server = Postgres(sockets, port, "bursar")
+            template = Database(server.create(TEMPLATE))
+            schema.bring_up_to_date(template)
+            template.close()
+            yield server
+        finally:
+            _as(owner, [found / "pg_ctl", "-D", data, "-w", "-s", "-m", "immediate", "stop"])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _as(owner: str | None, command: list[object]) -> None:
+    done = subprocess.run(
+        [str(part) for part in command], user=owner, cwd="/", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _server_user() -> str | None:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
