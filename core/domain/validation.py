@@ -7,6 +7,7 @@ errors; the checks themselves stand with their subjects and are plain functions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
@@ -117,6 +118,17 @@ def whole(least: int, most: int) -> BeforeValidator:
         return check_whole(value, name=name, least=least, most=most)
 
     return field_type(of_text_or_int)
+
+
+def one_of(words: type[StrEnum]) -> BeforeValidator:
+    def member(text: str, name: str) -> StrEnum:
+        try:
+            return words(text)
+        except ValueError:
+            hint = did_you_mean(text, [*words])
+            raise Invalid(f"unknown_{name}", f"{name}: there is no {visible(text)}", hint) from None
+
+    return text_by(member)
 
 
 def free_text(*, most: int, least: int = 0, lines: bool = False) -> BeforeValidator:

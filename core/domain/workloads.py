@@ -19,7 +19,7 @@ from core.domain.environment import read_environment, read_labels
 from core.domain.errors import Invalid
 from core.domain.images import check_machine_image, parse_image
 from core.domain.kinds import Kind, kind_by_default
-from core.domain.names import check_reference, did_you_mean
+from core.domain.names import check_reference
 from core.domain.resources import Resources
 from core.domain.text import refuse_controls, visible
 from core.domain.validation import (
@@ -36,6 +36,7 @@ from core.domain.validation import (
     Request,
     agrees,
     field_type,
+    one_of,
     text_by,
     whole,
 )
@@ -60,15 +61,6 @@ class Dependency(Request):
 
     def __str__(self) -> str:
         return f"{self.deployment}:any" if self.any_outcome else self.deployment
-
-
-def _read_kind(text: str, name: str) -> Kind:
-    try:
-        return Kind(text)
-    except ValueError:
-        raise Invalid(
-            "unknown_kind", f"{name}: {visible(text)} is not service, job or vm", did_you_mean(text, [*Kind])
-        ) from None
 
 
 def _read_command(given: object, name: str) -> tuple[str, ...]:
@@ -155,7 +147,7 @@ class SubmitRequest(Request):
 
     name: DeploymentName
     cluster: Reference
-    kind: Annotated[Kind, text_by(_read_kind)]
+    kind: Annotated[Kind, one_of(Kind)]
     image: str | None = None
     command: Annotated[tuple[str, ...], field_type(_read_command)] = ()
     flavor: FlavorName | None = None
