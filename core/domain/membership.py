@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.domain.errors import Conflict, NotFound
+from core.domain.errors import Conflict
 from core.domain.roles import Role
 
 
@@ -39,11 +39,6 @@ class Invite:
         if self.used >= self.uses:
             return "used up"
         return "expired" if now >= self.expires_at else "open"
-
-
-def invite_not_valid() -> NotFound:
-    """One answer for every bad code: wrong, expired, used up, revoked or of another installation."""
-    return NotFound("invite_not_valid", "invite not valid", "ask an admin of the organization for a new code")
 
 
 def refuse_last_admin(members: list[Member], leaving: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from core.domain.errors import Conflict
-from core.domain.membership import Invite, invite_not_valid
+from core.domain.membership import Invite
 from core.domain.requests import Joining, NewInvite
 from core.domain.roles import Caller, Permission, require
-from core.security.codes import Codes
+from core.security.codes import Purpose, bad_code, hash_code, new_invite_code
+from core.security.keys import KeyRing
 from core.services.guessing import Guesses
 from core.services.organizations import org_card
 from core.services.references import picked
@@ -18,14 +19,14 @@ from core.views.people import InviteCard, OrgCard
 
 
 class Invites:
-    def __init__(self, units: Units, codes: Codes, guesses: Guesses) -> None:
+    def __init__(self, units: Units, keys: KeyRing, guesses: Guesses) -> None:
         self.units = units
-        self._codes = codes
+        self._keys = keys
         self._guesses = guesses
 
     @writes(Permission.INVITES_CHANGE)
     def create(self, unit: Unit, request: NewInvite) -> InviteCard:
-        code = unit.ids.code()
+        code = new_invite_code(unit.ids)
         invite = Invite(
             id=unit.ids.new(),
             handle=free_handle(unit.ids, "inv", unit.invites_anywhere("a handle is unique everywhere").has_handle),
@@ -40,7 +41,7 @@ class Invites:
             created_at=unit.now,
             created_by=unit.me.account_id,
         )
-        unit.invites.add(invite, self._codes.hashed(code))
+        unit.invites.add(invite, self._hashed(code))
         unit.record("invite.create", invite.handle, after={"role": invite.role.value, "uses": invite.uses})
         return _card(invite, unit.now, code)
 
@@ -63,28 +64,29 @@ class Invites:
             raise Conflict(
                 "invite_closed", f"the invite {invite.handle} is {invite.state(unit.now)}", "create a new one"
             )
-        code = unit.ids.code()
-        unit.invites.change_code(invite, self._codes.hashed(code))
+        code = new_invite_code(unit.ids)
+        unit.invites.change_code(invite, self._hashed(code))
         unit.record("invite.rotate", invite.handle)
         return _card(invite, unit.now, code)
 
     @composed(Permission.ORG_JOIN)
     def join(self, caller: Caller, request: Joining) -> OrgCard:
         """Enter an organization by a code. Each try counts before it is judged, so that guessing stays slow."""
-        self._guesses.count(caller, f"join:{caller.account_id}", "invite_tries", "too many codes tried")
+        self._guesses.count(caller, f"join:{caller.account_id}")
         card = self._enter(caller, request)
         self._guesses.forgive(caller, f"join:{caller.account_id}")
         return card
 
+    def _hashed(self, code: str) -> str:
+        return hash_code(Purpose.INVITE, code, self._keys.code_key)
+
     def _enter(self, caller: Caller, request: Joining) -> OrgCard:
         with self.units.write(caller) as unit:
             require(unit.me, Permission.ORG_JOIN)
-            found = unit.invites_anywhere("the code itself says whose invite it is").by_code(
-                self._codes.hashed(request.code)
-            )
+            found = unit.invites_anywhere("the code itself says whose invite it is").by_code(self._hashed(request.code))
             org = unit.orgs.by_id(found.org_id) if found else None
             if found is None or org is None or org.deleted_at is not None or found.state(unit.now) != "open":
-                raise invite_not_valid()
+                raise bad_code(Purpose.INVITE)
             if any(mine.id == org.id for mine, _ in unit.orgs.of_account(unit.me.account_id)):
                 raise Conflict("already_member", f"you are in {org.name} already", f"bursar org switch {org.name}")
             members = unit.members_of(org.id)

@@ -26,11 +26,12 @@ from core.store.scope import Scope, unscoped
 class Unit:
     """What a use case works with: one connection in one transaction, one `now`, one person."""
 
-    def __init__(self, connection: Connection, now: int, ids: Ids, me: Principal) -> None:
+    def __init__(self, connection: Connection, now: int, ids: Ids, me: Principal, session_id: str = "") -> None:
         self.connection = connection
         self.now = now
         self.ids = ids
         self.me = me
+        self.session_id = session_id
         self.changes: list[journal.Change] = []
 
     @property
@@ -105,11 +106,14 @@ class Units:
         self._clock = clock
         self._ids = ids
 
+    def now(self) -> int:
+        return self._clock.now()
+
     @contextmanager
     def write(self, caller: Caller) -> Iterator[Unit]:
         with self.database.write() as connection:
             now = self._clock.now()
-            unit = Unit(connection, now, self._ids, identify(connection, caller, now))
+            unit = Unit(connection, now, self._ids, identify(connection, caller, now), caller.session_id)
             yield unit
             if unit.changes:
                 journal.write(connection, unit.changes)
@@ -118,7 +122,7 @@ class Units:
     def read(self, caller: Caller) -> Iterator[Unit]:
         with self.database.read() as connection:
             now = self._clock.now()
-            yield Unit(connection, now, self._ids, identify(connection, caller, now))
+            yield Unit(connection, now, self._ids, identify(connection, caller, now), caller.session_id)
 
 
 def identify(connection: Connection, caller: Caller, now: int) -> Principal:

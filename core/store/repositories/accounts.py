@@ -100,6 +100,10 @@ class Accounts:
         statement = select(sessions).where(sessions.c.account_id == account_id, sessions.c.kind == "token")
         return [SessionRow(*row) for row in self._connection.execute(statement.order_by(sessions.c.id.desc()))]
 
+    def token_by_handle(self, handle: str) -> SessionRow | None:
+        row = self._connection.execute(select(sessions).where(sessions.c.handle == handle)).one_or_none()
+        return SessionRow(*row) if row else None
+
     def revoke_session(self, session_id: str, now: int) -> None:
         self._connection.execute(
             update(sessions).where(sessions.c.id == session_id, sessions.c.revoked_at.is_(None)).values(revoked_at=now)
@@ -121,13 +125,11 @@ class Throttles:
         row = self._connection.execute(select(throttles).where(throttles.c.key == key)).one_or_none()
         return (row.failures, row.last_at) if row else (0, 0)
 
-    def note_failure(self, key: str, now: int) -> None:
-        failures, _ = self.failures(key)
-        if failures:
-            changed = update(throttles).where(throttles.c.key == key)
-            self._connection.execute(changed.values(failures=failures + 1, last_at=now))
-        else:
-            self._connection.execute(insert(throttles), {"key": key, "failures": 1, "last_at": now})
+    def put(self, key: str, failures: int, now: int) -> None:
+        values = {"failures": failures, "last_at": now}
+        changed = self._connection.execute(update(throttles).where(throttles.c.key == key).values(**values))
+        if changed.rowcount == 0:
+            self._connection.execute(insert(throttles), {"key": key, **values})
 
     def clear(self, key: str) -> None:
         self._connection.execute(delete(throttles).where(throttles.c.key == key))

@@ -1,0 +1,58 @@
+"""Puts the parts together. Imported only by the programs (`__main__` modules) and by tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.clock import Clock, SystemClock
+from core.ids import Ids, RandomIds
+from core.security import keys
+from core.security.throttle import Throttle
+from core.services.accounts import Accounts
+from core.services.guessing import Guesses
+from core.services.invites import Invites
+from core.services.operations import Operations
+from core.services.organizations import Organizations
+from core.settings import Settings, check_database_path, make_home
+from core.store import schema
+from core.store.database import Database
+from core.store.units import Units
+
+
+@dataclass(frozen=True, slots=True)
+class Bursar:
+    """The services, ready to be asked."""
+
+    settings: Settings
+    accounts: Accounts
+    organizations: Organizations
+    invites: Invites
+    operations: Operations
+    database: Database
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> Bursar:
+    """Open the store, bring it up to date, and make the services on it."""
+    clock, ids = clock or SystemClock(), ids or RandomIds()
+    make_home(settings.home)
+    url = settings.database_url
+    if url.path is not None:
+        check_database_path(url.path)
+    database = Database(url.secret_text)
+    schema.bring_up_to_date(database, backup_folder=settings.home / "backups")
+    units = Units(database, clock, ids)
+    ring = keys.load_or_create(settings.key_file, clock.now(), insecure=settings.security.insecure_permissions)
+    guesses = Guesses(
+        units, Throttle(free=settings.accounts.free_attempts, longest=settings.accounts.longest_wait_ms * 1000)
+    )
+    return Bursar(
+        settings=settings,
+        accounts=Accounts(units, settings, ring, guesses),
+        organizations=Organizations(units, settings),
+        invites=Invites(units, ring, guesses),
+        operations=Operations(units, settings),
+        database=database,
+    )

@@ -1,0 +1,238 @@
+"""Accounts and how people prove that they are one: make, log in and out, passwords, API tokens.
+
+Hashing a password takes a fifth of a second, so it is always done between units, never inside one.
+"""
+
+from __future__ import annotations
+
+from core.domain.errors import BursarError, Conflict, Forbidden
+from core.domain.names import check_account_name
+from core.domain.requests import Login, NewAccount, NewPassword, NewToken
+from core.domain.roles import Caller, Permission, TokenScope, anonymous, require
+from core.domain.text import visible
+from core.security import tokens
+from core.security.keys import KeyRing
+from core.security.password_rules import check_new_password
+from core.security.passwords import check_password, hash_password, refuse_unknown_hash
+from core.services.guessing import Guesses
+from core.services.references import picked
+from core.services.usecase import composed, reads, writes
+from core.settings import Settings
+from core.store.handles import free_handle
+from core.store.repositories.accounts import SessionRow
+from core.store.units import Unit, Units
+from core.views.operations import Page
+from core.views.people import AccountCard, Done, Imported, LoggedIn, TokenCard
+
+
+class Accounts:
+    def __init__(self, units: Units, settings: Settings, keys: KeyRing, guesses: Guesses) -> None:
+        self.units = units
+        self._settings = settings.accounts
+        self._keys = keys
+        self._guesses = guesses
+
+    @composed(Permission.INSTALL)
+    def install(self, caller: Caller, request: NewAccount) -> AccountCard:
+        """The first operator of a new installation; refused as soon as there is one."""
+        hashed = self._hashed(request)
+        with self.units.write(caller) as unit:
+            if unit.accounts.any_operator():
+                raise Conflict("already_installed", "this installation has an operator already", "bursar login NAME")
+            return self._add(unit, request.name, hashed, operator=True)
+
+    @composed(Permission.REGISTER)
+    def register(self, caller: Caller, request: NewAccount) -> AccountCard:
+        """A new account. It belongs to no organization until it joins one."""
+        if not self._settings.open_registration:
+            with self.units.read(caller) as unit:
+                if not unit.me.operator:
+                    raise Forbidden("registration_closed", "only operators make accounts here", "ask one")
+        hashed = self._hashed(request)
+        with self.units.write(caller) as unit:
+            require(unit.me, Permission.REGISTER)
+            return self._add(unit, request.name, hashed, operator=False)
+
+    @composed(Permission.LOGIN)
+    def login(self, caller: Caller, request: Login) -> LoggedIn:
+        """A session for who knows the password. Unknown names take the same time and get the same answer."""
+        name = request.name.lower()
+        guessed = (f"login:{visible(name)}", f"source:{caller.face}:{request.source}")
+        self._guesses.count(caller, *guessed)
+        with self.units.read(caller) as unit:
+            account = unit.accounts.by_name(name)
+        usable = account is not None and account.disabled_at is None
+        verdict = check_password(
+            request.password, account.password_hash if account else None, self._settings.bcrypt_cost
+        )
+        if account is None or not usable or not verdict.right:
+            with self.units.write(caller) as unit:
+                unit.record("login.failed", visible(name))
+            raise Forbidden("login_failed", "unknown name or wrong password", "try again; names are in small letters")
+        better = hash_password(request.password, self._settings.bcrypt_cost) if verdict.outdated else None
+        self._guesses.forgive(caller, *guessed)
+        with self.units.write(caller) as unit:
+            unit.act_as(account.id, account.name)
+            if better is not None:
+                unit.accounts.set_password(account.id, better)
+                unit.record("password.upgrade", account.name)
+            return self._open_session(unit)
+
+    @composed(Permission.LOGIN)
+    def authenticate(self, token: str, face: str, org: str | None = None) -> Caller:
+        """Who bears this token. Whether the session still stands is asked in each unit of work."""
+        if not tokens.is_api_token(token):
+            claims = tokens.verify(self._keys, token, self.units.now())
+            return Caller(claims.subject, claims.token_id, face, org)
+        handle = tokens.api_token_id(token)
+        with self.units.read(anonymous(face)) as unit:
+            row = unit.accounts.token_by_handle(handle)
+        if row is None or row.secret_hash is None or not tokens.api_token_matches(token, row.secret_hash):
+            raise tokens.session_invalid()
+        return Caller(row.account_id, row.id, face, org)
+
+    @writes(Permission.SESSION_END)
+    def logout(self, unit: Unit) -> Done:
+        unit.accounts.revoke_session(unit.session_id, unit.now)
+        unit.record("session.end", unit.me.name)
+        return Done("logged out")
+
+    @reads(Permission.IDENTITY_READ)
+    def whoami(self, unit: Unit) -> AccountCard:
+        return _card(unit)
+
+    @composed(Permission.PASSWORD_CHANGE)
+    def change_password(self, caller: Caller, request: NewPassword) -> Done:
+        """A new password ends every session and token of the account, the asking one too."""
+        with self.units.read(caller) as unit:
+            require(unit.me, Permission.PASSWORD_CHANGE)
+            me = unit.me
+            stored = unit.accounts.by_id(me.account_id)
+        self._guesses.count(caller, f"login:{visible(me.name)}")
+        old_hash = stored.password_hash if stored else None
+        if not check_password(request.old, old_hash, self._settings.bcrypt_cost).right:
+            raise Forbidden("login_failed", "the old password is wrong", "try again")
+        self._guesses.forgive(caller, f"login:{visible(me.name)}")
+        hashed = self._hashed(NewAccount(name=me.name, password=request.new))
+        with self.units.write(caller) as unit:
+            require(unit.me, Permission.PASSWORD_CHANGE)
+            unit.accounts.set_password(me.account_id, hashed)
+            unit.accounts.end_sessions_before(me.account_id, unit.now)
+            unit.record("password.change", me.name)
+        return Done("password changed; log in again")
+
+    @writes(Permission.TOKEN_MANAGE)
+    def create_token(self, unit: Unit, request: NewToken) -> TokenCard:
+        """A token for scripts. Its text is in the answer once."""
+        mine = unit.accounts.tokens_of(unit.me.account_id)
+        if any(row.name == request.name and row.revoked_at is None for row in mine):
+            raise Conflict("token_name_taken", f"you have a token {request.name!r}", "choose another name or revoke it")
+        handle = free_handle(unit.ids, "tok", unit.accounts.has_handle)
+        new = tokens.new_api_token(handle, unit.ids)
+        lifetime_ms = request.expires or self._settings.token_lifetime_ms
+        row = SessionRow(
+            id=unit.ids.new(),
+            account_id=unit.me.account_id,
+            kind="token",
+            scope=request.scope.value,
+            handle=handle,
+            name=request.name,
+            secret_hash=new.digest,
+            face=unit.me.face,
+            created_at=unit.now,
+            expires_at=unit.now + lifetime_ms * 1000,
+            revoked_at=None,
+        )
+        unit.accounts.add_session(row)
+        unit.record("token.create", handle, after={"name": request.name, "scope": request.scope.value})
+        return _token_card(row, unit.now, new.text)
+
+    @reads(Permission.TOKEN_MANAGE)
+    def list_tokens(self, unit: Unit) -> Page[TokenCard]:
+        return Page(tuple(_token_card(row, unit.now) for row in unit.accounts.tokens_of(unit.me.account_id)))
+
+    @writes(Permission.TOKEN_MANAGE)
+    def revoke_token(self, unit: Unit, reference: str) -> TokenCard:
+        mine = unit.accounts.tokens_of(unit.me.account_id)
+        row = picked(reference, mine, lambda t: (t.handle or "", t.name or ""), what="token", see="bursar token list")
+        unit.accounts.revoke_session(row.id, unit.now)
+        unit.record("token.revoke", row.handle or row.id)
+        return _token_card(unit.accounts.session(row.id) or row, unit.now)
+
+    @writes(Permission.USERS_IMPORT)
+    def import_users(self, unit: Unit, text: str) -> Imported:
+        """Accounts with the hashes of another system, a line each: name, then hash. All that can be taken is."""
+        added, skipped = 0, []
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            try:
+                self._import_line(unit, line)
+                added += 1
+            except BursarError as error:
+                skipped.append(f"line {number}: {error.message}")
+        unit.record("users.import", "accounts", after={"added": added, "skipped": len(skipped)})
+        return Imported(added, tuple(skipped))
+
+    def _import_line(self, unit: Unit, line: str) -> None:
+        # Hashes hold ':' nowhere and ',' nowhere, so a colon file and a CSV are told apart by what comes first.
+        name, _, hashed = line.strip().replace(",", ":", 1).partition(":")
+        checked = check_account_name(name.strip())
+        refuse_unknown_hash(hashed.strip())
+        self._refuse_taken(unit, checked)
+        unit.accounts.add(id=unit.ids.new(), name=checked, password_hash=hashed.strip(), operator=False, now=unit.now)
+
+    def _hashed(self, request: NewAccount) -> str:
+        check_new_password(request.password, names=(request.name,), shortest=self._settings.password_min_length)
+        return hash_password(request.password, self._settings.bcrypt_cost)
+
+    def _refuse_taken(self, unit: Unit, name: str) -> None:
+        if unit.accounts.by_name(name) is not None:
+            raise Conflict("username_taken", f"username already taken: {name}", "choose another name")
+
+    def _add(self, unit: Unit, name: str, hashed: str, *, operator: bool) -> AccountCard:
+        self._refuse_taken(unit, name)
+        account_id = unit.ids.new()
+        unit.accounts.add(id=account_id, name=name, password_hash=hashed, operator=operator, now=unit.now)
+        unit.act_as(account_id, name)
+        unit.record("account.create", name, after={"operator": operator})
+        return AccountCard(name, operator, None, None, (), TokenScope.FULL.value, unit.now)
+
+    def _open_session(self, unit: Unit) -> LoggedIn:
+        lifetime = self._settings.session_lifetime_ms * 1000
+        session_id = unit.ids.new()
+        row = SessionRow(
+            id=session_id,
+            account_id=unit.me.account_id,
+            kind="login",
+            scope=TokenScope.FULL.value,
+            handle=None,
+            name=None,
+            secret_hash=None,
+            face=unit.me.face,
+            created_at=unit.now,
+            expires_at=unit.now + lifetime,
+            revoked_at=None,
+        )
+        unit.accounts.add_session(row)
+        unit.record("login", unit.me.name)
+        text = tokens.issue(
+            self._keys, subject=unit.me.account_id, token_id=session_id, lifetime=lifetime, now=unit.now
+        )
+        return LoggedIn(text, "bearer", unit.now + lifetime, unit.me.name)
+
+
+def _card(unit: Unit) -> AccountCard:
+    me, stored = unit.me, unit.accounts.by_id(unit.me.account_id)
+    orgs = tuple(org.name for org, _ in unit.orgs.of_account(me.account_id))
+    created_at = stored.created_at if stored else unit.now
+    return AccountCard(me.name, me.operator, me.org_name, me.role, orgs, me.scope.value, created_at)
+
+
+def _token_card(row: SessionRow, now: int, text: str | None = None) -> TokenCard:
+    state = "open"
+    if row.revoked_at is not None:
+        state = "revoked"
+    elif row.expires_at is not None and row.expires_at <= now:
+        state = "expired"
+    return TokenCard(row.handle or "", row.name or "", row.scope, state, row.created_at, row.expires_at, text)
