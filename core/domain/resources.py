@@ -16,7 +16,7 @@ from core.domain.text import LONGEST_ECHO, visible
 
 # ASCII only: int() and Decimal() would also take "１２", "1_000" and " 2 ".
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
-_WITH_UNIT = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,9})?) ?(?P<unit>[A-Za-z]{0,3})", re.ASCII)
+_WITH_UNIT = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,9})?)(?: ?(?P<unit>[A-Za-z]{1,3}))?", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 _MEMORY_UNITS: dict[str, Decimal] = {
@@ -124,7 +124,7 @@ def parse_memory(text: str, *, name: str = "ram") -> int:
     """Memory or disk to MiB. A bare number means GiB; `512MiB`, `2GiB`, `64GB` are taken as written."""
     right = "a size such as 2 (GiB), 512MiB or 64GB"
     match = _WITH_UNIT.fullmatch(_bounded(text, name, right))
-    unit = match["unit"].lower() if match else ""
+    unit = (match["unit"] or "").lower() if match else ""
     if match is None or unit not in _MEMORY_UNITS:
         raise _malformed(text, name, right)
     return _whole(Decimal(match["number"]) * _MEMORY_UNITS[unit], name, MOST_MIB, text, round_up=True)
@@ -223,7 +223,7 @@ def _thousandths(text: str, name: str, most: int, right: str) -> int:
 def _milliseconds(text: str) -> int | None:
     """The duration, rounded up to a millisecond; None where the text is not one."""
     match = _WITH_UNIT.fullmatch(text) if len(text) <= LONGEST_ECHO else None
-    unit = match["unit"].lower() if match else ""
+    unit = (match["unit"] or "").lower() if match else ""
     if match is None or unit not in _DURATION_MS:
         return None
     return math.ceil(Decimal(match["number"]) * _DURATION_MS[unit])
