@@ -53,7 +53,12 @@ class Shortfall:
         return f"needs {need}, {have} left of the {_OWNER[self.scope]} limit of {format_amount(self.book, self.cap)}"
 
 
-_OWNER = {LimitScope.MEMBER: "member's", LimitScope.ORG: "organization's", LimitScope.CLUSTER: "cluster's"}
+_OWNER = {
+    LimitScope.BALANCE: "wallet's",
+    LimitScope.MEMBER: "member's",
+    LimitScope.ORG: "organization's",
+    LimitScope.CLUSTER: "cluster's",
+}
 _HELP = {
     LimitScope.BALANCE: "an admin can grant",
     LimitScope.MEMBER: "an admin can raise the member's limit by",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from core.domain.lifecycle import State, has_open_run, is_final
 from core.ledger.amounts import NOTHING, Amounts
@@ -89,7 +90,7 @@ def runs_do_not_overlap(lines: Iterable[RunLine]) -> list[Finding]:
             findings.append(Finding("I-L8", line.run, "does not run forward in time"))
     for runs in by_deployment.values():
         runs.sort(key=lambda line: (line.start, line.run))
-        for first, second in zip(runs, runs[1:], strict=False):
+        for first, second in pairwise(runs):
             if first.end is None or first.end > second.start:
                 findings.append(Finding("I-L8", second.run, f"overlaps {first.run}"))
     return findings
