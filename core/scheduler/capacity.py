@@ -1,0 +1,171 @@
+"""What is free: a room of amounts and devices, and a host, which is a node with all that sits on it.
+
+Free is never stored as truth: it is totals less foreign use, residents and pinned places, moved by exactly what
+comes and goes, and counted anew where a pinned place and the victims it waits for overlap.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable
+
+from core.scheduler.values import Claim, Holding, Node
+
+
+class Room:
+    """Free amounts on one node, and the free thousandths of each of its devices. May be below zero."""
+
+    __slots__ = ("cpu", "disk", "gpus", "ram")
+
+    def __init__(self, cpu: int, ram: int, disk: int, gpus: list[int]) -> None:
+        self.cpu, self.ram, self.disk, self.gpus = cpu, ram, disk, gpus
+
+    def copy(self) -> Room:
+        return Room(self.cpu, self.ram, self.disk, self.gpus.copy())
+
+    def take(self, claim: Claim) -> None:
+        need = claim.resources
+        self.cpu -= need.cpu_milli
+        self.ram -= need.ram_mib
+        self.disk -= need.disk_mib
+        for device, milli in claim.shares:
+            self.gpus[device] -= milli
+
+    def give(self, claim: Claim) -> None:
+        need = claim.resources
+        self.cpu += need.cpu_milli
+        self.ram += need.ram_mib
+        self.disk += need.disk_mib
+        for device, milli in claim.shares:
+            self.gpus[device] += milli
+
+    def lower_to(self, other: Room) -> None:
+        """The smaller of both, amount by amount: what is free in both."""
+        self.cpu = min(self.cpu, other.cpu)
+        self.ram = min(self.ram, other.ram)
+        self.disk = min(self.disk, other.disk)
+        self.gpus = list(map(min, self.gpus, other.gpus))
+
+    def is_overbooked(self) -> bool:
+        return min(self.cpu, self.ram, self.disk, *self.gpus) < 0
+
+
+class Host:
+    """A node as the board keeps it. `ends` holds (end, id) of all residents that will end, sooner first."""
+
+    __slots__ = ("_allowed", "by_id", "ends", "foreign", "free", "index", "node", "pins", "residents")
+
+    def __init__(self, index: int, node: Node, foreign: Claim | None = None) -> None:
+        self.index, self.node, self.foreign = index, node, foreign
+        self.by_id: dict[str, Holding] = {}
+        self.residents: dict[str, list[Claim]] = {}
+        self.pins: dict[str, list[Claim]] = {}
+        self.ends: list[tuple[int, str]] = []
+        self._allowed: dict[frozenset[str], tuple[int, ...]] = {}
+        self.free = self._bare()
+
+    def replace_node(self, node: Node, foreign: Claim | None) -> None:
+        self.node, self.foreign = node, foreign
+        self._allowed.clear()
+        self.recount()
+
+    def devices_for(self, models: frozenset[str]) -> tuple[int, ...]:
+        """Indexes of the devices that a request for these models may use."""
+        found = self._allowed.get(models)
+        if found is None:
+            found = tuple(i for i, d in enumerate(self.node.devices) if not models or d.model in models)
+            self._allowed[models] = found
+        return found
+
+    def seat(self, holding: Holding, claims: list[Claim]) -> None:
+        self.by_id[holding.id], self.residents[holding.id] = holding, claims
+        if holding.ends_at is not None:
+            insort(self.ends, (holding.ends_at, holding.id))
+        if self.pins:
+            self.recount()
+        else:
+            for claim in claims:
+                self.free.take(claim)
+
+    def unseat(self, holding_id: str) -> None:
+        holding, claims = self.by_id.pop(holding_id), self.residents.pop(holding_id)
+        if holding.ends_at is not None:
+            del self.ends[bisect_left(self.ends, (holding.ends_at, holding_id))]
+        if self.pins:
+            self.recount()
+        else:
+            for claim in claims:
+                self.free.give(claim)
+
+    def pin(self, waiting_id: str, claims: list[Claim]) -> None:
+        self.pins[waiting_id] = claims
+        self.recount()
+
+    def unpin(self, waiting_id: str) -> None:
+        del self.pins[waiting_id]
+        self.recount()
+
+    def recount(self) -> None:
+        self.free = self.room_if(lambda _: True)
+
+    def room_if(self, stays: Callable[[Holding], bool], ignoring: frozenset[str] = frozenset()) -> Room:
+        """What would be free if only the residents that `stays` approves were left, without the pins of `ignoring`.
+
+        A pinned place and the victims it waits for are the same capacity, so the larger of both counts.
+        """
+        room = self._bare()
+        yielding: dict[str, list[Claim]] = {}
+        for holding_id, claims in self.residents.items():
+            holding = self.by_id[holding_id]
+            if not stays(holding):
+                continue
+            if holding.pinned_for in self.pins and holding.pinned_for not in ignoring:
+                yielding.setdefault(holding.pinned_for, []).extend(claims)
+                continue
+            for claim in claims:
+                room.take(claim)
+        for waiting_id, claims in self.pins.items():
+            if waiting_id in ignoring:
+                continue
+            victims = yielding.get(waiting_id, [])
+            pinned, leaving = self._empty(), self._empty()
+            for claim in claims:
+                pinned.take(claim)
+            for claim in victims:
+                leaving.take(claim)
+            pinned.lower_to(leaving)  # both are below zero: the lower one takes more
+            room.cpu += pinned.cpu
+            room.ram += pinned.ram
+            room.disk += pinned.disk
+            room.gpus = [a + b for a, b in zip(room.gpus, pinned.gpus, strict=True)]
+        return room
+
+    def free_at(self, instant: int) -> Room:
+        """What will be free then if everybody ends when a projection says so and nobody comes."""
+        if self.pins:
+            return self.room_if(lambda h: h.ends_at is None or h.ends_at > instant)
+        room = self.free.copy()
+        for end, holding_id in self.ends:
+            if end > instant:
+                break
+            for claim in self.residents[holding_id]:
+                room.give(claim)
+        return room
+
+    def _bare(self) -> Room:
+        total = self.node.totals
+        room = Room(total.cpu_milli, total.ram_mib, total.disk_mib, [d.milli for d in self.node.devices])
+        if self.foreign is not None:
+            room.take(self.foreign)
+        return room
+
+    def _empty(self) -> Room:
+        return Room(0, 0, 0, [0] * len(self.node.devices))
+
+
+def by_node(claims: Iterable[Claim]) -> dict[str, list[Claim]]:
+    """The claims of one deployment, gathered per node."""
+    gathered: dict[str, list[Claim]] = {}
+    for claim in claims:
+        gathered.setdefault(claim.node_id, []).append(claim)
+    return gathered

@@ -1,0 +1,223 @@
+"""One pass: `plan(board, policy, now)` says who starts where, who leaves for whom, what is promised, who waits.
+
+Stages: the doomed, then pinned places, then the queue in strict order up to the first promises, then backfill of
+classes that fit beside them. The pass tries everything on the board itself and takes it back, so it leaves no
+trace; the same board, policy and instant give the same plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from dataclasses import replace
+
+from core.scheduler.backfill import Promise, Promises, fill
+from core.scheduler.board import Board
+from core.scheduler.capacity import Host, Room
+from core.scheduler.decisions import Code, Doom, Plan, Preempt, Reserve, Start, Unpin, Wait
+from core.scheduler.ordering import Class, Closed
+from core.scheduler.placement import Score, replicas_in
+from core.scheduler.policy import Policy
+from core.scheduler.preemption import choose_victims
+from core.scheduler.quota import shortfalls
+from core.scheduler.values import Claim, NodeState, Pin, Waiting
+from core.scheduler.watch import ShapeWatch
+
+
+def plan(board: Board, policy: Policy, now: int) -> Plan:
+    with board.trial():
+        return Pass(board, policy, now).run()
+
+
+class Pass:
+    def __init__(self, board: Board, policy: Policy, now: int) -> None:
+        self.board, self.policy, self.now = board, policy, now
+        self.closed = Closed()
+        self.promises = Promises(board, now)
+        self.done: set[str] = set(board.pins)
+        self.failed_evictions: dict[Class, int] = {}
+        self.starts: list[Start] = []
+        self.preempts: list[Preempt] = []
+        self.waits: list[Wait] = []
+        self.unpins: list[Unpin] = []
+        self.looked_at = 0
+
+    def run(self) -> Plan:
+        dooms = tuple(Doom(i, self.board.doomed[i]) for i in sorted(self.board.doomed))
+        self._honour_pins()
+        self._serve_heads()
+        if self.promises.made and self.policy.backfill:
+            self._backfill()
+        return Plan(
+            board_version=self.board.version,
+            now=self.now,
+            starts=tuple(self.starts),
+            preempts=tuple(self.preempts),
+            reserves=tuple(Reserve(p.id, p.at, p.claims) for p in self.promises.made),
+            waits=tuple(self.waits),
+            dooms=dooms,
+            unpins=tuple(self.unpins),
+            looked_at=self.looked_at,
+        )
+
+    # -- 1. pinned places -------------------------------------------------------------------------------------
+
+    def _honour_pins(self) -> None:
+        for pin in sorted(self.board.pins.values(), key=lambda p: p.waiting_id):
+            item = self.board.waiting.get(pin.waiting_id)
+            if item is not None and not item.is_held_back and self._is_vacant(pin):
+                self._start(item, pin.claims)
+            elif item is None or self._has_lapsed(pin):
+                self.board.try_unpin(pin.waiting_id)
+                self.unpins.append(Unpin(pin.waiting_id))
+                self.done.discard(pin.waiting_id)
+            else:
+                self.waits.append(Wait(pin.waiting_id, Code.PREEMPTING))
+
+    def _is_vacant(self, pin: Pin) -> bool:
+        """Whether the pinned place could be taken this instant."""
+        mine = frozenset({pin.waiting_id})
+        for host, claims in self.board.claims_by_host(pin.claims):
+            if host.node.state is not NodeState.UP:
+                return False
+            room = host.room_if(lambda _: True, ignoring=mine)
+            for claim in claims:
+                room.take(claim)
+            if room.is_overbooked():
+                return False
+        return True
+
+    def _has_lapsed(self, pin: Pin) -> bool:
+        hosts = [host for host, _ in self.board.claims_by_host(pin.claims)]
+        leaving = any(h.pinned_for == pin.waiting_id for host in hosts for h in host.by_id.values())
+        away = any(host.node.state is not NodeState.UP for host in hosts)
+        return pin.expires_at <= self.now or away or not leaving
+
+    # -- 2. heads ---------------------------------------------------------------------------------------------
+
+    def _serve_heads(self) -> None:
+        queue = self.board.queue(self.policy)
+        most = queue.promises(self.now, self.policy.reservations)
+        for item, klass in queue.walk(self.now, self.closed):
+            if item.id in self.done:
+                continue
+            self.looked_at += 1
+            if self._try_start(item, klass) or item.id in self.done:
+                continue
+            if self._is_over_quota(item, klass) or self._try_preempt(item, klass):
+                continue
+            self._try_promise(item, klass)
+            if len(self.promises.made) >= most:
+                return
+
+    def _try_start(self, item: Waiting, klass: Class) -> bool:
+        if self._is_over_quota(item, klass):
+            return False
+        claims = self.place(klass)
+        if claims is None:
+            return False
+        self._start(item, claims)
+        return True
+
+    def _start(self, item: Waiting, claims: tuple[Claim, ...]) -> None:
+        self.board.try_start(item.seated(claims, self.now))
+        self.starts.append(Start(item.id, claims))
+        self.done.add(item.id)
+
+    def _is_over_quota(self, item: Waiting, klass: Class) -> bool:
+        if not self.policy.quotas.are_any or not shortfalls(self.board, self.policy.quotas, item):
+            return False
+        self.closed.members.add((klass, item.org, item.member))
+        return True
+
+    def _try_preempt(self, item: Waiting, klass: Class) -> bool:
+        if self.promises.made or self.failed_evictions.get(klass, -1) >= item.priority:
+            return False
+        preempt = choose_victims(self.board, self.policy, self.now, item)
+        if preempt is None:
+            if item.preempted_at is None:
+                self.failed_evictions[klass] = item.priority
+            return False
+        for victim in preempt.victims:
+            stopping = replace(self.board.holdings[victim], ending_by=preempt.grace_until, pinned_for=item.id)
+            self.board.try_stop(stopping)
+        self.board.try_pin(Pin(item.id, preempt.claims, preempt.pin_until))
+        self.preempts.append(preempt)
+        self.done.add(item.id)
+        return True
+
+    def _try_promise(self, item: Waiting, klass: Class) -> None:
+        found = self.promises.next_start(self.board.watch(klass.shape, self.policy), klass.limit_ms)
+        if found is None:
+            self.waits.append(Wait(item.id, Code.NO_FORESEEABLE_START))
+            if max(klass.priorities) <= item.priority:  # a higher one could still evict somebody
+                self.closed.classes.add(klass)
+            return
+        at, claims = found
+        until = None if item.limit_ms is None else at + item.limit_ms * 1000
+        self.promises.add(Promise(item.id, at, until, claims))
+        self.waits.append(Wait(item.id, Code.CAPACITY))
+        self.done.add(item.id)
+
+    # -- 3. backfill ------------------------------------------------------------------------------------------
+
+    def _backfill(self) -> None:
+        open_classes = [k for k in self.board.classes.values() if k not in self.closed.classes and self._may_start(k)]
+        left = self.policy.backfill_depth
+        for item, klass in self.board.queue(self.policy).walk(self.now, self.closed, open_classes):
+            if item.id in self.done:
+                continue
+            if left is not None:
+                if left == 0:
+                    return
+                left -= 1
+            self.looked_at += 1
+            if not self._try_start(item, klass) and not self._is_over_quota(item, klass):
+                self.closed.classes.add(klass)
+
+    def _may_start(self, klass: Class) -> bool:
+        fitting = self.board.watch(klass.shape, self.policy).fitting.current()
+        if not fitting:
+            return False
+        if klass.shape.replicas == 1 and any(i not in self.promises.on_host for i in fitting):
+            return True
+        return self.place(klass) is not None
+
+    # -- placement beside the promises ------------------------------------------------------------------------
+
+    def place(self, klass: Class) -> tuple[Claim, ...] | None:
+        """Where one of the class starts now without delaying a promise, or None."""
+        watch = self.board.watch(klass.shape, self.policy)
+        fitting = watch.fitting.current()
+        if not fitting:
+            return None
+        kept = self.promises.on_host
+        places: Iterable[tuple[Score, int]] = fitting.values()
+        rooms: dict[int, Room] = {}
+        if kept:
+            rooms = self._rooms_beside(klass, fitting)
+            places = [fact for index, fact in fitting.items() if index not in kept]
+            places += [self._judge(watch, self.board.hosts[index], room) for index, room in rooms.items()]
+        if klass.shape.replicas == 1:
+            best = min(places, default=None)
+            order = [] if best is None else [best]
+        else:
+            if sum(count for _, count in places) < klass.shape.replicas:
+                return None
+            order = sorted(places, key=lambda p: p[0] if klass.shape.spread else (-p[1], *p[0]))
+        hosts = [self.board.hosts[score[-1]] for score, _ in order]
+        return fill(klass.shape, [(host, rooms.get(host.index, host.free)) for host in hosts])
+
+    def _rooms_beside(self, klass: Class, fitting: Container[int]) -> dict[int, Room]:
+        """For hosts with a promise on which it fits now: what is left beside the promise, where it still fits."""
+        until = None if klass.limit_ms is None else self.now + klass.limit_ms * 1000
+        rooms: dict[int, Room] = {}
+        for index in self.promises.on_host:
+            if index in fitting:
+                host = self.board.hosts[index]
+                room = self.promises.room(host, until)
+                if replicas_in(klass.shape, room, host):
+                    rooms[index] = room
+        return rooms
+
+    def _judge(self, watch: ShapeWatch, host: Host, room: Room) -> tuple[Score, int]:
+        return watch.scorer(watch.shape, room, host), replicas_in(watch.shape, room, host)

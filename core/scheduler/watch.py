@@ -1,0 +1,111 @@
+"""What is known of one shape on every host, kept up to date by looking only at hosts that changed.
+
+The same answers serve every deployment of that shape and every pass, so a pass costs what changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from core.scheduler.placement import Score, Shape, admits, replicas_in
+
+if TYPE_CHECKING:
+    from core.scheduler.capacity import Host, Room
+
+T = TypeVar("T")
+Scorer = Callable[["Shape", "Room", "Host"], Score]
+
+
+class ChangeLog:
+    """Which hosts changed, in order. A reader keeps its place in it; one that fell far behind looks at all."""
+
+    def __init__(self) -> None:
+        self._touched: list[int] = []
+        self._first = 0
+
+    @property
+    def end(self) -> int:
+        return self._first + len(self._touched)
+
+    def touch(self, index: int) -> None:
+        self._touched.append(index)
+
+    def since(self, place: int) -> set[int] | None:
+        """Indexes of the hosts that changed after that place, or None when that is no longer known."""
+        return None if place < self._first else set(self._touched[place - self._first :])
+
+    def forget(self, keep: int) -> None:
+        if len(self._touched) > 2 * keep:
+            drop = len(self._touched) - keep
+            del self._touched[:drop]
+            self._first += drop
+
+    def start_anew(self) -> None:
+        """Nobody's place is valid any more: the hosts themselves were numbered anew."""
+        self._first = self.end + 1
+        self._touched.clear()
+
+
+class PerHost(Generic[T]):
+    """A fact for each host for which there is one, computed again where the host changed."""
+
+    def __init__(self, hosts: list[Host], log: ChangeLog, compute: Callable[[Host], T | None]) -> None:
+        self._hosts, self._log, self._compute = hosts, log, compute
+        self._place = -1
+        self.facts: dict[int, T] = {}
+
+    def current(self) -> dict[int, T]:
+        end = self._log.end
+        if self._place == end:
+            return self.facts
+        changed: Iterable[int] | None = self._log.since(self._place) if self._place >= 0 else None
+        if changed is None:
+            self.facts.clear()
+            changed = range(len(self._hosts))
+        for index in changed:
+            self.renew(index)
+        self._place = end
+        return self.facts
+
+    def renew(self, index: int) -> None:
+        fact = self._compute(self._hosts[index])
+        if fact is None:
+            self.facts.pop(index, None)
+        else:
+            self.facts[index] = fact
+
+
+class ShapeWatch:
+    """Where the shape fits now and how well, how many replicas fit, and where it could fit later and when."""
+
+    def __init__(self, shape: Shape, hosts: list[Host], log: ChangeLog, scorer: Scorer) -> None:
+        self.shape, self.scorer = shape, scorer
+        self.fitting: PerHost[tuple[Score, int]] = PerHost(hosts, log, self._fit)
+        self.later: PerHost[tuple[tuple[int, int], ...]] = PerHost(hosts, log, self._later)
+        self.users = 0
+
+    def _fit(self, host: Host) -> tuple[Score, int] | None:
+        count = replicas_in(self.shape, host.free, host)
+        if not count or not admits(host.node, self.shape):
+            return None
+        return self.scorer(self.shape, host.free, host), count
+
+    def _later(self, host: Host) -> tuple[tuple[int, int], ...] | None:
+        """(instant, replicas) each time that more of them fit, up to as many as are wanted. 0 stands for now."""
+        if not admits(host.node, self.shape):
+            return None
+        best = replicas_in(self.shape, host.free, host)
+        steps = [(0, best)] if best else []
+        for instant in _distinct(end for end, _ in host.ends):
+            if best >= self.shape.replicas:
+                break
+            count = replicas_in(self.shape, host.free_at(instant), host)
+            if count > best:
+                best = count
+                steps.append((instant, count))
+        return tuple(steps) or None
+
+
+def _distinct(instants: Iterable[int]) -> list[int]:
+    return list(dict.fromkeys(instants))
