@@ -23,7 +23,7 @@ _SET_BY_US = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 _PREFIX_OF_OURS = "BURSAR_"
 
 _SECRET_NAME = re.compile(
-    r"TOKEN|SECRET|PASS|PWD|CREDENTIAL|PRIVATE|AUTH(?!OR)|COOKIE|SIGNATURE|DSN|(?:^|_|API|ACCESS)KEYS?(?:_|$)"
+    r"TOKEN|SECRET|PASS|PWD|CREDENTIAL|PRIVATE|AUTH(?!ORS?(?:_|$))|COOKIE|SIGNATURE|DSN|(?:^|_|API|ACCESS)KEYS?(?:_|$)"
 )
 # Each part is bounded or cannot be split in two ways, so that a long value costs no more than its length.
 _SECRET_VALUE = re.compile(

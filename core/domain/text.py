@@ -19,6 +19,7 @@ _UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
     "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(f"[{_CONTROLS}]")
 _CONTROL_BUT_LINES = re.compile(rf"(?![\n\t])[{_CONTROLS}]")
 _HIDDEN = re.compile(f"[{_CONTROLS}{_UNSEEN}]")
@@ -62,6 +63,13 @@ def refuse_controls(text: str, name: str, *, lines: bool = False) -> None:
     position = control_position(text, lines=lines)
     if position is not None:
         raise _holds(text, name, position, "control_character", "control character")
+
+
+def refuse_surrogates(text: str, name: str) -> None:
+    """For what may hold anything else, such as a password: halves of characters cannot be written as UTF-8."""
+    found = _SURROGATE.search(text)
+    if found:
+        raise _holds(text, name, found.start() + 1, "control_character", "lone surrogate")
 
 
 def refuse_hidden(text: str, name: str) -> None:

@@ -31,7 +31,7 @@ from core.domain.resources import (
     parse_memory,
     parse_whole,
 )
-from core.domain.text import check_free_text, visible
+from core.domain.text import check_free_text, refuse_surrogates, visible
 
 MOST_FAULTS_SHOWN = 20
 
@@ -63,9 +63,12 @@ Model = TypeVar("Model", bound=Request)
 def validated(model: type[Model], /, **values: object) -> Model:
     """The request made of these values, or an Invalid with the faults of all fields at once."""
     try:
-        return model.model_validate(values)
+        request = model.model_validate(values)
     except ValidationError as error:
         raise _as_invalid(model, error) from None
+    for name, field in model.model_fields.items():
+        _refuse_unwritable(getattr(request, name), field.alias or name)
+    return request
 
 
 def field_type(check: Callable[[object, str], object], *, name: str | None = None) -> BeforeValidator:
@@ -150,6 +153,17 @@ DiskMib = Annotated[int, amount_by(parse_disk, "disk")]
 HoursMs = Annotated[int, amount_by(parse_hours, "hours")]
 Priority = Annotated[int, whole(0, 100)]
 Reason = Annotated[str, free_text(least=1, most=500, lines=True)]
+
+
+def _refuse_unwritable(value: object, name: str) -> None:
+    """Plain text fields have no check of their own, and pydantic lets lone surrogates pass."""
+    for text in value if isinstance(value, tuple) else (value,):
+        if isinstance(text, str):
+            try:
+                refuse_surrogates(text, name)
+            except Invalid as error:
+                fault = {"code": error.code, "message": error.message, "hint": error.hint}
+                raise Invalid(error.code, error.message, error.hint, {name: fault}) from None
 
 
 def _as_fault(error: Invalid) -> PydanticCustomError:
