@@ -2,8 +2,8 @@
 
 from sqlmodel import SQLModel
 
-from core.store.tables import journal, people
+from core.store.tables import journal, money, people, work
 
 metadata = SQLModel.metadata
 
-__all__ = ["journal", "metadata", "people"]
+__all__ = ["journal", "metadata", "money", "people", "work"]
