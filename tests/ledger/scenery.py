@@ -22,15 +22,15 @@ T0 = 20_454 * DAY  # a midnight in UTC
 ONE_GPU = RunRate(compute_ucr=5_720_000, gpu_milli=1000)  # 1 GPU, 8 CPU, 32 GiB at the default prices
 
 
-def amounts(credits: float = 0, gpu_hours: float = 0) -> Amounts:
-    return Amounts(round(credits * UCR), round(gpu_hours * GPU_HOUR_MS))
+def amounts(cr: float = 0, gpu_hours: float = 0) -> Amounts:
+    return Amounts(round(cr * UCR), round(gpu_hours * GPU_HOUR_MS))
 
 
 def line(run: str = "run-1", deployment: str = "dep-1", start: int = T0, rate: RunRate = ONE_GPU) -> RunLine:
     return open_line(run, deployment, ANA, rate, start)
 
 
-def funded(credits: float = 100, gpu_hours: float = 10) -> list[Posting]:
+def funded(cr: float = 100, gpu_hours: float = 10) -> list[Posting]:
     """A treasury that was filled and a member with an allowance."""
     start = entries.start_treasury(ORG, amounts(10_000, 1_000), at=T0 - DAY)
-    return [start, entries.allowance(ORG, "ana", amounts(credits, gpu_hours), at=T0 - DAY)]
+    return [start, entries.allowance(ORG, "ana", amounts(cr, gpu_hours), at=T0 - DAY)]

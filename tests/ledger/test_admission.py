@@ -11,7 +11,7 @@ from core.domain.flavors import RunRate
 from core.ledger.admission import Limit, LimitScope, authorize, hold_to_restore, job_hold, next_hour, shortfalls
 from core.ledger.amounts import NOTHING, Amounts, Book
 from core.ledger.meter import due, hourly
-from tests.ledger.scenery import HOUR, ONE_GPU, T0, amounts, line
+from tests.ledger.scenery import ONE_GPU, T0, amounts, line
 
 
 def test_a_job_holds_its_hours_times_its_gpus_and_its_hours_times_its_rate() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -106,7 +107,7 @@ def test_an_open_run_cannot_be_settled() -> None:
 
 
 def test_the_overrun_beyond_the_hold_is_posted_anyway_even_below_zero() -> None:
-    ledger = funded(credits=10, gpu_hours=10)
+    ledger = funded(cr=10, gpu_hours=10)
     posting = meter.charge(line(), T0 + 2 * HOUR, posted=NOTHING, hold_left=amounts(1, 1))
     assert posting is not None
     assert Balances().apply(*ledger, posting).of(ANA).posted == amounts(-1.44, 8)
@@ -132,7 +133,7 @@ def runs(draw: st.DrawFn) -> RunLine:
     return run.ended(at + draw(st.integers(0, 5 * HOUR)))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(runs(), st.lists(st.integers(-HOUR, 30 * HOUR), max_size=25), st.data())
 @example(line().ended(T0 + HOUR), [], None)
 def test_I_L7_any_schedule_of_ticks_restarts_and_retries_gives_the_same_total(run, ticks, data) -> None:
@@ -185,7 +186,7 @@ def test_what_is_due_never_falls(run: RunLine, offset: int, more: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "credits"),
+    ("state", "cr"),
     [
         (State.QUEUED, 0),
         (State.STARTING, 0),
@@ -197,8 +198,8 @@ def test_what_is_due_never_falls(run: RunLine, offset: int, more: int) -> None:
         (State.DELETED, 0),
     ],
 )
-def test_what_a_state_costs(state: State, credits: float) -> None:
-    assert meter.price_of(state, ONE_GPU) == amounts(credits).ucr
+def test_what_a_state_costs(state: State, cr: float) -> None:
+    assert meter.price_of(state, ONE_GPU) == amounts(cr).ucr
 
 
 def test_a_suspended_machine_whose_engine_keeps_nothing_costs_what_a_stopped_one_does() -> None:
@@ -270,7 +271,7 @@ def test_the_day_ends_at_midnight_of_the_zone_through_the_whole_year(tz: str) ->
         instant = meter.day_end_after(instant, tz)
         ends.append(datetime.fromtimestamp(instant / 1e6, ZoneInfo(tz)))
     assert len({end.date() for end in ends}) == len(ends) >= 365
-    lengths = {(b.timestamp() - a.timestamp()) / 3600 for a, b in zip(ends, ends[1:], strict=False)}
+    lengths = {(b.timestamp() - a.timestamp()) / 3600 for a, b in pairwise(ends)}
     assert lengths <= {23.0, 24.0, 25.0}
     assert all(end.hour in (0, 1) for end in ends)
 

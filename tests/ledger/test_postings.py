@@ -197,8 +197,8 @@ def test_I_L11_a_charge_that_was_refunded_is_not_given_back_a_second_time() -> N
 def test_use_is_counted_since_the_last_grant_in_that_book() -> None:
     cause = Cause(deployment="dep-1", run="run-1")
 
-    def used(key: str, credits: float, hours: float) -> Posting:
-        return entries.use(PostingKind.CHARGE, ANA, amounts(credits, hours), NOTHING, key=key, at=T0, cause=cause)
+    def used(key: str, cr: float, hours: float) -> Posting:
+        return entries.use(PostingKind.CHARGE, ANA, amounts(cr, hours), NOTHING, key=key, at=T0, cause=cause)
 
     ledger = [*funded(), used("a", 30, 3)]
     ledger.append(entries.refund(ANA, amounts(10, 1), key="r", at=T0, cause=cause, reason="node_failed"))
