@@ -15,7 +15,7 @@ from core.domain.errors import BursarError, Invalid
 from core.settings.declared import SECTIONS, Knob, Settings, knobs_of, variable_of
 from core.settings.places import find_home
 from core.settings.private_files import Environment, refuse_if_seen_by_others
-from core.settings.rules import OnlyEnvironment, Unfit, did_you_mean
+from core.settings.rules import OnlyEnvironment, Unfit, did_you_mean, nearest
 from core.settings.toml_file import Problem, read_toml, shown_key
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config" / "bursar.toml"
@@ -137,9 +137,10 @@ def _unknown_variables(environment: Environment, known: list[str]) -> list[Probl
     for variable in sorted(environment):
         if not variable.startswith("BURSAR_") or variable in every or re.search(_SET_BY_PLATFORM, variable):
             continue
-        right = did_you_mean(variable, (*known, *NOT_SETTINGS))
         # A name that is nothing like a setting belongs to someone else: a driver's key, a test's data.
-        if variable.startswith(sections) or right.startswith("did you mean"):
+        near = nearest(variable, (*known, *NOT_SETTINGS), alike=0.85)
+        if near or variable.startswith(sections):
+            right = f"did you mean {near}?" if near else "the known ones are in the shipped file"
             problems.append(Problem("environment", None, variable, "unknown variable", right))
     return problems
 

@@ -189,9 +189,13 @@ def milliseconds(text: str) -> int:
     return int(match[1] + (match[2] or "").ljust(3, "0")) * _UNITS_MS[match[3]] // 1000
 
 
+def nearest(word: str, options: tuple[str, ...], *, alike: float = 0.6) -> str | None:
+    return next(iter(get_close_matches(word, options, n=1, cutoff=alike)), None)
+
+
 def did_you_mean(word: str, options: tuple[str, ...]) -> str:
-    near = get_close_matches(word, options, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(options)}"
+    near = nearest(word, options)
+    return f"did you mean {near}?" if near else f"known: {', '.join(options)}"
 
 
 def shown(value: object) -> str:

@@ -106,14 +106,24 @@ def _problem(source: str, lines: list[str], said: str) -> Problem:
     line = int(match[1]) if match and match[1] else None
     if line is not None and not lines[line - 1].strip() and line > 1 and lines[line - 2].strip():
         line -= 1  # the parser stops at the line's end, which it may count to the next
-    key = _KEY.match(lines[line - 1]) if line else None
     reason = said[: match.start()] if match else said
+    if line is None:
+        line = _line_of_open_quote(lines, reason)
+    key = _KEY.match(lines[line - 1]) if line else None
     for beginning, (wrong, right) in _WORDS.items():
         if reason.startswith(beginning):
             return Problem(source, line, key[1] if key else "", wrong, right)
     reason = reason if reason.isprintable() else ascii(reason)
     at_end = " before the end of the file" if match and not match[1] else ""
     return Problem(source, line, key[1] if key else "", f"is not TOML: {reason}{at_end}", "write it as key = value")
+
+
+def _line_of_open_quote(lines: list[str], reason: str) -> int | None:
+    """Text that is never closed runs to the end of the file; it began where its quote stands last."""
+    quote = next((sign for sign in ("'''", '"""', "'", '"') if reason == f"Expected {sign!r}"), None)
+    if quote is None:
+        return None
+    return next((number for number in range(len(lines), 0, -1) if quote in lines[number - 1]), None)
 
 
 def _places(text: str) -> dict[tuple[str, str], int]:
