@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 from core.domain.errors import Invalid
@@ -11,6 +12,9 @@ from core.domain.workloads import SubmitRequest
 
 LARGEST_SPEC = 64 * 1024
 DEEPEST_SPEC = 4
+
+# A dotted key costs the parser the square of its parts; none of ours has more than two.
+_LONG_KEY = re.compile(r"""(?:\.[ \t]*(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*){64}""")
 
 # Said with the command, not kept in a file.
 _OF_ONE_CALL = frozenset({"dry_run", "if_version", "key"})
@@ -28,12 +32,17 @@ def read_spec(content: bytes) -> dict[str, object]:
     except UnicodeDecodeError as error:
         raise Invalid("spec_not_utf8", f"spec: byte {error.start + 1} is not UTF-8", "save the file as UTF-8") from None
     refuse_controls(text.replace("\r\n", "\n"), "spec", lines=True)
+    if _LONG_KEY.search(text):
+        raise _too_deep()
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Invalid(
             "spec_not_toml", f"spec: {safe_text(str(error))}", 'write lines such as cpu = 2 or image = "x"'
         ) from None
+    except ValueError:
+        # Python refuses to read integers of thousands of digits, and the parser lets that through.
+        raise Invalid("spec_not_toml", "spec: a number in it has too many digits", "write amounts such as 8") from None
     except RecursionError:
         raise _too_deep() from None
     if _deeper_than(values, DEEPEST_SPEC):

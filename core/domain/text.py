@@ -35,7 +35,8 @@ def visible(received: object, limit: int = LONGEST_ECHO) -> str:
     """What was received, shortened and in quotes, for the text of an error."""
     if isinstance(received, str):
         cut = received if len(received) <= limit else received[:limit] + "…"
-        return f"'{safe_text(cut)}'"
+        # In a quotation even a space that is none, or a sign that no font has, is better seen.
+        return "'" + "".join(char if char.isprintable() else _escape(char) for char in safe_text(cut)) + "'"
     if received is None:
         return "nothing"
     if isinstance(received, bool):
@@ -102,8 +103,11 @@ def _sign(found: re.Match[str]) -> str:
     point = ord(found[0])
     if point < 0x20:
         return chr(0x2400 + point)
-    if point == 0x7F:
-        return "\u2421"
+    return "\u2421" if point == 0x7F else _escape(found[0])
+
+
+def _escape(char: str) -> str:
+    point = ord(char)
     if point < 0x100:
         return f"\\x{point:02x}"
     return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"

@@ -73,6 +73,8 @@ def test_every_character_of_format_is_shown_but_those_that_are_drawn() -> None:
     [
         ("text is quoted", "a b", "'a b'"),
         ("text is made safe", "\x1b[2J", "'␛[2J'"),
+        ("a space that is none is seen", "2\u00a0GB", "'2\\xa0GB'"),
+        ("a sign that nothing draws is seen", "\ue000\U000e1000", "'\\ue000\\U000e1000'"),
         ("long text is cut", "x" * 10_000, "'" + "x" * 40 + "…'"),
         ("nothing is nothing", None, "nothing"),
         ("a truth value is no number", True, "true"),

@@ -25,7 +25,6 @@ from core.domain.validation import (
 from tests.domain.refusal import refusal, table
 from tests.domain.test_text import ANY_TEXT
 
-
 PRIORITY_RULE = "priority: a whole number between 0 and 100"
 
 
