@@ -17,21 +17,39 @@ from core.domain.errors import NotFound
 from core.domain.roles import Caller, Principal, Role, TokenScope, not_logged_in
 from core.ids import Ids
 from core.store.database import Database
+from core.store.leases import Leadership
 from core.store.repositories import journal
 from core.store.repositories.accounts import Accounts, Throttles, accounts, sessions
+from core.store.repositories.clusters import Clusters
+from core.store.repositories.deployments import Deployments
+from core.store.repositories.ledger import Ledger, LedgerBook
 from core.store.repositories.orgs import Invites, Members, Orgs, memberships, orgs
+from core.store.repositories.prices import Limits, Prices, Standings
+from core.store.repositories.runs import Runs
 from core.store.scope import Scope, unscoped
+
+DAEMON = Principal("system", "daemon", "daemon", operator=True)
 
 
 class Unit:
     """What a use case works with: one connection in one transaction, one `now`, one person."""
 
-    def __init__(self, connection: Connection, now: int, ids: Ids, me: Principal, session_id: str = "") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        now: int,
+        ids: Ids,
+        me: Principal,
+        *,
+        session_id: str = "",
+        scope: Scope | None = None,
+    ) -> None:
         self.connection = connection
         self.now = now
         self.ids = ids
         self.me = me
         self.session_id = session_id
+        self._given_scope = scope
         self.changes: list[journal.Change] = []
 
     @property
@@ -43,7 +61,7 @@ class Unit:
 
     @property
     def scope(self) -> Scope:
-        return Scope(self.org_id)
+        return self._given_scope or Scope(self.org_id)
 
     def act_as(self, account_id: str, name: str) -> None:
         """From here on this is done by the account that has just been made or has just proved itself."""
@@ -76,6 +94,14 @@ class Unit:
         return Orgs(self.connection)
 
     @cached_property
+    def prices(self) -> Prices:
+        return Prices(self.connection)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.connection, self.now, self.me.name)
+
+    @cached_property
     def members(self) -> Members:
         return Members(self.connection, self.scope)
 
@@ -86,6 +112,30 @@ class Unit:
     @cached_property
     def audit(self) -> journal.Audit:
         return journal.Audit(self.connection, self.scope)
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        return Clusters(self.connection, self.scope)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        return Deployments(self.connection, self.scope)
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.connection, self.scope)
+
+    @cached_property
+    def book(self) -> LedgerBook:
+        return LedgerBook(self.connection, self.scope)
+
+    @cached_property
+    def limits(self) -> Limits:
+        return Limits(self.connection, self.scope)
+
+    @cached_property
+    def standings(self) -> Standings:
+        return Standings(self.connection, self.scope)
 
     def members_of(self, org_id: str) -> Members:
         """For an organization that is only now being entered: made, or joined by a code."""
@@ -113,16 +163,35 @@ class Units:
     def write(self, caller: Caller) -> Iterator[Unit]:
         with self.database.write() as connection:
             now = self._clock.now()
-            unit = Unit(connection, now, self._ids, identify(connection, caller, now), caller.session_id)
+            unit = Unit(connection, now, self._ids, identify(connection, caller, now), session_id=caller.session_id)
             yield unit
             if unit.changes:
                 journal.write(connection, unit.changes)
 
     @contextmanager
+    def lead(self, leadership: Leadership) -> Iterator[Unit]:
+        """A write unit of the background side: over all organizations, and only while this process leads."""
+        with self.database.write() as connection:
+            leadership.prove(connection)
+            unit = self._for_daemon(connection)
+            yield unit
+            if unit.changes:
+                journal.write(connection, unit.changes)
+
+    @contextmanager
+    def look(self) -> Iterator[Unit]:
+        """A read unit of the background side."""
+        with self.database.read() as connection:
+            yield self._for_daemon(connection)
+
+    def _for_daemon(self, connection: Connection) -> Unit:
+        return Unit(connection, self._clock.now(), self._ids, DAEMON, scope=unscoped("the daemon serves all"))
+
+    @contextmanager
     def read(self, caller: Caller) -> Iterator[Unit]:
         with self.database.read() as connection:
             now = self._clock.now()
-            yield Unit(connection, now, self._ids, identify(connection, caller, now), caller.session_id)
+            yield Unit(connection, now, self._ids, identify(connection, caller, now), session_id=caller.session_id)
 
 
 def identify(connection: Connection, caller: Caller, now: int) -> Principal:

@@ -1,0 +1,197 @@
+"""Deployments as rows. Their state is written by `core.store.moves` alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from core.domain.kinds import Kind
+from core.domain.lifecycle import FINAL, State, StopCause
+from core.domain.resources import Resources
+from core.store.repositories.clusters import amount_values, amounts_of
+from core.store.scope import Scope
+from core.store.tables import work
+
+deployments = work.Deployment.__table__  # type: ignore[attr-defined]
+dependencies = work.Dependency.__table__  # type: ignore[attr-defined]
+preemptions = work.Preemption.__table__  # type: ignore[attr-defined]
+
+_JSON = ("command", "env", "labels")
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRow:
+    id: str
+    handle: str
+    org_id: str
+    owner_id: str
+    cluster_id: str
+    name: str
+    kind: Kind
+    state: State
+    image: str | None
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    labels: Mapping[str, str]
+    public_ip: str | None
+    flavor: str | None
+    resources: Resources  # of each replica
+    gpu_model: str | None
+    replicas: int
+    priority: int
+    limit_ms: int | None
+    created_at: int
+    updated_at: int
+    submitted_at: int
+    state_since: int
+    eligible_since: int | None = None
+    not_before: int | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    generation: int = 0
+    attempts: int = 0
+    holds: int = 0
+    stop_cause: StopCause | None = None
+    stop_by: int | None = None
+    preempted_at: int | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+
+    @property
+    def all_resources(self) -> Resources:
+        return self.resources.times(self.replicas)
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyRow:
+    deployment_id: str
+    after_id: str
+    any_outcome: bool
+    after_state: State
+
+
+class Deployments:
+    def __init__(self, connection: Connection, scope: Scope) -> None:
+        self._connection = connection
+        self._scope = scope
+
+    def add(self, row: DeploymentRow) -> None:
+        self._connection.execute(insert(deployments), _values(row))
+
+    def has_handle(self, handle: str) -> bool:
+        found = select(deployments.c.id).where(deployments.c.handle == handle)
+        return self._connection.execute(found).first() is not None
+
+    def by_id(self, deployment_id: str) -> DeploymentRow | None:
+        return next(iter(self.by_ids([deployment_id])), None)
+
+    def by_ids(self, ids: Sequence[str]) -> list[DeploymentRow]:
+        return self._found(deployments.c.id.in_(list(ids)))
+
+    def living_named(self, name: str) -> DeploymentRow | None:
+        ended = [state.value for state in FINAL]
+        return next(iter(self._found(deployments.c.name == name, deployments.c.state.not_in(ended))), None)
+
+    def referred(self, reference: str) -> list[DeploymentRow]:
+        """What a name or the beginning of an id may mean: the living of that name first, then the newest."""
+        begins = deployments.c.handle.startswith(reference, autoescape=True)
+        found = self._found(begins | (deployments.c.name == reference))
+        return sorted(found, key=lambda row: (row.state in FINAL, -row.created_at))
+
+    def in_states(self, states: Collection[State], cluster_id: str | None = None) -> list[DeploymentRow]:
+        conditions = [deployments.c.state.in_([state.value for state in states])]
+        if cluster_id is not None:
+            conditions.append(deployments.c.cluster_id == cluster_id)
+        return self._found(*conditions)
+
+    def listed(
+        self,
+        *,
+        states: Collection[State] | None,
+        cluster_id: str | None,
+        owner_id: str | None,
+        limit: int,
+        after: str | None,
+    ) -> list[DeploymentRow]:
+        """A page, newest first, from behind the id `after`."""
+        conditions = [] if states is None else [deployments.c.state.in_([state.value for state in states])]
+        if cluster_id is not None:
+            conditions.append(deployments.c.cluster_id == cluster_id)
+        if owner_id is not None:
+            conditions.append(deployments.c.owner_id == owner_id)
+        if after is not None:
+            conditions.append(deployments.c.id < after)
+        return self._found(*conditions, newest_first=True, limit=limit)
+
+    def count(self, states: Collection[State], *, owner_id: str | None = None) -> int:
+        statement = select(func.count()).select_from(deployments)
+        statement = statement.where(self._scope.covers(deployments))
+        statement = statement.where(deployments.c.state.in_([state.value for state in states]))
+        if owner_id is not None:
+            statement = statement.where(deployments.c.owner_id == owner_id)
+        return self._connection.execute(statement).scalar_one()
+
+    def _found(self, *conditions: object, newest_first: bool = False, limit: int | None = None) -> list[DeploymentRow]:
+        statement = select(deployments).where(self._scope.covers(deployments), *conditions)  # type: ignore[arg-type]
+        statement = statement.order_by(deployments.c.id.desc() if newest_first else deployments.c.id).limit(limit)
+        return [_row(row) for row in self._connection.execute(statement)]
+
+    def change(self, deployment_id: str, **values: object) -> None:
+        """What is not its state: limit, priority, position in time."""
+        assert "state" not in values, "a state moves through core.store.moves"
+        this = update(deployments).where(self._scope.covers(deployments), deployments.c.id == deployment_id)
+        self._connection.execute(this.values(**values))
+
+    def depend(self, deployment_id: str, after_id: str, *, any_outcome: bool) -> None:
+        values = {"deployment_id": deployment_id, "after_id": after_id, "any_outcome": int(any_outcome)}
+        self._connection.execute(insert(dependencies), values)
+
+    def dependencies_of(self, ids: Sequence[str]) -> list[DependencyRow]:
+        return self._dependencies(dependencies.c.deployment_id.in_(list(ids)))
+
+    def depending_on(self, deployment_id: str) -> list[DependencyRow]:
+        return self._dependencies(dependencies.c.after_id == deployment_id)
+
+    def _dependencies(self, condition: object) -> list[DependencyRow]:
+        joined = dependencies.join(deployments, deployments.c.id == dependencies.c.after_id)
+        statement = select(*dependencies.c, deployments.c.state).select_from(joined)
+        statement = statement.where(condition, self._scope.covers(deployments))  # type: ignore[arg-type]
+        return [DependencyRow(r[0], r[1], bool(r[2]), State(r[3])) for r in self._connection.execute(statement)]
+
+    def forget_dependencies(self, deployment_id: str) -> None:
+        self._connection.execute(delete(dependencies).where(dependencies.c.deployment_id == deployment_id))
+
+    def note_preemption(self, *, id: str, victim_id: str, preemptor_id: str, now: int) -> None:  # noqa: A002
+        values = {"id": id, "victim_id": victim_id, "preemptor_id": preemptor_id, "at": now}
+        self._connection.execute(insert(preemptions), values)
+
+    def preemptions_since(self, since: int) -> dict[str, int]:
+        """How often each was preempted since then."""
+        counted = select(preemptions.c.victim_id, func.count()).where(preemptions.c.at >= since)
+        return {row[0]: row[1] for row in self._connection.execute(counted.group_by(preemptions.c.victim_id))}
+
+    def preempted_by(self, deployment_id: str) -> list[tuple[str, int]]:
+        """By whom it had to make room, and when."""
+        found = select(preemptions.c.preemptor_id, preemptions.c.at).where(preemptions.c.victim_id == deployment_id)
+        return [(row[0], row[1]) for row in self._connection.execute(found.order_by(preemptions.c.at))]
+
+
+def _values(row: DeploymentRow) -> dict[str, object]:
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    amounts: Resources = values.pop("resources")
+    values.update(amount_values(amounts))
+    values.update(kind=row.kind.value, state=row.state.value, command=json.dumps(row.command))
+    values.update(env=json.dumps(dict(row.env)), labels=json.dumps(dict(row.labels)))
+    values["stop_cause"] = row.stop_cause.value if row.stop_cause else None
+    return values
+
+
+def _row(row: Row[tuple[object, ...]]) -> DeploymentRow:
+    values = {name: value for name, value in row._mapping.items() if name not in Resources.__slots__}
+    values.update({name: json.loads(values[name]) for name in _JSON})
+    values.update(command=tuple(values["command"]), kind=Kind(row.kind), state=State(row.state))
+    values["stop_cause"] = StopCause(row.stop_cause) if row.stop_cause else None
+    return DeploymentRow(**values, resources=amounts_of(row))

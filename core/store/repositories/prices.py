@@ -1,0 +1,136 @@
+"""Prices and limits: rate cards and flavors in versions, limits by level and measure, standings on the ladder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+
+from core.domain.flavors import Flavor, RateCard
+from core.domain.quota import Level, Limit, Measure
+from core.domain.resources import Resources
+from core.ledger.amounts import Book
+from core.ledger.ladder import Standing
+from core.store.scope import Scope
+from core.store.tables import money
+
+rate_cards = money.RateCardVersion.__table__  # type: ignore[attr-defined]
+flavors = money.FlavorVersion.__table__  # type: ignore[attr-defined]
+limits = money.LimitRow.__table__  # type: ignore[attr-defined]
+standings = money.WalletStanding.__table__  # type: ignore[attr-defined]
+
+
+class Prices:
+    """Of the whole installation: everybody who may submit sees what it costs."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def cards(self, cluster_id: str) -> list[RateCard]:
+        statement = select(rate_cards).where(rate_cards.c.cluster_id == cluster_id).order_by(rate_cards.c.version)
+        return [_card(row.version, row.effective_from, row.prices) for row in self._connection.execute(statement)]
+
+    def add_card(self, cluster_id: str, card: RateCard, set_by: str) -> None:
+        prices = {name: value for name, value in asdict(card).items() if name not in ("version", "effective_from")}
+        values = {"version": card.version, "effective_from": card.effective_from, "prices": json.dumps(prices)}
+        self._connection.execute(insert(rate_cards), {"cluster_id": cluster_id, "set_by": set_by, **values})
+
+    def flavors(self) -> list[Flavor]:
+        rows = self._connection.execute(select(flavors).order_by(flavors.c.name, flavors.c.version))
+        return [
+            Flavor(
+                name=row.name,
+                size=Resources(row.cpu_milli, row.ram_mib, row.gpu_milli, row.disk_mib),
+                ucr_per_hour=row.ucr_per_hour,
+                gpu_model=row.gpu_model,
+                version=row.version,
+                effective_from=row.effective_from,
+                retired=bool(row.retired),
+            )
+            for row in rows
+        ]
+
+    def add_flavor(self, flavor: Flavor, set_by: str) -> None:
+        self._connection.execute(
+            insert(flavors),
+            {
+                "name": flavor.name,
+                "version": flavor.version,
+                "effective_from": flavor.effective_from,
+                **asdict(flavor.size),
+                "gpu_model": flavor.gpu_model,
+                "ucr_per_hour": flavor.ucr_per_hour,
+                "retired": int(flavor.retired),
+                "set_by": set_by,
+            },
+        )
+
+
+class Limits:
+    def __init__(self, connection: Connection, scope: Scope) -> None:
+        self._connection = connection
+        self._scope = scope
+
+    def all(self) -> list[tuple[str, Limit]]:
+        """Each limit with its subject: a member's or a cluster's id, or nothing for the organization itself."""
+        statement = select(limits).where(self._scope.covers(limits)).order_by(limits.c.level, limits.c.subject)
+        return [
+            (row.subject, Limit(Level(row.level), Measure(row.measure), row.most))
+            for row in self._connection.execute(statement)
+        ]
+
+    def that_bind(self, member_id: str, cluster_id: str) -> list[tuple[str, Limit]]:
+        """The limits that a member's submission to a cluster must pass."""
+        mine = {"": Level.ORG, member_id: Level.MEMBER, cluster_id: Level.CLUSTER}
+        return [(subject, limit) for subject, limit in self.all() if mine.get(subject) is limit.level]
+
+    def set(self, org_id: str, subject: str, limit: Limit) -> None:
+        self.lift(subject, limit.level, limit.measure)
+        values = {"level": limit.level.value, "subject": subject, "measure": limit.measure.value, "most": limit.most}
+        self._connection.execute(insert(limits), {"org_id": org_id, **values})
+
+    def lift(self, subject: str, level: Level, measure: Measure) -> None:
+        this = (limits.c.subject == subject, limits.c.level == level.value, limits.c.measure == measure.value)
+        self._connection.execute(delete(limits).where(self._scope.covers(limits), *this))
+
+
+class Standings:
+    """Where wallets stand on the run-out ladder."""
+
+    def __init__(self, connection: Connection, scope: Scope) -> None:
+        self._connection = connection
+        self._scope = scope
+
+    def of(self, org_id: str, owner_id: str, book: Book) -> Standing:
+        this = _standing_of(org_id, owner_id, book)
+        row = self._connection.execute(select(standings).where(*this)).one_or_none()
+        return Standing(row.rung, row.told, row.emptied_at, row.funding) if row else Standing()
+
+    def put(self, org_id: str, owner_id: str, book: Book, standing: Standing, look_at: int | None) -> None:
+        values = {**asdict(standing), "look_at": look_at}
+        changed = update(standings).where(*_standing_of(org_id, owner_id, book)).values(**values)
+        if self._connection.execute(changed).rowcount == 0:
+            this = {"org_id": org_id, "owner_id": owner_id, "book": book.value}
+            self._connection.execute(insert(standings), {**this, **values})
+
+    def due(self, now: int) -> list[tuple[str, str]]:
+        """The wallets to look at by now, as organization and owner."""
+        statement = select(standings.c.org_id, standings.c.owner_id).distinct()
+        due = statement.where(self._scope.covers(standings), standings.c.look_at <= now)
+        return [(row.org_id, row.owner_id) for row in self._connection.execute(due)]
+
+    def next_look_at(self) -> int | None:
+        statement = select(standings.c.look_at).where(standings.c.look_at.is_not(None))
+        return self._connection.execute(statement.order_by(standings.c.look_at).limit(1)).scalar()
+
+
+def _standing_of(org_id: str, owner_id: str, book: Book) -> tuple[ColumnElement[bool], ...]:
+    return (standings.c.org_id == org_id, standings.c.owner_id == owner_id, standings.c.book == book.value)
+
+
+def _card(version: int, effective_from: int, prices: str) -> RateCard:
+    kept = json.loads(prices)
+    kept["gpu_models"] = tuple((name, price) for name, price in kept["gpu_models"])
+    known = {field.name for field in fields(RateCard)}
+    return RateCard(version=version, effective_from=effective_from, **{k: v for k, v in kept.items() if k in known})
