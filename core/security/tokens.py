@@ -24,6 +24,7 @@ LARGEST = 4096
 LEEWAY = 10 * SECOND
 _ALGORITHM = "HS256"
 _REQUIRED = ["exp", "iat", "sub", "aud", "iss", "jti", "kind"]
+_TOKEN_ID = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 _API_TOKEN = re.compile(r"bur_([a-z0-9-]{1,64})_([A-Za-z0-9_-]{20,200})", re.ASCII)
 
 
@@ -79,9 +80,9 @@ def verify(ring: KeyRing, token: str, now: int, *, kind: str = SESSION) -> Claim
 
 def new_api_token(token_id: str, ids: Ids) -> NewApiToken:
     """`bur_<id>_<secret>`: the beginning lets scanners for leaked secrets know it."""
-    text = f"bur_{token_id}_{ids.secret(32)}"
-    if _API_TOKEN.fullmatch(text) is None:
+    if _TOKEN_ID.fullmatch(token_id) is None:
         raise ValueError("the id of a token has small letters, digits and dashes only")
+    text = f"bur_{token_id}_{ids.secret(32)}"
     return NewApiToken(text, _digest(text))
 
 
