@@ -1,0 +1,286 @@
+"""The verbs for real processes of this host. The records in the run directories are the truth; none is kept here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from core.clock import SECOND
+from core.domain.engines import (
+    Capabilities,
+    LogChunk,
+    NodeFound,
+    Observation,
+    Observed,
+    Setting,
+    Site,
+    Spec,
+    Token,
+    Trouble,
+    trouble,
+)
+from core.domain.errors import BursarError, Invalid
+from core.domain.resources import parse_duration, parse_memory
+from core.drivers.host import MACHINE, bound_here, only_on, this_machine
+from core.drivers.keeper.records import (
+    ENDED,
+    SPEC,
+    STOP,
+    SUSPENDED,
+    descendants,
+    read_record,
+    send,
+    write_record,
+)
+from core.drivers.process import launch, logs
+from core.drivers.process.connection import KeeperLine
+from core.drivers.process.limits import Means, find_means
+from core.drivers.process.machine import this_node
+from core.drivers.process.runs import Live, Runs
+
+HOST = "host"
+MIB = 1 << 20
+_USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}", re.ASCII)
+
+
+class ProcessDriver:
+    name: ClassVar[str] = "process"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        summary="real processes of this host, without a server",
+        suspend=True,
+        logs=True,
+        discover=True,
+        gpu=True,
+        gpu_share=True,
+        needs_command=True,
+        local=True,
+        shell_on_host=True,
+        batch=True,
+    )
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting("run_as", "the user of this host whom runs are started as; the daemon must be root"),
+        Setting(
+            "trust", "`members` lets them run commands as the daemon's own user", "operators", ("operators", "members")
+        ),
+        Setting("limits", "`rlimits` leaves cgroups alone", "auto", ("auto", "rlimits")),
+        Setting("cgroup", "a cgroup of version 2 that was delegated to the daemon"),
+        Setting("log_size", "how much of a run's output is kept, twice over", "16MiB"),
+        Setting("keeper_idle", "how long the keeper waits for a daemon before it ends", "60s"),
+        MACHINE,
+    )
+    secret_names: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, site: Site) -> None:
+        self._given = {setting.name: setting.default for setting in self.settings} | self.kept_settings(site.settings)
+        self._site = site
+        self._home = site.home.absolute()
+        self._runs = Runs(self._home)
+        idle_s = parse_duration(self._given["keeper_idle"], name="keeper_idle") / 1000
+        self._line = KeeperLine(self._home, idle_s, site.deadline_s)
+        self._log_bytes = parse_memory(self._given["log_size"]) * MIB
+        self._means: Means | None = None
+
+    @classmethod
+    def kept_settings(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        given = {setting.name: setting.default for setting in cls.settings} | dict(settings)
+        user = given["run_as"]
+        if user and (user == "root" or not _USER.fullmatch(user)):
+            hint = "name a user of the host without rights of its own"
+            raise Invalid("bad_setting", f"run_as: {user[:40]!a} cannot be used", hint)
+        if given["cgroup"] and not given["cgroup"].startswith("/"):
+            raise Invalid("bad_setting", "cgroup: give its whole path", "such as /sys/fs/cgroup/bursar")
+        if parse_memory(given["log_size"], name="log_size") < 1:
+            raise Invalid("bad_setting", "log_size: at least 1MiB")
+        parse_duration(given["keeper_idle"], name="keeper_idle")
+        return bound_here(settings)
+
+    def ensure(self, spec: Spec) -> Observed:
+        answer = self.ensure_many((spec,))[0]
+        if isinstance(answer, BursarError):
+            raise answer
+        return answer
+
+    def ensure_many(self, specs: Sequence[Spec]) -> list[Observed | BursarError]:
+        self._only_here()
+        self._settle()
+        found: dict[str, Observed | BursarError] = {}
+        for spec in specs:
+            name = str(spec.token)
+            try:
+                adopted = self._adopted_or_prepared(spec)
+            except BursarError as error:
+                found[name] = error
+            else:
+                if adopted is not None:
+                    found[name] = adopted
+        asked = [name for spec in specs if (name := str(spec.token)) not in found]
+        if asked:
+            found |= self._started(asked)
+        return [found[str(spec.token)] for spec in specs]
+
+    def observe(self, install: str) -> Observation:
+        self._only_here()
+        at = self._site.clock.now()
+        if not self._runs.place.is_dir():  # never used, or taken away: then it proves nothing
+            return Observation(at, (), complete=False)
+        seen = []
+        with _disk_answers(self._home):
+            for name in self._runs.names():
+                one = self._runs.observed(name)
+                if one is not None:
+                    ours = one.token is not None and one.token.install == install
+                    seen.append(one if ours else _as_foreign(one))
+        return Observation(at, tuple(seen))
+
+    def stop(self, token: Token, grace_s: float) -> None:
+        self._only_here()
+        self._settle()
+        name = str(token)
+        run = self._runs.path(token)
+        now = self._site.clock.now()
+        asked = read_record(run / STOP)
+        if not (run / SPEC).exists() or (run / ENDED).exists():
+            return
+        if asked is None or asked["at"] + asked["grace_s"] * SECOND > now + grace_s * SECOND:
+            asked = {"at": now, "grace_s": grace_s}
+            with contextlib.suppress(FileNotFoundError):
+                write_record(run / STOP, asked)
+        live = self._runs.live(name)
+        if live is None:  # the shim reads the stop as soon as it has started something
+            return
+        if live.shim_lives():
+            send([live.shim], signal.SIGTERM)
+        else:
+            _stop_orphans(live, forced=now >= asked["at"] + asked["grace_s"] * SECOND)
+
+    def forget(self, token: Token) -> None:
+        self._only_here()
+        name = str(token)
+        seen = self._runs.observed(name)
+        if seen is not None and seen.is_live:
+            raise trouble(Trouble.STILL_LIVE, f"{token} is {seen.phase}", "stop it first")
+        run = self._runs.path(token)
+        if run.exists():
+            dead = run.with_name(f".{name}.dead")
+            with contextlib.suppress(FileNotFoundError):
+                run.rename(dead)
+            shutil.rmtree(dead, ignore_errors=True)
+        self._runs.forget(name)
+
+    def suspend(self, token: Token) -> None:
+        live = self._live(token)
+        send(_all_of(live), signal.SIGSTOP)
+        (self._runs.path(token) / SUSPENDED).touch()  # last: if we die before, it is asked for again
+
+    def resume(self, token: Token) -> None:
+        live = self._live(token)
+        send(_all_of(live), signal.SIGCONT)
+        (self._runs.path(token) / SUSPENDED).unlink(missing_ok=True)
+
+    def logs(self, token: Token, *, tail: int | None = None, cursor: str | None = None) -> LogChunk:
+        self._only_here()
+        run = self._runs.path(token)
+        if not (run / SPEC).exists():
+            raise trouble(Trouble.NO_SUCH_RUN, f"no run bears {token}")
+        seen = self._runs.observed(str(token))
+        return logs.read_chunk(run, tail=tail, cursor=cursor, over=seen is not None and not seen.is_live)
+
+    def discover(self) -> tuple[NodeFound, ...]:
+        self._only_here()
+        return (this_node(self._home),)
+
+    def close(self) -> None:
+        self._line.close()
+
+    def _adopted_or_prepared(self, spec: Spec) -> Observed | None:
+        """What there is of it already; None where its directory waits for the keeper."""
+        run = self._runs.path(spec.token)
+        if run.exists() and (run / SPEC).exists():
+            return self._runs.observed(run.name)
+        launch.refuse_unfit(spec, self.capabilities, self._given)
+        who = launch.person(self._given["run_as"])
+        if self._means is None:
+            self._means = find_means(self._given["limits"], self._given["cgroup"])
+        limits = self._means.of(run.name, spec.resources)
+        record = launch.launch_record(spec, run, limits, who, self._log_bytes, self._site.clock.now())
+        with _disk_answers(self._home):
+            run.mkdir(mode=0o700, exist_ok=True)
+            write_record(run / SPEC, record)
+        return None
+
+    def _started(self, names: list[str]) -> dict[str, Observed | BursarError]:
+        answers = self._line.start(names)
+        found: dict[str, Observed | BursarError] = {}
+        for name in names:
+            answer = answers.get(name)
+            if answer is None:
+                found[name] = trouble(Trouble.TIMEOUT, f"{name}: no answer within {self._site.deadline_s:g} s")
+            elif "error" in answer:
+                found[name] = trouble(Trouble.ENGINE_FAULT, f"{name} was not started: {answer['error']}")
+            else:
+                seen = self._runs.observed(name)
+                found[name] = seen or trouble(Trouble.ENGINE_FAULT, f"{name} was not started", "it is tried again")
+        return found
+
+    def _live(self, token: Token) -> Live:
+        self._only_here()
+        seen = self._runs.observed(str(token))
+        live = self._runs.live(str(token))
+        if seen is None or live is None or not seen.is_live:
+            raise trouble(Trouble.NO_SUCH_RUN, f"nothing that runs bears {token}")
+        return live
+
+    def _settle(self) -> None:
+        """Make the cluster's directory, and write into it to which host it belongs."""
+        if self._runs.place.is_dir():
+            return
+        with _disk_answers(self._home):
+            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_record(self._home / HOST, {"machine": this_machine()})
+            self._runs.place.mkdir(mode=0o711, exist_ok=True)
+
+    def _only_here(self) -> None:
+        only_on(self._given[MACHINE.name])
+        only_on((read_record(self._home / HOST) or {}).get("machine"))
+
+
+def _stop_orphans(live: Live, *, forced: bool) -> None:
+    """Without its shim nobody carries the grace but whoever asks again."""
+    if forced:
+        send(live.orphans(), signal.SIGKILL)
+    elif live.command_lives():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(live.pid, signal.SIGTERM)
+            os.killpg(live.pid, signal.SIGCONT)
+
+
+def _all_of(live: Live) -> list[int]:
+    return descendants(live.shim) if live.shim_lives() else live.orphans()
+
+
+def _as_foreign(one: Observed) -> Observed:
+    return Observed(
+        token=None,
+        engine_id=one.engine_id,
+        phase=one.phase,
+        name=one.name,
+        node=one.node,
+        resources=one.resources if one.is_live else one.resources.times(0),
+        gpu_devices=one.gpu_devices if one.is_live else (),
+        started_at=one.started_at,
+        finished_at=one.finished_at,
+    )
+
+
+@contextlib.contextmanager
+def _disk_answers(home: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise trouble(Trouble.ENGINE_FAULT, f"{home} cannot be written: {error.strerror}", "look at its disk") from None

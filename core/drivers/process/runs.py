@@ -1,0 +1,204 @@
+"""The run directories of one cluster, read: what each run is now, by its records and by the process table.
+
+Nothing is started or signalled here. A record is written once and never changes, so what is over is read only once.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from core.domain.engines import Observed, Phase, Token, Trouble, trouble
+from core.domain.resources import Resources
+from core.drivers.keeper.records import (
+    ENDED,
+    LOCK,
+    RUNS,
+    SPEC,
+    STARTED,
+    SUSPENDED,
+    Record,
+    asleep_us,
+    boot_id,
+    is_alive,
+    pid_space,
+    process_facts,
+    read_record,
+    session_of,
+)
+
+# A command that fails so will fail so again; anything else may be this host's passing trouble.
+WRONG_COMMAND = frozenset(
+    {
+        errno.ENOENT,
+        errno.EACCES,
+        errno.ENOEXEC,
+        errno.ENOTDIR,
+        errno.ELOOP,
+        errno.E2BIG,
+        errno.ENAMETOOLONG,
+        errno.EISDIR,
+    }
+)
+
+
+CLOCKS_APART_US = 10_000  # two clocks are never read at the same instant
+
+
+class Live(NamedTuple):
+    """The processes to be signalled: the command, and the shim beside it where there still is one."""
+
+    pid: int
+    ticks: int
+    shim: int
+    shim_ticks: int
+
+    def command_lives(self) -> bool:
+        return is_alive(self.pid, self.ticks)
+
+    def shim_lives(self) -> bool:
+        return is_alive(self.shim, self.shim_ticks)
+
+    def orphans(self) -> list[int]:
+        """What is left of the command's session. Where its number names another process, it is not ours."""
+        leader = process_facts(self.pid)
+        return [] if leader is not None and leader.ticks != self.ticks else session_of(self.pid)
+
+
+class Runs:
+    def __init__(self, home: Path) -> None:
+        self.place = home / RUNS
+        self._over: dict[str, Observed] = {}
+        self._boot = boot_id()
+        self._space = pid_space()
+
+    def path(self, token: Token) -> Path:
+        return self.place / str(token)
+
+    def names(self) -> list[str]:
+        try:
+            found = [name for name in os.listdir(self.place) if not name.startswith(".")]  # noqa: PTH208 - bare names
+        except FileNotFoundError:
+            found = []
+        for name in self._over.keys() - set(found):
+            self._over.pop(name, None)
+        return found
+
+    def observed(self, name: str) -> Observed | None:
+        """None where nothing has been started and nobody is about to."""
+        known = self._over.get(name)
+        if known is not None:
+            return known
+        seen = self._read(name)
+        if seen is not None and not seen.is_live:
+            self._over[name] = seen
+        return seen
+
+    def forget(self, name: str) -> None:
+        self._over.pop(name, None)
+
+    def live(self, name: str) -> Live | None:
+        """Whom to signal; None where nothing of it has been started since this host did."""
+        started = read_record(self.place / name / STARTED)
+        if not started or started["boot"] != self._boot:
+            return None
+        if started["pid_space"] != self._space:
+            raise trouble(Trouble.OTHER_HOST, f"{name} runs in another container of this host", "run the daemon there")
+        return _live(started)
+
+    def somebody_is_at(self, name: str) -> bool:
+        """Whether a shim holds the run, in whatever container of this host."""
+        try:
+            held = os.open(self.place / name / LOCK, os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            return False
+        finally:
+            os.close(held)
+
+    def _read(self, name: str) -> Observed | None:
+        run = self.place / name
+        spec = read_record(run / SPEC)
+        if not spec:
+            return None
+        ended = read_record(run / ENDED)
+        started = read_record(run / STARTED)
+        if ended:
+            return _after_its_end(spec, started, ended)
+        if not started:
+            return _seen(spec, None, Phase.STARTING) if self.somebody_is_at(name) else None
+        if self._runs(name, started):
+            phase = Phase.SUSPENDED if (run / SUSPENDED).exists() else Phase.RUNNING
+            return _seen(spec, started, phase, asleep=asleep_us() - started["asleep_us"])
+        ended = read_record(run / ENDED)  # its shim may have written it while we looked
+        if ended:
+            return _after_its_end(spec, started, ended)
+        why = "it ended unseen" if started["boot"] == self._boot else "the host was restarted"
+        return _seen(spec, started, Phase.GONE, message=f"{why}: how it ended is not known")
+
+    def _runs(self, name: str, started: Record) -> bool:
+        if started["boot"] != self._boot:
+            return False
+        if started["pid_space"] != self._space:
+            return self.somebody_is_at(name)
+        live = _live(started)
+        if live.command_lives() or live.shim_lives():
+            return True
+        return bool(live.orphans())  # left alone by command and shim, but holding what they held
+
+
+def _live(started: Record) -> Live:
+    return Live(started["pid"], started["ticks"], started["shim"], started["shim_ticks"])
+
+
+def _after_its_end(spec: Record, started: Record | None, ended: Record) -> Observed:
+    if ended["error"]:
+        number, _, text = str(ended["error"]).partition(":")
+        wrong = number.isdigit() and int(number) in WRONG_COMMAND
+        code = Trouble.CANNOT_RUN if wrong else Trouble.ENGINE_FAULT
+        return _seen(spec, None, Phase.FAILED, ended=ended, error=code.value, message=text)
+    return _seen(spec, started, Phase.FINISHED, ended=ended, asleep=ended["asleep_us"])
+
+
+def _seen(
+    spec: Record,
+    started: Record | None,
+    phase: Phase,
+    *,
+    ended: Record | None = None,
+    asleep: int = 0,
+    error: str | None = None,
+    message: str = "",
+) -> Observed:
+    code = ended["code"] if ended else None
+    facts = {"limits": started["limits"] if started else spec["limits"], "user": str(spec["uid"] or "")}
+    if started:
+        facts |= {"pid": str(started["pid"]), "shim": str(started["shim"])}
+    return Observed(
+        token=Token.parse(spec["token"]),
+        engine_id=f"{started['boot'][:8]}-{started['pid']}-{started['ticks']}" if started else spec["token"],
+        phase=phase,
+        name=spec["name"],
+        node=spec["node"],
+        resources=Resources(*spec["resources"]),
+        gpu_devices=tuple(spec["gpu_devices"]),
+        labels=spec["labels"],
+        created_at=spec["created_at"],
+        started_at=started["at"] if started else None,
+        finished_at=ended["at"] if ended else None,
+        exit_code=code if code is None or code >= 0 else 128 - code,
+        signal=-code if code is not None and code < 0 else None,
+        oom=bool(ended and ended["oom"]),
+        asleep_ms=asleep // 1000 if asleep > CLOCKS_APART_US else 0,
+        error=error,
+        message=message,
+        facts=facts,
+    )
