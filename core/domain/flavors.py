@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from core.domain.errors import Conflict, Invalid, NotFound
+from core.domain.names import check_name
 from core.domain.resources import Resources
+from core.domain.text import LONGEST_ECHO, visible
 
 UCR = 1_000_000  # micro-credits in a credit
 GPU_HOUR_MS = 3_600_000
@@ -23,10 +25,7 @@ DEFAULT_CPU_HOUR_UCR = UCR // 20
 DEFAULT_GIB_HOUR_UCR = UCR // 100
 DEFAULT_GPU_HOUR_UCR = 5 * UCR
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.ASCII)
-_LONGEST_NAME = 63
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
-_LONGEST_ECHO = 40
 
 _CREDITS_RULE = "0.000001–1,000,000,000 credits, at most 6 decimals"
 _PRICE_RULE = "0–1,000,000,000 credits per hour, at most 6 decimals"
@@ -103,7 +102,7 @@ class Flavor:
     retired: bool = False
 
     def __post_init__(self) -> None:
-        checked_flavor_name(self.name)
+        object.__setattr__(self, "name", check_name(self.name, "flavor"))
         _checked_price(self.ucr_per_hour)
         if self.size.is_negative() or not (self.size.cpu_milli or self.size.ram_mib or self.size.gpu_milli):
             raise Invalid("flavor_without_size", f"flavor {self.name} holds nothing", "give CPU, memory or GPU")
@@ -121,18 +120,6 @@ class RunRate:
     card_version: int = 1
     flavor: str | None = None
     flavor_version: int | None = None
-
-
-def checked_flavor_name(name: str) -> str:
-    if not 1 <= len(name) <= _LONGEST_NAME:
-        raise Invalid("flavor_name", f"flavor: 1–{_LONGEST_NAME} characters (got {len(name)})", "such as gpu.small")
-    if not _NAME.fullmatch(name):
-        raise Invalid(
-            "flavor_name",
-            f"flavor: {_shown(name)} is not a name",
-            "lower-case letters, digits, '.', '_' and '-', with a letter or digit at both ends, such as gpu.small",
-        )
-    return name
 
 
 def rate_for(resources: Resources, model: str | None, flavor: Flavor | None, card: RateCard) -> int:
@@ -175,7 +162,7 @@ def flavor_at(flavors: Iterable[Flavor], name: str, instant: int) -> Flavor:
     if found is None or found.retired:
         offered = sorted(flavor.name for flavor in in_force.values() if not flavor.retired)
         hint = f"there are: {', '.join(offered)}" if offered else "give cpu, ram and gpu instead; no flavor is set"
-        raise NotFound("flavor_not_found", f"no flavor {_shown(name)}", hint)
+        raise NotFound("flavor_not_found", f"no flavor {visible(name)}", hint)
     return found
 
 
@@ -207,16 +194,16 @@ def _checked_price(ucr_per_hour: int) -> None:
 
 
 def _parsed(text: str, name: str, unit: int, least: int, most: int, rule: str) -> int:
-    hint = f"give {rule}" + ("; the decimal sign is a point" if "," in text[:_LONGEST_ECHO] else "")
-    if not (len(text) <= _LONGEST_ECHO and _NUMBER.fullmatch(text)):
-        raise Invalid("malformed_amount", f"{name}: {_shown(text)} is not a number within {rule}", hint)
+    hint = f"give {rule}" + ("; the decimal sign is a point" if "," in text[:LONGEST_ECHO] else "")
+    if not (len(text) <= LONGEST_ECHO and _NUMBER.fullmatch(text)):
+        raise Invalid("malformed_amount", f"{name}: {visible(text)} is not a number within {rule}", hint)
     whole, _, decimals = text.partition(".")
     scale: int = 10 ** len(decimals)
     amount, rest = divmod(int(whole + decimals) * unit, scale)
     if rest and 0 <= amount < most:
-        raise Invalid("amount_too_fine", f"{name}: {_shown(text)} is finer than {rule}", hint)
+        raise Invalid("amount_too_fine", f"{name}: {visible(text)} is finer than {rule}", hint)
     if not least <= amount <= most or rest:
-        raise Invalid("amount_out_of_range", f"{name}: {_shown(text)} is not within {rule}", hint)
+        raise Invalid("amount_out_of_range", f"{name}: {visible(text)} is not within {rule}", hint)
     return amount
 
 
@@ -224,8 +211,3 @@ def _exact(amount: int, unit: int, places: int) -> str:
     whole, part = divmod(abs(amount), unit)
     decimals = f"{part:0{places}d}".rstrip("0") or "0"
     return f"{'-' if amount < 0 else ''}{whole}.{decimals}"
-
-
-def _shown(text: str) -> str:
-    cut = text if len(text) <= _LONGEST_ECHO else text[:_LONGEST_ECHO] + "…"
-    return f"'{cut}'" if cut.isprintable() else ascii(cut)

@@ -4,67 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from core.domain.errors import Exhausted
 from core.domain.flavors import RunRate
+from core.domain.quota import OF_USE, LimitUse, Shortfall, shortfalls
 from core.ledger.accounts import MINT
-from core.ledger.amounts import NOTHING, Amounts, Book, format_amount
+from core.ledger.amounts import MEASURE_OF, NOTHING, Amounts, Book, format_amount
 from core.ledger.meter import due, hourly, open_line
 
-
-class LimitScope(StrEnum):
-    """Where a shortfall lies, the nearest to the member first: the order in which equals are named."""
-
-    BALANCE = "balance"
-    MEMBER = "member"
-    ORG = "org"
-    CLUSTER = "cluster"
+_UNIT = {Book.CREDITS: "micro-credits", Book.GPU_TIME: "GPU-milliseconds"}
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """A cap on use in one book, and what is used or set aside of it."""
+class Lacking:
+    """What a need does not find in one book: in the balance, or under the limit that is tighter still."""
 
-    scope: LimitScope
-    book: Book
-    cap: int
-    used: int
-
-
-@dataclass(frozen=True, slots=True)
-class Shortfall:
-    scope: LimitScope
     book: Book
     need: int
     have: int
-    cap: int | None = None
+    limit: Shortfall | None = None
 
     @property
     def missing(self) -> int:
         return self.need - self.have
 
     @property
-    def text(self) -> str:
-        need = format_amount(self.book, self.need, round_up=True)
-        have = format_amount(self.book, self.have).split(" ")[0]
-        if self.cap is None:
-            return f"needs {need}, {have} left"
-        return f"needs {need}, {have} left of the {_OWNER[self.scope]} limit of {format_amount(self.book, self.cap)}"
+    def place(self) -> str:
+        return self.limit.level.value if self.limit else "balance"
 
+    def __str__(self) -> str:
+        if self.limit:
+            return str(self.limit)
+        have, _ = format_amount(self.book, self.have).split(" ")
+        return f"needs {format_amount(self.book, self.need, round_up=True)}, {have} left"
 
-_OWNER = {
-    LimitScope.BALANCE: "wallet's",
-    LimitScope.MEMBER: "member's",
-    LimitScope.ORG: "organization's",
-    LimitScope.CLUSTER: "cluster's",
-}
-_HELP = {
-    LimitScope.BALANCE: "an admin can grant",
-    LimitScope.MEMBER: "an admin can raise the member's limit by",
-    LimitScope.ORG: "an operator can raise the organization's limit by",
-    LimitScope.CLUSTER: "another cluster may have room, or an operator can raise this one's limit by",
-}
+    @property
+    def help(self) -> str:
+        missing = format_amount(self.book, self.missing, round_up=True)
+        if self.limit is None:
+            return f"an admin can grant {missing}"
+        return f"the {self.place}'s limit can be raised by {missing}"
 
 
 def job_hold(rate: RunRate, requested_ms: int) -> Amounts:
@@ -86,51 +65,43 @@ def next_hour(new: RunRate, burning: Iterable[Amounts]) -> Amounts:
     return sum(burning, hourly(new))
 
 
-def shortfalls(need: Amounts, available: Amounts, limits: Sequence[Limit] = ()) -> list[Shortfall]:
-    """The tightest of balance and limits in each book that does not suffice. Equality suffices."""
+def lacking(need: Amounts, available: Amounts, limits: Sequence[LimitUse] = ()) -> list[Lacking]:
+    """In each book that does not suffice, the tightest of balance and limits. Equality suffices."""
     found = []
     for book, amount in need:
         if amount <= 0:
             continue
-        rooms = [Shortfall(LimitScope.BALANCE, book, amount, available.of(book))]
-        rooms += [
-            Shortfall(limit.scope, book, amount, limit.cap - limit.used, limit.cap)
-            for limit in limits
-            if limit.book is book
-        ]
-        order = list(LimitScope)
-        tightest = min(rooms, key=lambda room: (room.have, order.index(room.scope)))
+        places = [Lacking(book, amount, available.of(book))]
+        beyond = shortfalls(limits, {MEASURE_OF[book]: amount}, OF_USE)
+        places += [Lacking(book, amount, short.left, short) for short in beyond]
+        tightest = min(places, key=lambda place: place.have)  # the balance is named before a limit as tight
         if tightest.missing > 0:
             found.append(tightest)
     return found
 
 
-def authorize(need: Amounts, available: Amounts, limits: Sequence[Limit] = ()) -> None:
-    """Nothing where the balance and every limit suffice; else Exhausted with numbers and what would help."""
-    found = shortfalls(need, available, limits)
+def authorize(need: Amounts, available: Amounts, limits: Sequence[LimitUse] = ()) -> None:
+    """Nothing where the balance and every limit suffice; else Exhausted with numbers and what would help.
+
+    `available` is what is neither held nor, as far as it is known, used and not yet posted.
+    """
+    found = lacking(need, available, limits)
     if not found:
         return
-    raise Exhausted(
-        f"{found[0].scope.value}_exhausted",
-        "; ".join(short.text for short in found),
-        "; ".join(f"{_HELP[s.scope]} {format_amount(s.book, s.missing, round_up=True)}" for s in found)
-        + ", or ask for less",
+    every = [
         {
-            "shortfalls": [
-                {
-                    "limit": short.scope.value,
-                    "book": short.book.value,
-                    "unit": "micro-credits" if short.book is Book.CREDITS else "GPU-milliseconds",
-                    "need": short.need,
-                    "have": short.have,
-                    "missing": short.missing,
-                }
-                for short in found
-            ],
-            "need": found[0].need,
-            "have": found[0].have,
-            "missing": found[0].missing,
-            "book": found[0].book.value,
-            "limit": found[0].scope.value,
-        },
+            "limit": one.place,
+            "book": one.book.value,
+            "unit": _UNIT[one.book],
+            "need": one.need,
+            "have": one.have,
+            "missing": one.missing,
+        }
+        for one in found
+    ]
+    raise Exhausted(
+        "balance_exhausted" if found[0].limit is None else "limit_reached",
+        "; ".join(str(one) for one in found),
+        "; ".join(one.help for one in found) + ", or ask for less",
+        {**every[0], "shortfalls": every},
     )

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.domain.errors import Invalid
-from core.domain.flavors import MOST_GPU_MS, MOST_UCR, format_credits, format_gpu_hours
+from core.domain.flavors import MOST_GPU_MS, MOST_UCR
+from core.domain.quota import Measure, show
 
 MOST_IN_AN_ENTRY = 9 * 10**15  # sums of entries stay far from the 64-bit edge
 
@@ -53,6 +54,7 @@ class Amounts:
 
 
 NOTHING = Amounts()
+MEASURE_OF = {Book.CREDITS: Measure.CREDITS, Book.GPU_TIME: Measure.GPU_HOURS}
 
 
 def in_book(book: Book, amount: int) -> Amounts:
@@ -61,9 +63,7 @@ def in_book(book: Book, amount: int) -> Amounts:
 
 def format_amount(book: Book, amount: int, *, round_up: bool = False) -> str:
     """`12.0 GPU-hours`, `57.2 credits`."""
-    if book is Book.CREDITS:
-        return f"{format_credits(amount)} credits"
-    return f"{format_gpu_hours(amount, round_up=round_up)} GPU-hours"
+    return show(MEASURE_OF[book], amount, round_up=round_up)
 
 
 def checked(amounts: Amounts) -> Amounts:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from core.domain.errors import Exhausted
 from core.domain.flavors import RunRate
-from core.ledger.admission import Limit, LimitScope, authorize, hold_to_restore, job_hold, next_hour, shortfalls
-from core.ledger.amounts import NOTHING, Amounts, Book
+from core.domain.quota import Level, Limit, LimitUse, Measure
+from core.ledger.admission import authorize, hold_to_restore, job_hold, lacking, next_hour
+from core.ledger.amounts import NOTHING, Amounts
 from core.ledger.meter import due, hourly
 from tests.ledger.scenery import ONE_GPU, T0, amounts, line
 
@@ -73,19 +74,22 @@ def test_a_shortfall_in_both_books_names_both() -> None:
     assert caught.value.message == "needs 60.0 credits, -0.5 left; needs 12.0 GPU-hours, 9.5 left"
 
 
-def limits(member: float, org: float, cluster: float) -> list[Limit]:
-    scopes = (LimitScope.MEMBER, LimitScope.ORG, LimitScope.CLUSTER)
-    caps = zip(scopes, (member, org, cluster), strict=True)
-    return [Limit(scope, Book.GPU_TIME, amounts(0, cap).gpu_ms + 3_600_000, 3_600_000) for scope, cap in caps]
+def limits(member: float, org: float, cluster: float) -> list[LimitUse]:
+    """Limits with so many GPU-hours left, one being used of each."""
+    left = zip(Level, (member, org, cluster), strict=True)
+    return [
+        LimitUse(Limit(level, Measure.GPU_HOURS, amounts(0, hours).gpu_ms + 3_600_000), 3_600_000)
+        for level, hours in left
+    ]
 
 
 @pytest.mark.parametrize(
     ("balance", "left", "scope", "message"),
     [
         (2, (5, 5, 5), "balance", "needs 6.0 GPU-hours, 2.0 left"),
-        (9, (3, 4, 5), "member", "needs 6.0 GPU-hours, 3.0 left of the member's limit of 4.0 GPU-hours"),
-        (9, (9, 4, 5), "org", "needs 6.0 GPU-hours, 4.0 left of the organization's limit of 5.0 GPU-hours"),
-        (9, (9, 9, 5), "cluster", "needs 6.0 GPU-hours, 5.0 left of the cluster's limit of 6.0 GPU-hours"),
+        (9, (3, 4, 5), "member", "needs 6.0 GPU-hours, 3.0 GPU-hours left of the member's limit of 4.0 GPU-hours"),
+        (9, (9, 4, 5), "org", "needs 6.0 GPU-hours, 4.0 GPU-hours left of the org's limit of 5.0 GPU-hours"),
+        (9, (9, 9, 5), "cluster", "needs 6.0 GPU-hours, 5.0 GPU-hours left of the cluster's limit of 6.0 GPU-hours"),
         (3, (3, 3, 3), "balance", "needs 6.0 GPU-hours, 3.0 left"),
     ],
 )
@@ -93,12 +97,14 @@ def test_the_tightest_of_balance_and_limits_is_named(balance, left, scope, messa
     with pytest.raises(Exhausted) as caught:
         authorize(amounts(0, 6), amounts(0, balance), limits(*left))
     assert caught.value.message == message
-    assert caught.value.code == f"{scope}_exhausted"
+    assert caught.value.code == ("balance_exhausted" if scope == "balance" else "limit_reached")
+    assert caught.value.hint is not None
+    assert ("grant" in caught.value.hint) is (scope == "balance")
     assert caught.value.fields["limit"] == scope
 
 
 def test_a_limit_in_the_other_book_and_one_that_suffices_do_not_count() -> None:
-    assert shortfalls(amounts(6), amounts(6), limits(0, 0, 0)) == []
+    assert lacking(amounts(6), amounts(6), limits(0, 0, 0)) == []
     authorize(amounts(0, 6), amounts(0, 6), limits(6, 7, 8))
 
 
@@ -110,10 +116,10 @@ def test_a_book_below_zero_does_not_stop_what_needs_none_of_it() -> None:
 @given(
     st.integers(0, 10**9),
     st.integers(-(10**9), 10**9),
-    st.lists(st.tuples(st.sampled_from(list(LimitScope)), st.integers(0, 10**9), st.integers(0, 10**9)), max_size=4),
+    st.lists(st.tuples(st.sampled_from(list(Level)), st.integers(0, 10**9), st.integers(0, 10**9)), max_size=4),
 )
 def test_I_L4_what_is_authorized_fits_everywhere_and_what_is_refused_does_not(need, balance, rooms) -> None:
-    given_limits = [Limit(scope, Book.CREDITS, cap, used) for scope, cap, used in rooms]
+    given_limits = [LimitUse(Limit(level, Measure.CREDITS, most), used) for level, most, used in rooms]
     fits = need == 0 or all(need <= room for room in [balance, *(cap - used for _, cap, used in rooms)])
     try:
         authorize(Amounts(need), Amounts(balance), given_limits)

@@ -279,3 +279,13 @@ def test_the_day_ends_at_midnight_of_the_zone_through_the_whole_year(tz: str) ->
 def test_the_last_microsecond_of_a_day_ends_with_it_and_midnight_itself_a_day_later() -> None:
     assert meter.day_end_after(T0 - 1) == T0
     assert meter.day_end_after(T0) == T0 + DAY
+
+
+def test_a_midnight_that_comes_twice_ends_the_day_once() -> None:
+    """Newfoundland's clocks went from 00:01 back to 23:01: half past eleven after that is later than midnight."""
+    zone = ZoneInfo("America/St_Johns")
+    first = round(datetime(2010, 11, 7, 0, 0, tzinfo=zone).timestamp()) * 1_000_000
+    assert meter.day_end_after(first - 1, "America/St_Johns") == first
+    again = round(datetime(2010, 11, 6, 23, 30, fold=1, tzinfo=zone).timestamp()) * 1_000_000
+    assert again > first
+    assert meter.day_end_after(again, "America/St_Johns") == first + 25 * HOUR
