@@ -20,6 +20,7 @@ from core.store.database import Database
 from core.store.leases import Leadership
 from core.store.repositories import journal
 from core.store.repositories.accounts import Accounts, Throttles, accounts, sessions
+from core.store.repositories.answers import Answers
 from core.store.repositories.clusters import Clusters
 from core.store.repositories.deployments import Deployments
 from core.store.repositories.ledger import Ledger, LedgerBook
@@ -96,6 +97,10 @@ class Unit:
     @cached_property
     def prices(self) -> Prices:
         return Prices(self.connection)
+
+    @cached_property
+    def answers(self) -> Answers:
+        return Answers(self.connection, self.now)
 
     @cached_property
     def ledger(self) -> Ledger:

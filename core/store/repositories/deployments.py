@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, State, StopCause
 from core.domain.resources import Resources
+from core.ledger.accounts import AccountKey, treasury, wallet
 from core.store.repositories.clusters import amount_values, amounts_of
 from core.store.scope import Scope
 from core.store.tables import work
@@ -37,6 +38,7 @@ class DeploymentRow:
     env: Mapping[str, str]
     labels: Mapping[str, str]
     public_ip: str | None
+    payer: str
     flavor: str | None
     resources: Resources  # of each replica
     gpu_model: str | None
@@ -59,6 +61,11 @@ class DeploymentRow:
     preempted_at: int | None = None
     exit_code: int | None = None
     reason: str | None = None
+
+    @property
+    def account(self) -> AccountKey:
+        """Who pays for it."""
+        return wallet(self.org_id, self.owner_id) if self.payer == "wallet" else treasury(self.org_id)
 
     @property
     def all_resources(self) -> Resources:

@@ -87,10 +87,12 @@ class Deployment(SQLModel, table=True):
         ),
         Index("ix_deployments_cluster_id_state", "cluster_id", "state"),
         Index("ix_deployments_org_id_id", "org_id", "id"),
-        Index("ix_deployments_owner_id", "owner_id"),
+        Index("ix_deployments_org_id_state", "org_id", "state"),
+        Index("ix_deployments_owner_id_created_at", "owner_id", "created_at"),
         one_of("kind", Kind),
         one_of("state", State),
         one_of("stop_cause", StopCause),
+        one_of("payer", ("wallet", "treasury")),
         CheckConstraint(_NOT_NEGATIVE, name="amounts"),
         CheckConstraint("priority BETWEEN 0 AND 100", name="priority_range"),
         CheckConstraint("replicas >= 1", name="replicas_range"),
@@ -111,6 +113,7 @@ class Deployment(SQLModel, table=True):
     env: str = text_column(default="{}")
     labels: str = text_column(default="{}")
     public_ip: str | None = text_column(nullable=True)
+    payer: str = text_column()
     flavor: str | None = text_column(nullable=True)
     cpu_milli: int = whole_column()
     ram_mib: int = whole_column()
@@ -205,6 +208,7 @@ class Run(SQLModel, table=True):
             postgresql_where=text("ended_at IS NULL"),
         ),
         Index("ix_runs_org_id_started_at", "org_id", "started_at"),
+        one_of("payer", ("wallet", "treasury")),
         CheckConstraint("ended_at IS NULL OR ended_at >= started_at", name="ends_after_start"),
         STRICT,
     )
@@ -215,7 +219,7 @@ class Run(SQLModel, table=True):
     owner_id: str = text_column(foreign_key="accounts.id")
     cluster_id: str = text_column(foreign_key="clusters.id")
     generation: int = whole_column()
-    payer: str = text_column()  # wallet or treasury
+    payer: str = text_column()
     rate: str = text_column()
     segments: str = text_column()
     started_at: int = whole_column()

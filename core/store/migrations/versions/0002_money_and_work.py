@@ -174,6 +174,7 @@ def upgrade() -> None:
         sa.Column("env", sa.Text(), nullable=False),
         sa.Column("labels", sa.Text(), nullable=False),
         sa.Column("public_ip", sa.Text(), nullable=True),
+        sa.Column("payer", sa.Text(), nullable=False),
         sa.Column("flavor", sa.Text(), nullable=True),
         sa.Column("cpu_milli", sa.BigInteger(), nullable=False),
         sa.Column("ram_mib", sa.BigInteger(), nullable=False),
@@ -203,6 +204,7 @@ def upgrade() -> None:
             "(kind = 'job') = (limit_ms IS NOT NULL)", name=op.f("ck_deployments_only_jobs_have_a_limit")
         ),
         sa.CheckConstraint("kind IN ('service', 'job', 'vm')", name=op.f("ck_deployments_kind_known")),
+        sa.CheckConstraint("payer IN ('wallet', 'treasury')", name=op.f("ck_deployments_payer_known")),
         sa.CheckConstraint(
             "state IN ('awaiting_approval', 'queued', 'starting', 'running', 'suspended', 'stopping', 'stopped', 'completed', 'failed', 'cancelled', 'rejected', 'expired', 'deleted')",
             name=op.f("ck_deployments_state_known"),
@@ -226,7 +228,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_deployments_cluster_id_state", "deployments", ["cluster_id", "state"], unique=False)
     op.create_index("ix_deployments_org_id_id", "deployments", ["org_id", "id"], unique=False)
-    op.create_index("ix_deployments_owner_id", "deployments", ["owner_id"], unique=False)
+    op.create_index("ix_deployments_org_id_state", "deployments", ["org_id", "state"], unique=False)
+    op.create_index("ix_deployments_owner_id_created_at", "deployments", ["owner_id", "created_at"], unique=False)
     op.create_index(
         "uq_deployments_living_name",
         "deployments",
@@ -362,6 +365,7 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("end_cause", sa.Text(), nullable=True),
+        sa.CheckConstraint("payer IN ('wallet', 'treasury')", name=op.f("ck_runs_payer_known")),
         sa.CheckConstraint("ended_at IS NULL OR ended_at >= started_at", name=op.f("ck_runs_ends_after_start")),
         sa.ForeignKeyConstraint(["cluster_id"], ["clusters.id"], name=op.f("fk_runs_cluster_id")),
         sa.ForeignKeyConstraint(
@@ -425,7 +429,8 @@ def downgrade() -> None:
         sqlite_where=sa.text("state NOT IN ('completed','failed','cancelled','rejected','expired','deleted')"),
         postgresql_where=sa.text("state NOT IN ('completed','failed','cancelled','rejected','expired','deleted')"),
     )
-    op.drop_index("ix_deployments_owner_id", table_name="deployments")
+    op.drop_index("ix_deployments_owner_id_created_at", table_name="deployments")
+    op.drop_index("ix_deployments_org_id_state", table_name="deployments")
     op.drop_index("ix_deployments_org_id_id", table_name="deployments")
     op.drop_index("ix_deployments_cluster_id_state", table_name="deployments")
     op.drop_table("deployments")

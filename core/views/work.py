@@ -1,0 +1,132 @@
+"""Views of clusters, deployments and what is known of their future."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.domain.kinds import Kind
+from core.domain.lifecycle import State
+from core.domain.resources import Resources
+from core.views.money import Sum
+
+
+@dataclass(frozen=True, slots=True)
+class GpuSlot:
+    """One device of a node: how much of it is free, in thousandths."""
+
+    index: int
+    id: str
+    free_milli: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCard:
+    name: str
+    state: str
+    total: Resources
+    used: Resources
+    free: Resources
+    gpu_model: str | None
+    gpus: tuple[GpuSlot, ...]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterCard:
+    id: str
+    name: str
+    org: str
+    driver: str
+    state: str
+    total: Resources
+    used: Resources
+    free: Resources
+    nodes: tuple[NodeCard, ...]
+    shared_with: tuple[str, ...]
+    settings: Mapping[str, str]
+    default_limit_ms: int
+    version: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterLine:
+    id: str
+    name: str
+    org: str
+    driver: str
+    state: str
+    nodes: int
+    total: Resources
+    used: Resources
+    free: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class RunLineView:
+    """One stretch of really running, and what it has cost."""
+
+    generation: int
+    started_at: int
+    ended_at: int | None
+    cause: str | None
+    cost: Sum
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentCard:
+    id: str
+    name: str
+    org: str
+    owner: str
+    kind: Kind
+    state: State
+    cluster: str
+    node: str | None
+    image: str | None
+    command: tuple[str, ...]
+    flavor: str | None
+    cpu_milli: int
+    ram_mib: int
+    gpu_milli: int
+    gpu_model: str | None
+    gpu_devices: tuple[str, ...]
+    disk_mib: int
+    replicas: int
+    priority: int
+    hours_ms: int | None
+    labels: Mapping[str, str]
+    env: Mapping[str, str]
+    public_ip: str | None
+    created_at: int
+    updated_at: int
+    started_at: int | None
+    ended_at: int | None
+    exit_code: int | None
+    reason: str | None
+    position: int | None
+    estimate: int | None
+    rate: Sum  # of an hour of running
+    cost: Sum
+    held: Sum
+    runs: tuple[RunLineView, ...] = ()
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentLine:
+    id: str
+    name: str
+    owner: str
+    kind: Kind
+    state: State
+    cluster: str
+    cpu_milli: int
+    ram_mib: int
+    gpu_milli: int
+    priority: int
+    created_at: int
+    started_at: int | None
+    org: str | None = None
+    reason: str | None = None
