@@ -8,6 +8,7 @@ import tomllib
 from core.domain.errors import Invalid
 from core.domain.names import did_you_mean
 from core.domain.text import refuse_controls, safe_text, visible
+from core.domain.validation import MOST_FAULTS_SHOWN
 from core.domain.workloads import SubmitRequest
 
 LARGEST_SPEC = 64 * 1024
@@ -68,14 +69,11 @@ def _deeper_than(value: object, levels: int) -> bool:
 
 
 def _unknown(keys: list[str]) -> Invalid:
-    fields = {
-        visible(key)[1:-1]: {
-            "code": "unknown_field",
-            "message": f"{visible(key)}: there is no such key",
-            "hint": did_you_mean(key, SPEC_KEYS),
-        }
-        for key in keys
-    }
-    listed = ", ".join(map(visible, keys[:20]))
-    hints = "; ".join(f"{key}: {fault['hint']}" for key, fault in list(fields.items())[:20])
+    fields: dict[str, dict[str, str]] = {}
+    for key in keys[:MOST_FAULTS_SHOWN]:
+        hint = did_you_mean(key, SPEC_KEYS)
+        message = f"{visible(key)}: there is no such key"
+        fields[visible(key)[1:-1]] = {"code": "unknown_field", "message": message, "hint": hint}
+    listed = ", ".join(map(visible, keys[:MOST_FAULTS_SHOWN]))
+    hints = "; ".join(f"{key}: {fault['hint']}" for key, fault in fields.items())
     return Invalid("unknown_field", f"spec: unknown {'keys' if len(keys) > 1 else 'key'} {listed}", hints, fields)

@@ -16,6 +16,7 @@ from tests.domain.refusal import table
         ("full-width letters take two", "ＡＢ", 4),
         ("a rocket takes two", "🚀", 2),
         ("a mark takes none", "e\u0301", 1),
+        ("a mark without a letter takes none", "\u0301", 0),
         ("a skin tone belongs to its hand", "👍🏽", 2),
         ("a flag is one sign", "🇨🇭🇦🇹", 4),
         ("the style of a picture makes it wide", "❤\ufe0f", 2),
