@@ -60,3 +60,4 @@ def test_B31_every_bad_code_is_answered_alike():
     assert isinstance(first, NotFound)
     assert (first.code, first.message, first.hint) == (second.code, second.message, second.hint)
     assert first.message == "invite not valid"
+    assert bad_code(Purpose.LINK).message == "code not valid"

@@ -80,6 +80,8 @@ def test_B47_one_mistake_is_one_line(tmp_path: Path):
         ("[accounts]\nbcrypt_cost = 0x" + "f" * 9000 + "\n", "a huge number is out of range"),
         ("[accounts]\nbcrypt_cost = " + "9" * 9000 + "\n", "is not TOML"),
         ("[accounts]\nbcrypt_cost = " + "[" * 5000 + "\n", "is nested too deeply"),
+        ("[database]\nurl = 5\n", "database.url: what is there is not text"),
+        ("[daemon]\nlease = [\n", "is not TOML: Invalid value before the end of the file"),
         ("[daemon]\nlease = '1s'\n", "'1s' is out of range"),
         ("[daemon]\nlease = 'soon'\n", "'soon' is not a duration"),
         ("[daemon]\nlease = '９s'\n", "is not a duration"),
@@ -134,6 +136,15 @@ def test_B47_a_variable_that_names_a_missing_file_is_named(tmp_path: Path):
 )
 def test_B47_variables_of_others_are_left_alone(tmp_path: Path, variable: str):
     load({"BURSAR_HOME": str(tmp_path), variable: "x"})
+
+
+@pytest.mark.parametrize("text", ["maybe", "2", "yess", "１"])
+def test_B47_a_variable_that_is_neither_true_nor_false_is_refused(tmp_path: Path, text: str):
+    assert "neither true nor false; give true or false" in refusal(tmp_path, BURSAR_ORGS_OPEN_ORGS=text).message
+
+
+def test_B47_a_file_that_is_no_settings_at_all_is_not_listed_line_by_line_for_ever(tmp_path: Path):
+    assert len(problems(refusal(tmp_path, "a line of prose\n" * 500))) == 20
 
 
 def test_B47_a_mistyped_variable_is_refused_not_ignored(tmp_path: Path):

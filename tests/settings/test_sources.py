@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import Invalid
+from core.domain.errors import Invalid, Unavailable
 from core.settings import Settings, load
 from core.settings.declared import SECTIONS, knobs_of, variable_of
 from core.settings.loading import SHIPPED
@@ -151,6 +151,12 @@ def test_a_home_is_made_for_its_owner_alone(tmp_path: Path):
     make_home(tmp_path / "deep" / "home")
     assert (tmp_path / "deep" / "home").stat().st_mode & 0o777 == 0o700
     make_home(tmp_path / "deep" / "home")
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable, match="cannot be made"):
+        make_home(tmp_path / "file" / "home")
 
 
 def test_importing_the_settings_loads_nothing_heavy():
