@@ -1,0 +1,70 @@
+"""Verbs for those who run an installation: what happened, whether all is well, a copy of the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.commands.asking import plain
+from core.commands.verbs import Argument, Bursar, Kind, Values, Verb
+from core.domain.errors import BursarError, Conflict, Unavailable
+from core.domain.roles import Caller, Permission
+from core.views.operations import AuditVerdict, Diagnosis, Verdict
+
+_LINES = 50
+_MOST_LINES = 200
+_LARGEST_NUMBER = 2**63 - 1
+
+
+def _audit(bursar: Bursar, caller: Caller, values: Values) -> object:
+    operations = bursar.operations
+    if values["verify"]:
+        return operations.verify_audit(caller)
+    ask = operations.audit_everywhere if values["all_orgs"] else operations.audit
+    return ask(caller, values["limit"] or _LINES, values["before"])
+
+
+def _broken(answer: object) -> type[BursarError] | None:
+    return Conflict if isinstance(answer, AuditVerdict) and not answer.holds else None
+
+
+def _failing(answer: Diagnosis) -> type[BursarError] | None:
+    return Unavailable if answer.verdict is Verdict.FAIL else None
+
+
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        ("audit",),
+        "show who did what in the organization, newest first",
+        Permission.AUDIT_READ,
+        _audit,
+        (
+            Argument("verify", "check the whole chain instead of showing it", Kind.FLAG),
+            Argument("all_orgs", "of the whole installation", Kind.FLAG),
+            Argument("limit", "how many lines", Kind.COUNT, bounds=(1, _MOST_LINES), default=str(_LINES)),
+            Argument("before", "only what is older than this number", Kind.COUNT, bounds=(1, _LARGEST_NUMBER)),
+        ),
+        more="--verify and --all-orgs are for operators. A broken chain exits with 5.",
+        columns=("seq", "at", "actor", "org", "verb", "target", "after"),
+        nothing="nothing has happened yet",
+        continued_by="before",
+        bad_news=_broken,
+    ),
+    Verb(
+        ("doctor",),
+        "check the store, the chain of the audit and the place they live in",
+        Permission.DOCTOR,
+        plain(lambda bursar: bursar.operations.doctor),
+        more="Changes nothing. Exits with 7 where a check fails; a warning is no failure.",
+        bad_news=_failing,
+    ),
+    Verb(
+        ("backup",),
+        "copy the whole store to a file while others use it",
+        Permission.BACKUP,
+        lambda bursar, caller, values: bursar.operations.backup(
+            caller, Path(values["path"]) if values["path"] else None
+        ),
+        (Argument("path", "the file to write", Kind.PATH, True, default="one in the home's backups folder"),),
+        terminal_only=True,
+    ),
+)

@@ -1,0 +1,188 @@
+"""What a verb is: its words, its typed arguments, its right and the service call behind it, all as data.
+
+The command line, the console's prompt, the Slack verbs and the reference are renderings of such verbs; none of them
+knows a verb by name. Knows no face and, so that a face starts fast, neither the store nor the request models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from core.domain.errors import BursarError
+from core.domain.roles import Caller, Permission
+
+if TYPE_CHECKING:
+    from core.services.accounts import Accounts
+    from core.services.invites import Invites
+    from core.services.operations import Operations
+    from core.services.organizations import Organizations
+
+
+class Bursar(Protocol):
+    """The services as the verbs find them."""
+
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def organizations(self) -> Organizations: ...
+    @property
+    def invites(self) -> Invites: ...
+    @property
+    def operations(self) -> Operations: ...
+
+
+Values = Mapping[str, Any]  # every argument of the verb by its name; None where it was not given
+Call = Callable[[Bursar, Caller, Values], object]
+
+
+class Kind(StrEnum):
+    """What an argument means; how its text is read stands in reading.py."""
+
+    TEXT = "text"
+    CHOICE = "choice"
+    FLAG = "flag"
+    COUNT = "count"
+    DURATION = "duration"
+    CREDITS = "credits"
+    GPU_HOURS = "gpu-hours"
+    FILE = "file"  # named by its path at a terminal; the verb gets the text in it
+    PATH = "path"
+    PASSWORD = "password"  # noqa: S105 - asked for, never an argument
+    NEW_PASSWORD = "new password"  # noqa: S105 - as above, and asked for twice
+
+
+_SHOWN_AS: dict[Kind, str] = {
+    Kind.TEXT: "TEXT",
+    Kind.COUNT: "N",
+    Kind.DURATION: "T",
+    Kind.CREDITS: "N",
+    Kind.GPU_HOURS: "N",
+    Kind.FILE: "FILE",
+    Kind.PATH: "PATH",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    name: str
+    help: str
+    kind: Kind = Kind.TEXT
+    positional: bool = False
+    required: bool = False
+    repeated: bool = False
+    choices: tuple[str, ...] = ()
+    bounds: tuple[int, int] = (1, 10_000)  # of a count
+    default: str = ""  # as it is shown: what holds where it is not given
+    placeholder: str = ""
+
+    @property
+    def secret(self) -> bool:
+        return self.kind in (Kind.PASSWORD, Kind.NEW_PASSWORD)
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def shown(self) -> str:
+        """The word that stands for its value: `NAME`, `N`, `member|admin`."""
+        if self.kind is Kind.CHOICE:
+            return "|".join(self.choices)
+        return self.placeholder or (self.name.upper() if self.positional else _SHOWN_AS[self.kind])
+
+
+class Asker(Enum):
+    """Who has to be known for a verb to be asked."""
+
+    ACCOUNT = "somebody logged in"
+    ANYBODY = "whoever is logged in, or nobody"
+    NOBODY = "nobody: who asks is only about to become somebody"
+
+
+class Session(Enum):
+    """What a verb does to the session that its face keeps."""
+
+    KEPT = "kept"
+    BEGUN = "begun"
+    ENDED = "ended"
+
+
+class Program(NamedTuple):
+    """Something that runs by itself until it ends; the face finds it by this name and hands it what it needs."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Asked before something that cannot be undone; answered by typing `word`."""
+
+    text: str
+    word: str
+
+
+def _good_news(_answer: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    path: tuple[str, ...]
+    help: str
+    permission: Permission
+    call: Call | Program
+    arguments: tuple[Argument, ...] = ()
+    more: str = ""  # what one line of help cannot say
+    terminal_only: bool = False
+    asker: Asker = Asker.ACCOUNT
+    question: Callable[[Bursar, Caller, Values], Question] | None = None
+    session: Session = Session.KEPT
+    columns: tuple[str, ...] = ()  # those of a list's fields that people see; all where none is named
+    nothing: str = "nothing here yet"  # said of an empty list
+    continued_by: str = ""  # the argument that takes the cursor of a list's next part
+    afterwards: str = ""  # what is good to know or to do once it is done
+    bad_news: Callable[[Any], type[BursarError] | None] = _good_news  # the kind of error that an answer amounts to
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.path)
+
+    @property
+    def positionals(self) -> tuple[Argument, ...]:
+        return tuple(a for a in self.arguments if a.positional)
+
+    @property
+    def options(self) -> tuple[Argument, ...]:
+        return tuple(a for a in self.arguments if not a.positional and not a.secret)
+
+    @property
+    def secrets(self) -> tuple[Argument, ...]:
+        return tuple(a for a in self.arguments if a.secret)
+
+    @property
+    def usage(self) -> str:
+        words = [*self.path, *map(_positional_usage, self.positionals), *map(_option_usage, self.options)]
+        return " ".join(words + (["[--password-stdin]"] if self.secrets else []))
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Verbs that belong together under one heading."""
+
+    title: str
+    verbs: tuple[Verb, ...]
+
+
+def _positional_usage(argument: Argument) -> str:
+    word = argument.shown + (" ..." if argument.repeated else "")
+    return word if argument.required else f"[{word}]"
+
+
+def _option_usage(argument: Argument) -> str:
+    if argument.kind is Kind.FLAG:
+        return f"[{argument.flag}]"
+    word = f"{argument.flag} {argument.shown}"
+    return word if argument.required else f"[{word}]{'...' if argument.repeated else ''}"

@@ -1,0 +1,74 @@
+"""The `bursar` command: puts the parts together for the command line, each no earlier than it is needed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.commands.verbs import Values
+from core.domain.errors import Unavailable
+from tui.cli.place import Opened, Place
+from tui.cli.run import run
+from tui.cli.terminal import StandardTerminal, Terminal
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
+# Settings, store and services cost most of a start, and help needs none of them: so imports stand where they are used.
+PROGRAMS = "bursar.programs"
+
+
+class ThisMachine:
+    """The ground of a real start: this environment, this disk, this time."""
+
+    def now(self) -> int:
+        from core.clock import SystemClock  # noqa: PLC0415 - see above
+
+        return SystemClock().now()
+
+    def home(self, named: str | None) -> Path:
+        return self._settings(named).home
+
+    def settle(self, named: str | None) -> Place:
+        from core.settings import read_private, write_private  # noqa: PLC0415 - see above
+
+        settings = self._settings(named)
+        insecure = settings.security.insecure_permissions
+        token = settings.environment.secret("BURSAR_TOKEN", insecure=insecure)
+        return Place(
+            home=settings.home,
+            token=token.reveal().strip() if token else None,
+            open=lambda: _opened(settings),
+            read_private=lambda path: read_private(path, insecure=insecure),
+            write_private=write_private,
+        )
+
+    def start(self, program: str, place: Place, values: Values, terminal: Terminal) -> int:
+        """Programs such as the daemon belong to other rooms and are found by name: no arrow is drawn to them."""
+        from importlib.metadata import entry_points  # noqa: PLC0415 - see above
+
+        found = entry_points(group=PROGRAMS, name=program)
+        if not found:
+            raise Unavailable("program_missing", f"{program} is not installed here", "install bursar anew")
+        code: int = next(iter(found)).load()(place, values, terminal)
+        return code
+
+    def _settings(self, named: str | None) -> Settings:
+        from core.settings import load  # noqa: PLC0415 - see above
+
+        return load(home_override=named)
+
+
+def _opened(settings: Settings) -> Opened:
+    from core.bootstrap import build  # noqa: PLC0415 - see above
+
+    return build(settings)
+
+
+def main() -> None:
+    raise SystemExit(run(sys.argv[1:], ThisMachine(), StandardTerminal()))
+
+
+if __name__ == "__main__":
+    main()

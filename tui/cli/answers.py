@@ -1,0 +1,83 @@
+"""Answers for people: a list is a table, an object is a card, and a few answers are sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from core.commands.verbs import Verb
+from core.domain.text import safe_text
+from core.views.operations import AuditVerdict, Diagnosis, Page
+from core.views.people import Done, Imported, LoggedIn
+from tui.cli.tables import Column, card, table, wrapped
+from tui.format import NOTHING, instant, is_amount, is_instant, label, shown
+
+
+def for_people(verb: Verb, answer: object, width: int) -> str:
+    sentences = _SENTENCES.get(type(answer))
+    if sentences is not None:
+        return sentences(answer, width)
+    if isinstance(answer, Page):
+        return _list(verb, answer, width)
+    return _card(answer, width)
+
+
+def _list(verb: Verb, page: Page[Any], width: int) -> str:
+    if not page.items:
+        return verb.nothing + "\n"
+    names = verb.columns or tuple(field.name for field in fields(page.items[0]))
+    rows = [[shown(name, getattr(item, name)) for name in names] for item in page.items]
+    text = table([_column(name, [getattr(item, name) for item in page.items]) for name in names], rows, width)
+    if page.next is not None and verb.continued_by:
+        flag = verb.continued_by.replace("_", "-")
+        text += f"more: bursar {verb.name} --{flag} {safe_text(page.next)}\n"
+    return text
+
+
+def _column(name: str, values: list[object]) -> Column:
+    amounts = any(is_amount(name, value) for value in values)
+    return Column(label(name), right=amounts, firm=amounts or is_instant(name))
+
+
+def _card(answer: Any, width: int) -> str:
+    pairs = [(label(field.name), shown(field.name, getattr(answer, field.name))) for field in fields(answer)]
+    return card([(key, value) for key, value in pairs if value != NOTHING], width)
+
+
+def _done(answer: Done, _width: int) -> str:
+    return safe_text(answer.message) + "\n"
+
+
+def _logged_in(answer: LoggedIn, _width: int) -> str:
+    return f"logged in as {safe_text(answer.name)} until {instant(answer.expires_at)}\n"
+
+
+def _imported(answer: Imported, width: int) -> str:
+    lines = [f"{answer.added} accounts added, {len(answer.skipped)} lines skipped"]
+    for line in answer.skipped:
+        lines += wrapped("  ", safe_text(line), width)
+    return "\n".join(lines) + "\n"
+
+
+def _verdict(answer: AuditVerdict, width: int) -> str:
+    word = "the chain holds" if answer.holds else f"THE CHAIN IS BROKEN at {answer.broken_at}"
+    return "\n".join([*wrapped("", f"{word}: {safe_text(answer.message)}", width), f"head {answer.head}"]) + "\n"
+
+
+def _diagnosis(answer: Diagnosis, width: int) -> str:
+    lines: list[str] = []
+    for finding in answer.findings:
+        lines += wrapped(f"{finding.verdict.value:4}  ", f"{finding.check}: {safe_text(finding.message)}", width)
+        if finding.repair:
+            lines += wrapped("      ", f"mend it: {safe_text(finding.repair)}", width)
+    return "\n".join([*lines, f"all in all: {answer.verdict.value}"]) + "\n"
+
+
+_SENTENCES: dict[type, Callable[[Any, int], str]] = {
+    Done: _done,
+    LoggedIn: _logged_in,
+    Imported: _imported,
+    AuditVerdict: _verdict,
+    Diagnosis: _diagnosis,
+}

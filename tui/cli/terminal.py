@@ -1,0 +1,87 @@
+"""The terminal a command line speaks through: what it writes, what it may ask, how wide it is.
+
+The one room that touches the standard streams, so that everything else can be run in a test as it is.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Protocol
+
+NARROW = 80
+LARGEST_FILE = 64 * 1024 * 1024
+
+
+class Terminal(Protocol):
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody is there to answer a question."""
+        ...
+
+    @property
+    def width(self) -> int: ...
+    def write(self, text: str) -> None: ...
+    def complain(self, text: str) -> None: ...
+    def ask(self, question: str) -> str: ...
+    def ask_hidden(self, question: str) -> str: ...
+    def read_line(self) -> str:
+        """The next line of standard input without its end; empty where there is none."""
+        ...
+
+    def read_file(self, path: str) -> bytes:
+        """A file, or standard input for `-`, up to one byte more than the largest that is taken."""
+        ...
+
+    def forget_output(self) -> None:
+        """After its reader has gone: what is left in the stream must not complain at the end of the program."""
+        ...
+
+
+class StandardTerminal:
+    def __init__(self) -> None:
+        # A terminal that cannot show a sign still shows that there is one; what is typed is judged, not decoded away.
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+
+    @property
+    def interactive(self) -> bool:
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    @property
+    def width(self) -> int:
+        return max(shutil.get_terminal_size().columns, NARROW) if sys.stdout.isatty() else NARROW
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def complain(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+    def ask(self, question: str) -> str:
+        self.complain(question)
+        return self.read_line()
+
+    def ask_hidden(self, question: str) -> str:
+        try:
+            return getpass.getpass(question, sys.stderr)
+        except EOFError:
+            return ""
+
+    def read_line(self) -> str:
+        return sys.stdin.readline().removesuffix("\n").removesuffix("\r")
+
+    def read_file(self, path: str) -> bytes:
+        if path == "-":
+            return sys.stdin.buffer.read(LARGEST_FILE + 1)
+        with Path(path).open("rb") as file:
+            return file.read(LARGEST_FILE + 1)
+
+    def forget_output(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,75 @@
+"""Values of views as people read them: the unit in a field's name decides how it looks.
+
+Pure, and shared by all that draws in a terminal. Everything that could come from a tenant leaves here harmless.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from enum import Enum
+
+from core.domain.flavors import format_credits, format_gpu_hours
+from core.domain.resources import format_cpu, format_duration, format_memory
+from core.domain.text import safe_text
+
+NOTHING = "-"
+_MICRO = 1_000_000
+
+
+def label(field: str) -> str:
+    """What a field is called: `created_at` is `created`, `allowance_gpu_ms` is `allowance gpu-hours`."""
+    if field.endswith("gpu_ms"):
+        field = field.removesuffix("gpu_ms") + "gpu-hours"
+    for suffix in ("_at", "_ucr", "_ms", "_mib", "_milli"):
+        field = field.removesuffix(suffix)
+    return field.replace("_", " ")
+
+
+def shown(field: str, value: object, *, zone: tzinfo | None = None) -> str:
+    """A field's value in one line; `zone` is the reader's, this machine's where it is not given."""
+    if value is None or value == () or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return _number(field, value, zone)
+    if isinstance(value, Enum):
+        return safe_text(str(value.value))
+    if isinstance(value, tuple):
+        return ", ".join(shown(field, part, zone=zone) for part in value)
+    return safe_text(str(value))
+
+
+def is_amount(field: str, value: object) -> bool:
+    """Numbers stand at the right of their column; instants are no numbers to a reader."""
+    return isinstance(value, int) and not isinstance(value, bool) and not is_instant(field)
+
+
+def instant(microseconds: int, zone: tzinfo | None = None) -> str:
+    """In the reader's time: `2026-11-20 05:42:02`."""
+    return datetime.fromtimestamp(microseconds // _MICRO, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso(microseconds: int) -> str:
+    """For programs: `2026-11-20T05:42:02Z`."""
+    return datetime.fromtimestamp(microseconds // _MICRO, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def is_instant(field: str) -> bool:
+    return field == "at" or field.endswith("_at")
+
+
+def _number(field: str, value: int, zone: tzinfo | None) -> str:
+    if is_instant(field):
+        return instant(value, zone)
+    if field.endswith("_ucr"):
+        return format_credits(value)
+    if field.endswith("gpu_ms"):
+        return format_gpu_hours(value)
+    if field.endswith("_ms"):
+        return format_duration(value)
+    if field.endswith("_mib"):
+        return format_memory(value)
+    if field.endswith("_milli"):
+        return format_cpu(value)
+    return str(value)
