@@ -141,12 +141,8 @@ class World:
         with self._guard, _answers(self._path):
             db = self._connection()
             db.execute("BEGIN IMMEDIATE")
-            try:
+            with db:  # ends the transaction: kept, or undone when the block raises
                 yield db
-            except BaseException:
-                db.rollback()
-                raise
-            db.commit()
 
     @contextmanager
     def look(self) -> Iterator[sqlite3.Connection]:
