@@ -34,15 +34,17 @@ class Word(NamedTuple):
     quoted: bool
 
 
-def parse_words(text: str, verbs: Sequence[Verb] | None = None) -> tuple[Verb, Values]:
-    """The verb and the values that a line asks for."""
-    offered = [verb for verb in VERBS if not verb.terminal_only] if verbs is None else verbs
+def parse_words(text: str, verbs: Sequence[Verb] = VERBS) -> tuple[Verb, Values]:
+    """The verb and the values that a line asks for; verbs that belong to a terminal alone are refused."""
     if len(text) > LONGEST_LINE:
         raise Invalid("line_too_long", f"at most {LONGEST_LINE} characters (got {len(text)})", "say it shorter")
     words = list(_words(text))
     if not words:
         raise Invalid("nothing_asked", "say what to do", "`help` shows all verbs")
-    verb, rest = _verb(text, words, offered)
+    verb, rest = _verb(text, words, verbs)
+    if verb.terminal_only:
+        hint = f"in a terminal: bursar {verb.usage}"
+        raise Invalid("terminal_only", f"'{verb.name}' is for the command line", hint)
     given = _Given(text, verb)
     given.take(rest)
     return verb, values_of(verb, given.texts)

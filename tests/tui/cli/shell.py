@@ -127,6 +127,6 @@ class Shell:
             write_private=write_private,
         )
 
-    def start(self, program: str, place: Place, values: Values, terminal: Terminal) -> int:  # noqa: ARG002
+    def start(self, program: str, place: Place, values: Values, terminal: Terminal) -> int:
         self.started.append((program, values))
         return 0

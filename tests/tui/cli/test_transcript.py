@@ -12,11 +12,7 @@ def test_from_init_to_a_verified_audit(tmp_path: Path, store_url: str) -> None:
     made = shell.done("init --operator olga", typed=[PASSWORD, PASSWORD])
     assert made.asked == ["password: ", "password, again: "]
     assert made.out == (
-        "name      olga\n"
-        "operator  yes\n"
-        "scope     full\n"
-        "created   2026-01-01 00:00:00\n"
-        "now log in: bursar login NAME\n"
+        "name      olga\noperator  yes\nscope     full\ncreated   2026-01-01 00:00:00\nnow log in: bursar login NAME\n"
     )
     assert shell("whoami").code == 3, "init does not log in"
     assert shell.done("login olga", typed=[PASSWORD]).out == "logged in as olga until 2026-01-01 12:00:00\n"
@@ -28,9 +24,7 @@ def test_from_init_to_a_verified_audit(tmp_path: Path, store_url: str) -> None:
     joined = shell.done(f"join {code}")
     assert joined.out.startswith("name                 vision\nrole                 member\n")
     assert shell.done("org members").out == (
-        "NAME  ROLE    JOINED\n"
-        "anna  member  2026-01-01 00:00:00\n"
-        "olga  admin   2026-01-01 00:00:00\n"
+        "NAME  ROLE    JOINED\nanna  member  2026-01-01 00:00:00\nolga  admin   2026-01-01 00:00:00\n"
     )
     assert shell("audit --verify").code == 3, "the whole chain is for operators"
 
