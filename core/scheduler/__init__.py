@@ -5,9 +5,10 @@ Build a `Board` from frozen values (`values.py`), keep it by its feed methods (`
 came of it. See README.md.
 """
 
-from core.scheduler.board import Board, Usage
+from core.scheduler.board import Board
 from core.scheduler.cycle import plan
 from core.scheduler.decisions import Blocker, Code, Doom, Plan, Preempt, Reserve, Start, Unpin, Wait
+from core.scheduler.facts import Usage
 from core.scheduler.placement import refuse_impossible
 from core.scheduler.policy import POLICIES, Policy, policy_named
 from core.scheduler.values import (

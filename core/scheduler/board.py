@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from core.domain.errors import Conflict, NotFound
+from core.domain.resources import Resources
 from core.scheduler.capacity import Host, by_node
+from core.scheduler.facts import Facts, Held, Usage, Who
 from core.scheduler.fragments import scorer_for
 from core.scheduler.ordering import Class, Queue, queue_for
 from core.scheduler.placement import Shape, check_request
@@ -22,46 +24,6 @@ from core.scheduler.values import Claim, Holding, Node, Pin, Waiting, total_of
 from core.scheduler.watch import ChangeLog, ShapeWatch
 
 T = TypeVar("T")
-Who = tuple[str, str | None]  # an org, or a member of it
-
-
-@dataclass(slots=True)
-class Held:
-    """What an org or a member holds at once, and the sum of its open holds for the fair share."""
-
-    gpu_milli: int = 0
-    cpu_milli: int = 0
-    deployments: int = 0
-
-    def add(self, holding: Holding, sign: int) -> None:
-        total = total_of(holding.claims)
-        self.gpu_milli += sign * total.gpu_milli
-        self.cpu_milli += sign * total.cpu_milli
-        self.deployments += sign
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Billed use of a member as of an instant; it fades from there with the policy's half-life."""
-
-    amount: int
-    as_of: int
-
-
-@dataclass(slots=True)
-class Facts:
-    """What the order may look at beside the queue: use, open holds, the recent mix of requests."""
-
-    usage: dict[tuple[str, str], Usage] = field(default_factory=dict)
-    holds: dict[tuple[str, str], int] = field(default_factory=dict)
-    present: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def count(self, org: str, member: str, hold: int, sign: int) -> None:
-        who = (org, member)
-        self.holds[who] = self.holds.get(who, 0) + sign * hold
-        self.present[who] = self.present.get(who, 0) + sign
-        if not self.present[who]:
-            del self.present[who], self.holds[who]
 
 
 class Board:
@@ -81,6 +43,7 @@ class Board:
         self.host_of: dict[str, Host] = {}
         self.log = ChangeLog()
         self.holdings: dict[str, Holding] = {}
+        self.totals: dict[str, Resources] = {}  # what each holding holds, on all nodes together
         self.waiting: dict[str, Waiting] = {}
         self.pins: dict[str, Pin] = {}
         self.foreign: dict[str, Claim] = {claim.node_id: claim for claim in foreign}
@@ -88,8 +51,10 @@ class Board:
         self.facts = Facts(usage=dict(usage or {}))
         self.last_ended_at = last_ended_at
         self.by_priority: dict[int, dict[str, None]] = {}
+        self.leaving: dict[str, set[str]] = {}  # pinned waiting id to the victims that have not left yet
         self.doomed: dict[str, str] = {}  # waiting id to the dependency that failed
         self.classes: dict[tuple[Shape, int | None], Class] = {}
+        self.classes_of: dict[Shape, dict[Class, None]] = {}
         self._watches: dict[tuple[Shape, Packing], ShapeWatch] = {}
         self._queues: dict[object, Queue] = {}
         self._memo: dict[object, Any] = {}
@@ -261,23 +226,19 @@ class Board:
 
     def try_start(self, holding: Holding) -> None:
         assert self._undo is not None
-        pin = self.pins.get(holding.id)
-        if pin is not None:
-            self._unpin(holding.id)
-            self._undo.append(lambda: self._pin(pin))
+        if holding.id in self.pins:
+            self._undo.append(self._unpin(holding.id))
         self._seat(holding)
         self._undo.append(lambda: self._forget(holding.id))
 
     def try_pin(self, pin: Pin) -> None:
         assert self._undo is not None
         self._pin(pin)
-        self._undo.append(lambda: self._unpin(pin.waiting_id))
+        self._undo.append(lambda: self._drop_pin(pin))
 
     def try_unpin(self, waiting_id: str) -> None:
         assert self._undo is not None
-        pin = self.pins[waiting_id]
-        self._unpin(waiting_id)
-        self._undo.append(lambda: self._pin(pin))
+        self._undo.append(self._unpin(waiting_id))
 
     def try_stop(self, stopping: Holding) -> None:
         """The same holding, now being stopped."""
@@ -319,9 +280,12 @@ class Board:
         for host, claims in self.claims_by_host(holding.claims):
             host.seat(holding, claims)
             self.log.touch(host.index)
+        total = self.totals[holding.id] = total_of(holding.claims)
         for who in ((holding.org, None), (holding.org, holding.member)):
-            self.held.setdefault(who, Held()).add(holding, 1)
+            self.held.setdefault(who, Held()).add(total, 1)
         self.by_priority.setdefault(holding.priority, {})[holding.id] = None
+        if holding.pinned_for is not None:
+            self.leaving.setdefault(holding.pinned_for, set()).add(holding.id)
         self.facts.count(holding.org, holding.member, holding.hold, 1)
 
     def _unseat(self, holding_id: str) -> Holding:
@@ -332,8 +296,13 @@ class Board:
         for host, _ in self.claims_by_host(holding.claims):
             host.unseat(holding_id)
             self.log.touch(host.index)
+        total = self.totals.pop(holding_id)
         for who in ((holding.org, None), (holding.org, holding.member)):
-            self.held[who].add(holding, -1)
+            self.held[who].add(total, -1)
+        if holding.pinned_for is not None:
+            self.leaving[holding.pinned_for].discard(holding_id)
+            if not self.leaving[holding.pinned_for]:
+                del self.leaving[holding.pinned_for]
         level = self.by_priority[holding.priority]
         del level[holding_id]
         if not level:
@@ -350,16 +319,33 @@ class Board:
             host.pin(pin.waiting_id, claims)
             self.log.touch(host.index)
 
-    def _unpin(self, waiting_id: str) -> None:
-        pin = self.pins.pop(waiting_id)
+    def _drop_pin(self, pin: Pin) -> None:
+        del self.pins[pin.waiting_id]
         for host, _ in self.claims_by_host(pin.claims):
-            host.unpin(waiting_id)
+            host.unpin(pin.waiting_id)
             self.log.touch(host.index)
+
+    def _unpin(self, waiting_id: str) -> Callable[[], None]:
+        """Whoever still leaves for it leaves for nobody in particular from now on. Returns how to take it back."""
+        pin = self.pins[waiting_id]
+        self._drop_pin(pin)
+        still_leaving = [self._unseat(victim) for victim in sorted(self.leaving.get(waiting_id, ()))]
+        for holding in still_leaving:
+            self._seat(replace(holding, pinned_for=None))
+
+        def back() -> None:
+            for holding in still_leaving:
+                self._unseat(holding.id)
+                self._seat(holding)
+            self._pin(pin)
+
+        return back
 
     def _enqueue(self, item: Waiting) -> None:
         self.waiting[item.id] = item
         klass = self.class_of(item)
         self.classes[klass.shape, klass.limit_ms] = klass
+        self.classes_of.setdefault(klass.shape, {})[klass] = None
         klass.count(item, 1)
         doom = next((d.id for d in item.after if d.is_doomed), None)
         if doom is not None:
@@ -382,4 +368,8 @@ class Board:
                 queue.remove(item)
         if not klass.priorities:
             del self.classes[klass.shape, klass.limit_ms]
+            alike = self.classes_of[klass.shape]
+            del alike[klass]
+            if not alike:
+                del self.classes_of[klass.shape]
         self.facts.count(item.org, item.member, item.hold, -1)

@@ -7,7 +7,7 @@ comes and goes, and counted anew where a pinned place and the victims it waits f
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from core.scheduler.values import Claim, Holding, Node
 
@@ -138,6 +138,17 @@ class Host:
             room.ram += pinned.ram
             room.disk += pinned.disk
             room.gpus = [a + b for a, b in zip(room.gpus, pinned.gpus, strict=True)]
+        return room
+
+    def room_without(self, gone: Container[str]) -> Room:
+        """What would be free if these residents were gone."""
+        if self.pins:
+            return self.room_if(lambda h: h.id not in gone)
+        room = self.free.copy()
+        for holding_id, claims in self.residents.items():
+            if holding_id in gone:
+                for claim in claims:
+                    room.give(claim)
         return room
 
     def free_at(self, instant: int) -> Room:

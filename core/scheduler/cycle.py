@@ -74,7 +74,9 @@ class Pass:
                 self.waits.append(Wait(pin.waiting_id, Code.PREEMPTING))
 
     def _is_vacant(self, pin: Pin) -> bool:
-        """Whether the pinned place could be taken this instant."""
+        """Whether its victims are gone and the pinned place can be taken this instant."""
+        if pin.waiting_id in self.board.leaving:
+            return False
         mine = frozenset({pin.waiting_id})
         for host, claims in self.board.claims_by_host(pin.claims):
             if host.node.state is not NodeState.UP:
@@ -87,10 +89,8 @@ class Pass:
         return True
 
     def _has_lapsed(self, pin: Pin) -> bool:
-        hosts = [host for host, _ in self.board.claims_by_host(pin.claims)]
-        leaving = any(h.pinned_for == pin.waiting_id for host in hosts for h in host.by_id.values())
-        away = any(host.node.state is not NodeState.UP for host in hosts)
-        return pin.expires_at <= self.now or away or not leaving
+        away = any(host.node.state is not NodeState.UP for host, _ in self.board.claims_by_host(pin.claims))
+        return pin.expires_at <= self.now or away or pin.waiting_id not in self.board.leaving
 
     # -- 2. heads ---------------------------------------------------------------------------------------------
 
@@ -161,7 +161,13 @@ class Pass:
     # -- 3. backfill ------------------------------------------------------------------------------------------
 
     def _backfill(self) -> None:
-        open_classes = [k for k in self.board.classes.values() if k not in self.closed.classes and self._may_start(k)]
+        open_classes = [
+            klass
+            for shape, alike in self.board.classes_of.items()
+            if self.board.watch(shape, self.policy).fitting.current()
+            for klass in alike
+            if klass not in self.closed.classes and self._may_start(klass)
+        ]
         left = self.policy.backfill_depth
         for item, klass in self.board.queue(self.policy).walk(self.now, self.closed, open_classes):
             if item.id in self.done:
@@ -175,9 +181,8 @@ class Pass:
                 self.closed.classes.add(klass)
 
     def _may_start(self, klass: Class) -> bool:
+        """Whether it fits, for a class that fits somewhere as long as nobody minds the promises."""
         fitting = self.board.watch(klass.shape, self.policy).fitting.current()
-        if not fitting:
-            return False
         if klass.shape.replicas == 1 and any(i not in self.promises.on_host for i in fitting):
             return True
         return self.place(klass) is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.scheduler.policy import FairShare
 
 if TYPE_CHECKING:
-    from core.scheduler.board import Facts
+    from core.scheduler.facts import Facts
 
 Member = tuple[str, str]
 

@@ -18,7 +18,7 @@ from core.scheduler.policy import Policy
 from core.scheduler.values import Waiting
 
 if TYPE_CHECKING:
-    from core.scheduler.board import Facts
+    from core.scheduler.facts import Facts
 
 Entry = tuple[int, int, str, Waiting]  # rank, submitted, id
 Ranked = tuple[int, int, str, "Lane", int]  # rank at now, submitted, id, lane, position in it
@@ -94,7 +94,7 @@ class LaneQueue:
         self._items: dict[str, tuple[Waiting, Class]] = {}
         self._home: dict[str, Lane] = {}
         self._lanes: dict[tuple[Class, str, str, bool], Lane] = {}
-        self._of_class: dict[Class, dict[Lane, None]] = {}
+        self._of_class: dict[Class, Group] = {}
         self._groups: dict[tuple[str, str] | None, Group] = {}
         self._timers: list[tuple[int, str]] = []
         self._time = 0
@@ -122,7 +122,7 @@ class LaneQueue:
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(klass, (item.org, item.member), capped)
-            self._of_class.setdefault(klass, {})[lane] = None
+            self._of_class.setdefault(klass, Group())
         self._home[item.id] = lane
         self._edit(lane, self._entry(item, capped), arrives=True)
 
@@ -133,9 +133,7 @@ class LaneQueue:
         self._edit(lane, self._entry(item, lane.capped), arrives=False)
         if not lane.entries:
             del self._lanes[(lane.klass, *lane.who, lane.capped)]
-            lanes = self._of_class[lane.klass]
-            del lanes[lane]
-            if not lanes:
+            if not any(self._of_class[lane.klass].fronts):
                 del self._of_class[lane.klass]
 
     def _edit(self, lane: Lane, entry: Entry, *, arrives: bool) -> None:
@@ -147,11 +145,12 @@ class LaneQueue:
         after = lane.entries[0] if lane.entries else None
         if after is front:
             return
-        fronts = self._group(lane).fronts[lane.capped]
-        if front is not None:
-            del fronts[bisect_left(fronts, (*front[:3], lane, 0))]
-        if after is not None:
-            insort(fronts, (*after[:3], lane, 0))
+        for group in (self._group(lane), self._of_class[lane.klass]):
+            fronts = group.fronts[lane.capped]
+            if front is not None:
+                del fronts[bisect_left(fronts, (*front[:3], lane, 0))]
+            if after is not None:
+                insort(fronts, (*after[:3], lane, 0))
 
     def _group(self, lane: Lane) -> Group:
         return self._groups.setdefault(lane.who if self._share is not None else None, Group())
@@ -188,16 +187,18 @@ class LaneQueue:
     def walk(self, now: int, closed: Closed, only: list[Class] | None = None) -> Iterator[tuple[Waiting, Class]]:
         self._advance(now)
         offsets = self._offsets(now)
-        if only is not None:
-            lanes = [lane for klass in only for lane in self._of_class.get(klass, ())]
-            ranked = self._merge(iter(()), [self._at(lane, 0, now, offsets) for lane in lanes], now, offsets, closed)
-        elif self._share is None:
-            group = self._groups.setdefault(None, Group())
-            ranked = self._merge(self._fronts(group, now, offsets), [], now, offsets, closed)
-        else:
+        ranked: Iterator[Ranked]
+        wanted = () if only is None else [klass for klass in only if klass in self._of_class]
+        if only is None:
             ranked = heapq.merge(
                 *(self._merge(self._fronts(g, now, offsets), [], now, offsets, closed) for g in self._groups.values())
             )
+        elif self._share is None:
+            fronts = heapq.merge(*(self._while_open(klass, now, offsets, closed) for klass in wanted))
+            ranked = self._merge(fronts, [], now, offsets, closed)
+        else:
+            lanes = [lane for k in wanted for fronts in self._of_class[k].fronts for *_, lane, _ in fronts]
+            ranked = self._merge(iter(()), [self._at(lane, 0, now, offsets) for lane in lanes], now, offsets, closed)
         for _, _, _, lane, position in ranked:
             yield lane.entries[position][3], lane.klass
 
@@ -229,6 +230,15 @@ class LaneQueue:
             (self._at(lane, 0, now, offsets) for *_, lane, _ in aging),
             (self._at(lane, 0, now, offsets) for *_, lane, _ in capped),
         )
+
+    def _while_open(
+        self, klass: Class, now: int, offsets: dict[tuple[str, str], int], closed: Closed
+    ) -> Iterator[Ranked]:
+        """The fronts of one class; once it is closed, its other lanes are not even looked at."""
+        for ranked in self._fronts(self._of_class[klass], now, offsets):
+            if klass in closed.classes:
+                return
+            yield ranked
 
     def _merge(
         self,

@@ -20,38 +20,45 @@ from core.scheduler.watch import PerHost
 
 
 class Evictions:
-    """For one shape and one base priority: how many replicas each host could hold if all who may leave left."""
+    """For one shape and one base priority: what each host could do if those who may leave left.
+
+    A fact is (replicas it could hold if all of them left, the highest base priority that has to leave for one).
+    """
 
     def __init__(self, board: Board, shape: Shape, priority: int, rules: Preemption) -> None:
         self._board, self._shape, self._priority, self._rules = board, shape, priority, rules
         self._now = 0
         self._ripening: list[tuple[int, int]] = []
-        self._counts: PerHost[int] = PerHost(board.hosts, board.log, self._count)
+        self._facts: PerHost[tuple[int, int]] = PerHost(board.hosts, board.log, self._judge)
 
-    def counts(self, now: int) -> dict[int, int]:
+    def facts(self, now: int) -> dict[int, tuple[int, int]]:
         self._now = now
-        facts = self._counts.current()
+        facts = self._facts.current()
         while self._ripening and self._ripening[0][0] <= now:
             index = heapq.heappop(self._ripening)[1]
             if index < len(self._board.hosts):
-                self._counts.renew(index)
+                self._facts.renew(index)
         return facts
 
-    def _count(self, host: Host) -> int | None:
+    def _judge(self, host: Host) -> tuple[int, int] | None:
         if not admits(host.node, self._shape):
             return None
-        leaving: set[str] = set()
+        leaving: dict[int, set[str]] = {}
         for holding in host.by_id.values():
             if not may_ever_leave(holding, self._priority, self._rules):
                 continue
             ripe_at = holding.started_at + self._rules.min_run_ms * 1000
             if ripe_at <= self._now:
-                leaving.add(holding.id)
+                leaving.setdefault(holding.priority, set()).add(holding.id)
             else:
                 heapq.heappush(self._ripening, (ripe_at, host.index))
-        if not leaving:
-            return replicas_in(self._shape, host.free, host) or None
-        return replicas_in(self._shape, host.room_if(lambda h: h.id not in leaving), host) or None
+        count, needed, gone = replicas_in(self._shape, host.free, host), -1, set[str]()
+        for level in sorted(leaving):
+            gone |= leaving[level]
+            before, count = count, replicas_in(self._shape, host.room_without(gone), host)
+            if not before and count:
+                needed = level
+        return (count, needed) if count else None
 
 
 def may_ever_leave(holding: Holding, priority: int, rules: Preemption) -> bool:
@@ -81,12 +88,15 @@ def choose_victims(board: Board, policy: Policy, now: int, item: Waiting) -> Pre
         return None
     shape, rules = Shape.of(item), policy.preemption
     key = ("evictions", shape, item.priority, rules)
-    evictions = board.memo(key, lambda: Evictions(board, shape, item.priority, rules))
-    counts = evictions.counts(now)
-    if sum(counts.values()) < shape.replicas:
+    facts = board.memo(key, lambda: Evictions(board, shape, item.priority, rules)).facts(now)
+    if sum(count for count, _ in facts.values()) < shape.replicas:
         return None
-    search = _Search(board, shape, counts)
-    search.evict(_in_order(board, item.priority, rules, now))
+    highest = item.priority - rules.gap
+    if shape.replicas == 1:  # only the hosts where the least precious have to leave can be the first to fit
+        highest = min(level for _, level in facts.values())
+        facts = {index: fact for index, fact in facts.items() if fact[1] == highest}
+    search = _Search(board, shape, facts)
+    search.evict(_in_order(board, item.priority, highest, rules, now))
     search.drop_needless()
     claims = search.place()
     assert claims is not None
@@ -94,29 +104,29 @@ def choose_victims(board: Board, policy: Policy, now: int, item: Waiting) -> Pre
     return Preempt(item.id, search.victims(), claims, grace_until, grace_until + rules.pin_ms * 1000)
 
 
-def _in_order(board: Board, priority: int, rules: Preemption, now: int) -> Iterator[Holding]:
+def _in_order(board: Board, priority: int, highest: int, rules: Preemption, now: int) -> Iterator[Holding]:
     """Lowest base priority first, then least work lost, then the youngest, then by id."""
-    for level in sorted(p for p in board.by_priority if p <= priority - rules.gap):
+    for level in sorted(p for p in board.by_priority if p <= highest):
         ripe = [
             holding
             for holding in (board.holdings[i] for i in board.by_priority[level])
-            if may_ever_leave(holding, priority, rules) and now - holding.started_at >= rules.min_run_ms * 1000
+            if now - holding.started_at >= rules.min_run_ms * 1000 and may_ever_leave(holding, priority, rules)
         ]
-        yield from sorted(ripe, key=lambda h: (*work_lost(h, now), -h.started_at, h.id))
+        yield from sorted(ripe, key=lambda h: (*work_lost(board, h, now), -h.started_at, h.id))
 
 
-def work_lost(holding: Holding, now: int) -> tuple[int, int]:
+def work_lost(board: Board, holding: Holding, now: int) -> tuple[int, int]:
     """GPU time, then CPU time, since its start."""
-    total, ran = total_of(holding.claims), now - holding.started_at
+    total, ran = board.totals[holding.id], now - holding.started_at
     return ran * total.gpu_milli, ran * total.cpu_milli
 
 
 class _Search:
     """Evicts on paper: the rooms of all hosts that could help, with the chosen victims gone."""
 
-    def __init__(self, board: Board, shape: Shape, counts: dict[int, int]) -> None:
+    def __init__(self, board: Board, shape: Shape, indexes: Iterable[int]) -> None:
         self._board, self._shape = board, shape
-        self._rooms: dict[int, Room] = {i: board.hosts[i].free for i in sorted(counts)}
+        self._rooms: dict[int, Room] = {i: board.hosts[i].free for i in sorted(indexes)}
         self._counts = {i: replicas_in(shape, room, board.hosts[i]) for i, room in self._rooms.items()}
         self._total = sum(self._counts.values())
         self._gone: dict[str, Holding] = {}
@@ -170,7 +180,7 @@ class _Search:
             if host.index not in self._rooms:
                 continue
             if host.pins:
-                room = host.room_if(lambda h: h.id not in self._gone)
+                room = host.room_without(self._gone)
             else:
                 room = self._rooms[host.index].copy()
                 for claim in claims:

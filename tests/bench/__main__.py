@@ -1,0 +1,25 @@
+"""`python -m tests.bench NAME [arguments]`: measurements, outside the test suite. Without a name they are listed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+BENCHES = {
+    "scheduler": ("tests.bench.scheduler", "one pass after one event, by size of the queue"),
+    "replay": ("tests.bench.replay", "job logs in simulated time under the real plan, beside the classics"),
+    "pack": ("tests.bench.pack", "GPU fragmentation: pods arrive until a cluster is full"),
+}
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] not in BENCHES:
+        for name, (_, what) in BENCHES.items():
+            print(f"{name:<12}{what}")
+        return 0 if not arguments else 2
+    module = importlib.import_module(BENCHES[arguments[0]][0])
+    return int(module.main(arguments[1:]) or 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

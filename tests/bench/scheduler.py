@@ -1,0 +1,160 @@
+"""How long one pass takes after one event, with a full cluster and a long queue.
+
+The cluster has 1,000 nodes of 8 GPUs and 10,000 running deployments; 1,000, 10,000 and 100,000 wait. Each event is
+the end of a running deployment or an arrival, then one pass, then what the pass decided is carried out. Only the
+pass is timed; `feed` is the time of the board's own bookkeeping for the event.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import random
+import time
+
+from core.clock import HOUR, MINUTE, SECOND
+from core.domain.resources import Resources
+from core.scheduler import Board, Device, Kind, Node, Waiting, plan, policy_named
+from core.scheduler.placement import Shape, claim_in
+from core.scheduler.policy import Policy
+from tests.scheduler.boards import carry_out
+
+NOW = 500_000 * HOUR
+SIZES = (1_000, 10_000, 100_000)
+
+
+def make_nodes(count: int) -> list[Node]:
+    totals = Resources(64_000, 512 * 1024, 8_000, 4_000_000)
+    models = ("a100", "a100", "a100", "h100", "t4")
+    return [Node(f"node-{i:04}", f"n{i:04}", totals, (Device(models[i % 5]),) * 8) for i in range(count)]
+
+
+def make_item(draw: random.Random, number: int, now: int, members: int) -> Waiting:
+    gpu = draw.choice((0, 0, 250, 500, 1000, 1000, 1000, 2000, 4000, 8000))
+    kind = draw.choices((Kind.JOB, Kind.SERVICE, Kind.VM), (80, 15, 5))[0]
+    member = draw.randrange(members)
+    return Waiting(
+        id=f"d{number:07}",
+        org=f"org{member % 20}",
+        member=f"m{member}",
+        kind=kind,
+        resources=Resources(draw.choice((1000, 2000, 4000, 8000)), draw.choice((4, 16, 64)) * 1024, gpu),
+        submitted_at=now,
+        priority=draw.choice((10, 30, 50, 50, 50, 70)),
+        replicas=draw.choice((1,) * 19 + (4,)),
+        gpu_models=frozenset({draw.choice(("a100", "h100"))}) if gpu and draw.random() < 0.2 else frozenset(),
+        limit_ms=draw.choice((1, 1, 2, 4, 8, 24)) * 3_600_000 if kind is Kind.JOB else None,
+    )
+
+
+def make_board(waiting: int, nodes: int, running: int, members: int, seed: int) -> tuple[Board, random.Random]:
+    """Filled the way first fit would, so that building it does not depend on what is measured."""
+    draw = random.Random(seed)
+    board = Board(make_nodes(nodes))
+    seated, host_index = 0, 0
+    while seated < running:
+        item = make_item(draw, seated, NOW - draw.randrange(1, 60) * MINUTE, members)
+        for _ in range(nodes):
+            host = board.hosts[host_index % nodes]
+            host_index += 1
+            claim = claim_in(Shape.of(item), host.free, host)
+            if claim is not None:
+                board.started(item.seated((claim,), item.submitted_at))
+                break
+        seated += 1
+    for i in range(waiting):
+        board.add_waiting(make_item(draw, running + i, NOW - draw.randrange(0, 12 * 60) * MINUTE, members))
+    return board, draw
+
+
+def end_victims(board: Board, now: int) -> None:
+    """Those whose grace is over leave and queue again, as jobs and services do."""
+    for holding in [h for h in board.holdings.values() if h.ending_by is not None and h.ending_by <= now]:
+        board.ended(holding.id, now)
+
+
+def settle(board: Board, policy: Policy, now: int) -> int:
+    """Pass after pass until nothing more starts, so that what is measured is one event in a full cluster."""
+    for _ in range(60):
+        made = plan(board, policy, now)
+        carry_out(board, made)
+        now += 3 * MINUTE
+        end_victims(board, now)
+        if made.is_empty:
+            break
+    return now
+
+
+def measure(board: Board, draw: random.Random, policy: Policy, events: int, members: int) -> dict[str, float]:
+    now, number = NOW, 9_000_000
+    first = time.perf_counter()
+    made = plan(board, policy, now)
+    first = time.perf_counter() - first
+    carry_out(board, made)
+    now = settle(board, policy, now)
+    passes: list[float] = []
+    feeds: list[float] = []
+    looked = started = evicted = 0
+    ids = list(board.holdings)
+    for _ in range(events):
+        now += draw.randrange(1, 5) * SECOND
+        begin = time.perf_counter()
+        if draw.random() < 0.5:
+            holding_id = ids[draw.randrange(len(ids))]
+            while holding_id not in board.holdings:
+                holding_id = ids[draw.randrange(len(ids))]
+            board.ended(holding_id, now)
+        else:
+            number += 1
+            board.add_waiting(make_item(draw, number, now, members))
+        end_victims(board, now)
+        middle = time.perf_counter()
+        made = plan(board, policy, now)
+        end = time.perf_counter()
+        feeds.append(middle - begin)
+        passes.append(end - middle)
+        looked += made.looked_at
+        started += len(made.starts)
+        evicted += sum(len(p.victims) for p in made.preempts)
+        carry_out(board, made)
+        ids.extend(s.id for s in made.starts)
+    passes.sort()
+    return {
+        "first_ms": first * 1000,
+        "median_ms": passes[len(passes) // 2] * 1000,
+        "p99_ms": passes[int(len(passes) * 0.99)] * 1000,
+        "max_ms": passes[-1] * 1000,
+        "feed_ms": sum(feeds) / len(feeds) * 1000,
+        "looked_at": looked / events,
+        "started": started / events,
+        "evicted": evicted / events,
+    }
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench scheduler", description=__doc__)
+    parser.add_argument("--policy", default="priority")
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
+    parser.add_argument("--nodes", type=int, default=1_000)
+    parser.add_argument("--running", type=int, default=10_000)
+    parser.add_argument("--members", type=int, default=200)
+    parser.add_argument("--events", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    chosen = parser.parse_args(arguments)
+    rows = []
+    for size in map(int, chosen.sizes.split(",")):
+        board, draw = make_board(size, chosen.nodes, chosen.running, chosen.members, chosen.seed)
+        gc.collect()
+        gc.freeze()  # a daemon would do the same once its board is built
+        row = {"waiting": float(size), "running": float(len(board.holdings))}
+        row |= measure(board, draw, policy_named(chosen.policy), chosen.events, chosen.members)
+        rows.append(row)
+        if not chosen.json:
+            if size == rows[0]["waiting"]:
+                print("".join(f"{name:>12}" for name in row))
+            print("".join(f"{value:>12.2f}" for value in row.values()), flush=True)
+    if chosen.json:
+        print(json.dumps({"policy": chosen.policy, "nodes": chosen.nodes, "rows": rows}))
+    return 0
