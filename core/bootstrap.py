@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.clock import Clock, SystemClock
+from core.drivers.registry import DriverRegistry
 from core.ids import Ids, RandomIds
 from core.security import keys
 from core.security.throttle import Throttle
 from core.services.accounts import Accounts
+from core.services.clusters import Clusters
+from core.services.deployments import Deployments
 from core.services.guessing import Guesses
 from core.services.invites import Invites
 from core.services.operations import Operations
@@ -28,6 +31,8 @@ class Bursar:
     organizations: Organizations
     invites: Invites
     operations: Operations
+    clusters: Clusters
+    deployments: Deployments
     database: Database
 
     def close(self) -> None:
@@ -48,11 +53,14 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
     guesses = Guesses(
         units, Throttle(free=settings.accounts.free_attempts, longest=settings.accounts.longest_wait_ms * 1000)
     )
+    registry = DriverRegistry(home=settings.home, clock=clock, environ=settings.environment)
     return Bursar(
         settings=settings,
         accounts=Accounts(units, settings, ring, guesses),
         organizations=Organizations(units, settings),
         invites=Invites(units, ring, guesses),
         operations=Operations(units, settings),
+        clusters=Clusters(units, settings, registry),
+        deployments=Deployments(units, settings, registry),
         database=database,
     )

@@ -6,11 +6,10 @@ from typing import Annotated, ClassVar
 
 from core.domain.errors import Invalid
 from core.domain.flavors import parse_credits, parse_gpu_hours
-from core.domain.names import did_you_mean
 from core.domain.resources import parse_duration
 from core.domain.roles import Role, TokenScope
 from core.domain.text import visible
-from core.domain.validation import AccountName, OrgName, Request, ResourceName, amount_by, field_type, whole
+from core.domain.validation import AccountName, OrgName, Request, ResourceName, amount_by, field_type, one_of, whole
 
 _DAY_MS = 86_400_000
 LONGEST_SECRET = 1_024
@@ -29,19 +28,9 @@ def _secret(value: object, name: str) -> str:
     return value
 
 
-def _code(value: object, name: str) -> str:
+def _code(value: object, _name: str) -> str:
     """Only so far that it can be looked up: whether it is a right one is not told by its form."""
     return value.strip()[:LONGEST_CODE] if isinstance(value, str) else ""
-
-
-def _choice(kind: type[Role | TokenScope]) -> object:
-    def check(value: object, name: str) -> object:
-        words = [str(member) for member in kind]
-        if str(value) not in words:
-            raise Invalid(f"unknown_{name}", f"{name}: there is no {visible(value)}", did_you_mean(str(value), words))
-        return kind(str(value))
-
-    return field_type(check)
 
 
 def _lifetime(value: object, name: str) -> object:
@@ -52,8 +41,8 @@ def _lifetime(value: object, name: str) -> object:
 
 Secret = Annotated[str, field_type(_secret)]
 Code = Annotated[str, field_type(_code)]
-RoleName = Annotated[Role, _choice(Role)]
-ScopeName = Annotated[TokenScope, _choice(TokenScope)]
+RoleName = Annotated[Role, one_of(Role)]
+ScopeName = Annotated[TokenScope, one_of(TokenScope)]
 Lifetime = Annotated[int, field_type(_lifetime)]
 Credits = Annotated[int, amount_by(lambda text: parse_credits(text, name="credits"), "credits")]
 GpuHours = Annotated[int, amount_by(lambda text: parse_gpu_hours(text, name="gpu_hours"), "gpu_hours")]

@@ -149,6 +149,12 @@ class Unit:
     def invites_anywhere(self, why: str) -> Invites:
         return Invites(self.connection, unscoped(why))
 
+    def deployments_everywhere(self, why: str) -> Deployments:
+        return Deployments(self.connection, unscoped(why))
+
+    def runs_everywhere(self, why: str) -> Runs:
+        return Runs(self.connection, unscoped(why))
+
     def audit_everywhere(self, why: str) -> journal.Audit:
         return journal.Audit(self.connection, unscoped(why))
 

@@ -141,6 +141,15 @@ class Deployments:
             statement = statement.where(deployments.c.owner_id == owner_id)
         return self._connection.execute(statement).scalar_one()
 
+    def recent(self, owner_id: str, since: int) -> tuple[int, int, int]:
+        """How many were submitted since then, by the owner and by all, and when the first of the owner's was."""
+        mine = deployments.c.owner_id == owner_id
+        statement = select(
+            func.count().filter(mine), func.count(), func.min(deployments.c.created_at).filter(mine)
+        ).where(self._scope.covers(deployments), deployments.c.created_at > since)
+        by_owner, by_all, first = self._connection.execute(statement).one()
+        return by_owner, by_all, first if first is not None else since
+
     def _found(self, *conditions: object, newest_first: bool = False, limit: int | None = None) -> list[DeploymentRow]:
         statement = select(deployments).where(self._scope.covers(deployments), *conditions)  # type: ignore[arg-type]
         statement = statement.order_by(deployments.c.id.desc() if newest_first else deployments.c.id).limit(limit)

@@ -227,9 +227,10 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_deployments_cluster_id_state", "deployments", ["cluster_id", "state"], unique=False)
+    op.create_index("ix_deployments_org_id_created_at", "deployments", ["org_id", "created_at"], unique=False)
     op.create_index("ix_deployments_org_id_id", "deployments", ["org_id", "id"], unique=False)
     op.create_index("ix_deployments_org_id_state", "deployments", ["org_id", "state"], unique=False)
-    op.create_index("ix_deployments_owner_id_created_at", "deployments", ["owner_id", "created_at"], unique=False)
+    op.create_index("ix_deployments_owner_id_state", "deployments", ["owner_id", "state"], unique=False)
     op.create_index(
         "uq_deployments_living_name",
         "deployments",
@@ -429,9 +430,10 @@ def downgrade() -> None:
         sqlite_where=sa.text("state NOT IN ('completed','failed','cancelled','rejected','expired','deleted')"),
         postgresql_where=sa.text("state NOT IN ('completed','failed','cancelled','rejected','expired','deleted')"),
     )
-    op.drop_index("ix_deployments_owner_id_created_at", table_name="deployments")
+    op.drop_index("ix_deployments_owner_id_state", table_name="deployments")
     op.drop_index("ix_deployments_org_id_state", table_name="deployments")
     op.drop_index("ix_deployments_org_id_id", table_name="deployments")
+    op.drop_index("ix_deployments_org_id_created_at", table_name="deployments")
     op.drop_index("ix_deployments_cluster_id_state", table_name="deployments")
     op.drop_table("deployments")
     op.drop_table("cluster_shares")

@@ -1,0 +1,225 @@
+"""Clusters: capacity under one driver, owned by an organization and shared with others by operators."""
+
+from __future__ import annotations
+
+from core.domain.cluster_requests import NewCluster, NewNode, Sharing
+from core.domain.engines import Registry
+from core.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from core.domain.lifecycle import HOLDS_CAPACITY, State
+from core.domain.resources import NOTHING, Resources, format_resources
+from core.domain.roles import Caller, Permission, require
+from core.domain.text import visible
+from core.services.references import picked
+from core.services.usecase import composed, reads, writes
+from core.settings import Settings
+from core.store.handles import free_handle
+from core.store.repositories.clusters import ClusterRow, NodeRow
+from core.store.repositories.runs import AllocationRow
+from core.store.units import Unit, Units
+from core.views.operations import Page
+from core.views.people import Done
+from core.views.work import ClusterCard, ClusterLine, GpuSlot, NodeCard
+
+FIRST_NODE = "node-1"
+
+
+class Clusters:
+    def __init__(self, units: Units, settings: Settings, registry: Registry) -> None:
+        self.units = units
+        self._settings = settings
+        self._registry = registry
+
+    @composed(Permission.CLUSTER_CREATE)
+    def create(self, caller: Caller, request: NewCluster) -> ClusterCard:
+        """A cluster of the active organization; its totals make one node. The driver judges its own settings."""
+        with self.units.read(caller) as unit:
+            require(unit.me, Permission.CLUSTER_CREATE)
+            self._refuse_driver(unit, request.driver)
+        kept = self._registry.validated(request.driver, request.settings)
+        self._refuse_size(request)
+        with self.units.write(caller) as unit:
+            require(unit.me, Permission.CLUSTER_CREATE)
+            self._refuse_driver(unit, request.driver)
+            if any(row.name == request.name and row.org_id == unit.org_id for row in unit.clusters.all()):
+                raise Conflict(
+                    "cluster_name_taken", f"a cluster {request.name!r} exists already", "choose another name"
+                )
+            row = ClusterRow(
+                id=unit.ids.new(),
+                handle=free_handle(unit.ids, "clu", unit.clusters.has_handle),
+                org_id=unit.org_id,
+                name=request.name,
+                driver=request.driver,
+                settings=kept,
+                state="up",
+                default_limit_ms=request.default_limit_ms or self._settings.scheduling.default_limit_ms,
+                version=1,
+                created_at=unit.now,
+                created_by=unit.me.account_id,
+                deleted_at=None,
+            )
+            unit.clusters.add(row)
+            after: dict[str, object] = {"driver": row.driver, "name": row.name}
+            if not request.totals.is_nothing():
+                unit.clusters.add_node(_new_node(unit, row.id, FIRST_NODE, request))
+                after["total"] = format_resources(request.totals)
+            unit.record("cluster.create", row.handle, after=after)
+            return card_of(unit, row)
+
+    @writes(Permission.CLUSTER_CHANGE)
+    def add_node(self, unit: Unit, request: NewNode) -> ClusterCard:
+        row = self._mine(unit, request.cluster)
+        if any(node.name == request.name for node in unit.clusters.nodes_of(row.id)):
+            raise Conflict("node_name_taken", f"{row.name} has a node {request.name!r}", "choose another name")
+        self._refuse_size(request)
+        unit.clusters.add_node(_new_node(unit, row.id, request.name, request))
+        unit.clusters.touch(row.id)
+        after: dict[str, object] = {"node": request.name, "total": format_resources(request.totals)}
+        unit.record("cluster.add_node", row.handle, after=after)
+        return card_of(unit, row)
+
+    @writes(Permission.CLUSTER_SHARE)
+    def share(self, unit: Unit, request: Sharing) -> ClusterCard:
+        """Let another organization use it. Its people see the cluster, not what others run there."""
+        row = self._mine(unit, request.cluster)
+        org = unit.orgs.living(request.org.lower())
+        if org is None:
+            raise NotFound("org_not_found", f"no organization {visible(request.org)}", "bursar org list shows them")
+        if org.id == row.org_id or org.id in unit.clusters.shared_with(row.id):
+            raise Conflict("already_shared", f"{org.name} may use {row.name} already", None)
+        unit.clusters.share(row.id, org.id)
+        unit.record("cluster.share", row.handle, after={"org": org.name})
+        return card_of(unit, row)
+
+    @reads(Permission.CLUSTER_READ)
+    def list(self, unit: Unit) -> Page[ClusterLine]:
+        return Page(tuple(_line_of(card_of(unit, row)) for row in unit.clusters.all()))
+
+    @reads(Permission.CLUSTER_READ)
+    def show(self, unit: Unit, reference: str) -> ClusterCard:
+        return card_of(unit, visible_cluster(unit, reference))
+
+    @writes(Permission.CLUSTER_CHANGE)
+    def set_node_state(self, unit: Unit, cluster: str, node: str, state: str) -> ClusterCard:
+        """Cordon, drain or resume: what runs there is not touched by a cordon; a drained node takes nothing new."""
+        row = self._mine(unit, cluster)
+        found = picked(
+            node, unit.clusters.nodes_of(row.id), lambda n: (n.name,), what="node", see="bursar cluster show"
+        )
+        unit.clusters.set_node_state(found.id, state)
+        unit.clusters.touch(row.id)
+        unit.record("cluster.node", row.handle, {"node": found.name, "state": found.state}, {"state": state})
+        return card_of(unit, row)
+
+    @writes(Permission.CLUSTER_CHANGE)
+    def delete(self, unit: Unit, reference: str) -> Done:
+        row = self._mine(unit, reference)
+        everywhere = unit.deployments_everywhere("a cluster may be used by several organizations")
+        alive = everywhere.in_states(HOLDS_CAPACITY | {State.QUEUED, State.AWAITING_APPROVAL}, row.id)
+        if alive:
+            own = [found.handle for found in alive if found.org_id == row.org_id][:5]
+            others = sum(found.org_id != row.org_id for found in alive)
+            shown = ", ".join([*own, *([f"{others} of other organizations"] if others else [])])
+            raise Conflict("cluster_in_use", f"{row.name} is in use: {shown}", "stop or cancel them first")
+        unit.clusters.mark_deleted(row.id, unit.now)
+        unit.record("cluster.delete", row.handle, {"name": row.name})
+        return Done(f"the cluster {row.name} is deleted")
+
+    def _mine(self, unit: Unit, reference: str) -> ClusterRow:
+        """One that this organization owns: a cluster that is only shared with it is not its to change."""
+        row = visible_cluster(unit, reference)
+        if row.org_id != unit.org_id and not unit.me.operator:
+            raise Forbidden("not_your_cluster", f"{row.name} belongs to another organization", "ask an operator")
+        return row
+
+    def _refuse_driver(self, unit: Unit, driver: str) -> None:
+        if driver not in self._registry.names():
+            self._registry.capabilities(driver)  # says which there are
+        if unit.me.operator or driver in self._settings.clusters.drivers_for_admins:
+            return
+        allowed = ", ".join(self._settings.clusters.drivers_for_admins) or "none"
+        raise Forbidden("driver_for_operators", f"only operators make {driver} clusters", f"you may use: {allowed}")
+
+    def _refuse_size(self, request: NewCluster | NewNode) -> None:
+        total = request.totals
+        if isinstance(request, NewNode) and total.is_nothing():
+            raise Invalid("node_without_size", "a node needs cpu, ram or gpu above 0", "give --cpu, --ram, --gpu")
+        if request.gpu_model is not None and total.gpu_milli == 0:
+            raise Invalid("model_without_gpu", f"gpu_model: {request.gpu_model}, but no GPU", "give gpu as well")
+
+
+def visible_cluster(unit: Unit, reference: str) -> ClusterRow:
+    """By its name or id; one's own before a shared one of the same name."""
+    rows = sorted(unit.clusters.all(), key=lambda row: row.org_id != unit.org_id)
+    return picked(reference, rows, lambda row: (row.handle, row.name), what="cluster", see="bursar cluster list")
+
+
+def used_by(allocations: list[AllocationRow]) -> Resources:
+    total = NOTHING
+    for allocation in allocations:
+        total += allocation.resources
+    return total
+
+
+def card_of(unit: Unit, row: ClusterRow) -> ClusterCard:
+    """Used and free are derived from what is held at this moment; nothing is counted twice."""
+    held: dict[str, list[AllocationRow]] = {}
+    for allocation in unit.runs_everywhere("capacity is one for all who use the cluster").allocations_on(row.id):
+        held.setdefault(allocation.node_id, []).append(allocation)
+    nodes = tuple(_node_card(node, held.get(node.id, [])) for node in unit.clusters.nodes_of(row.id))
+    total, used = NOTHING, NOTHING
+    for node in nodes:
+        total, used = total + node.total, used + node.used
+    owner = unit.orgs.by_id(row.org_id)
+    shared = [unit.orgs.by_id(org_id) for org_id in unit.clusters.shared_with(row.id)]
+    owns = row.org_id == unit.me.org_id or unit.me.operator
+    return ClusterCard(
+        id=row.handle,
+        name=row.name,
+        org=owner.name if owner and owns else "another organization",
+        driver=row.driver,
+        state=row.state,
+        total=total,
+        used=used,
+        free=total - used,
+        nodes=nodes,
+        shared_with=tuple(sorted(org.name for org in shared if org)) if owns else (),
+        settings=row.settings if owns else {},
+        default_limit_ms=row.default_limit_ms,
+        version=row.version,
+        created_at=row.created_at,
+    )
+
+
+def _line_of(card: ClusterCard) -> ClusterLine:
+    return ClusterLine(
+        card.id, card.name, card.org, card.driver, card.state, len(card.nodes), card.total, card.used, card.free
+    )
+
+
+def _node_card(node: NodeRow, held: list[AllocationRow]) -> NodeCard:
+    used = used_by(held)
+    free = [1000] * (node.totals.gpu_milli // 1000)
+    if node.totals.gpu_milli % 1000:
+        free.append(node.totals.gpu_milli % 1000)
+    for allocation in held:
+        for index, milli in allocation.shares:
+            free[index] -= milli
+    ids = [node.gpu_ids[i] if i < len(node.gpu_ids) else str(i) for i in range(len(free))]
+    slots = tuple(GpuSlot(i, ids[i], left) for i, left in enumerate(free))
+    return NodeCard(
+        node.name, node.state, node.totals, used, node.totals - used, node.gpu_model, slots, dict(node.labels)
+    )
+
+
+def _new_node(unit: Unit, cluster_id: str, name: str, size: NewCluster | NewNode) -> NodeRow:
+    return NodeRow(
+        id=unit.ids.new(),
+        cluster_id=cluster_id,
+        name=name,
+        totals=size.totals,
+        gpu_model=size.gpu_model,
+        gpu_ids=tuple(str(i) for i in range(-(-size.totals.gpu_milli // 1000))),
+        labels=dict(size.labels),
+        state="up",
+    )

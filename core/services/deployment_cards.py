@@ -1,0 +1,127 @@
+"""Deployments as people see them: where they stand, what they hold, what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.domain.environment import masked
+from core.domain.flavors import RunRate
+from core.domain.lifecycle import State
+from core.ledger.amounts import NOTHING, Amounts
+from core.ledger.meter import hourly
+from core.store import settlement
+from core.store.repositories.deployments import DeploymentRow
+from core.store.repositories.runs import RunRow
+from core.store.units import Unit
+from core.views.money import Sum
+from core.views.work import DeploymentCard, DeploymentLine, RunLineView
+
+
+def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
+    cluster = unit.clusters.by_id(row.cluster_id)
+    owner, org = unit.accounts.by_id(row.owner_id), unit.orgs.by_id(row.org_id)
+    runs = unit.runs.of_deployment(row.id)
+    node, devices = _place(unit, row)
+    return DeploymentCard(
+        id=row.handle,
+        name=row.name,
+        org=org.name if org else "",
+        owner=owner.name if owner else "",
+        kind=row.kind,
+        state=row.state,
+        cluster=cluster.name if cluster else "",
+        node=node,
+        image=row.image,
+        command=row.command,
+        flavor=row.flavor,
+        cpu_milli=row.resources.cpu_milli,
+        ram_mib=row.resources.ram_mib,
+        gpu_milli=row.resources.gpu_milli,
+        gpu_model=row.gpu_model,
+        gpu_devices=devices,
+        disk_mib=row.resources.disk_mib,
+        replicas=row.replicas,
+        priority=row.priority,
+        hours_ms=row.limit_ms,
+        labels=dict(row.labels),
+        env=masked(row.env),
+        public_ip=row.public_ip,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        exit_code=row.exit_code,
+        reason=row.reason,
+        position=None,
+        estimate=None,
+        rate=as_sum(hourly(_rate(unit, row, runs))),
+        cost=as_sum(cost_until_now(unit, row, runs)),
+        held=as_sum(unit.ledger.holds_left([row.id]).get(row.id, NOTHING)),
+        runs=tuple(_run_view(unit, run) for run in runs),
+        version=cluster.version if cluster else 0,
+    )
+
+
+def lines(unit: Unit, rows: Sequence[DeploymentRow], *, with_org: bool = False) -> tuple[DeploymentLine, ...]:
+    owners = {row.owner_id: unit.accounts.by_id(row.owner_id) for row in rows}
+    clusters = {row.cluster_id: unit.clusters.by_id(row.cluster_id) for row in rows}
+    orgs = {row.org_id: unit.orgs.by_id(row.org_id) for row in rows} if with_org else {}
+    found = []
+    for row in rows:
+        owner, cluster, org = owners[row.owner_id], clusters[row.cluster_id], orgs.get(row.org_id)
+        found.append(
+            DeploymentLine(
+                id=row.handle,
+                name=row.name,
+                owner=owner.name if owner else "",
+                kind=row.kind,
+                state=row.state,
+                cluster=cluster.name if cluster else "",
+                cpu_milli=row.resources.cpu_milli * row.replicas,
+                ram_mib=row.resources.ram_mib * row.replicas,
+                gpu_milli=row.resources.gpu_milli * row.replicas,
+                priority=row.priority,
+                created_at=row.created_at,
+                started_at=row.started_at,
+                org=org.name if org else None,
+                reason=row.reason,
+            )
+        )
+    return tuple(found)
+
+
+def as_sum(amounts: Amounts) -> Sum:
+    return Sum(amounts.ucr, amounts.gpu_ms)
+
+
+def cost_until_now(unit: Unit, row: DeploymentRow, runs: Sequence[RunRow]) -> Amounts:
+    """What is posted, and what has accrued since on a run that goes on."""
+    total = unit.ledger.costs([row.id]).get(row.id, NOTHING)
+    for burning in settlement.burning_of(unit, [run for run in runs if run.ended_at is None]):
+        total += (burning.due_at(unit.now) - burning.posted).at_least(NOTHING)
+    return total
+
+
+def _rate(unit: Unit, row: DeploymentRow, runs: Sequence[RunRow]) -> RunRate:
+    """The rate that it runs at; before it runs, the one that it would start with now."""
+    if runs and row.state in (State.RUNNING, State.SUSPENDED, State.STOPPING):
+        return runs[-1].rate
+    return settlement.rate_of(unit, row, unit.now)
+
+
+def _place(unit: Unit, row: DeploymentRow) -> tuple[str | None, tuple[str, ...]]:
+    held = unit.runs.allocations_of([row.id])
+    if not held:
+        return None, ()
+    nodes = {node.id: node for node in unit.clusters.nodes_of(row.cluster_id)}
+    names = sorted({nodes[allocation.node_id].name for allocation in held})
+    devices = [nodes[a.node_id].gpu_ids[index] for a in held for index, _ in a.shares]
+    return ", ".join(names), tuple(devices)
+
+
+def _run_view(unit: Unit, run: RunRow) -> RunLineView:
+    cost = unit.ledger.net_use([run.id]).get(run.id, NOTHING)
+    if run.ended_at is None:
+        for burning in settlement.burning_of(unit, [run]):
+            cost += (burning.due_at(unit.now) - burning.posted).at_least(NOTHING)
+    return RunLineView(run.generation, run.started_at, run.ended_at, run.end_cause, as_sum(cost))

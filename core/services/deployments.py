@@ -1,0 +1,146 @@
+"""What people do with deployments: submit, look, stop, start, end. What changes an engine is left to the daemon."""
+
+from __future__ import annotations
+
+from core.domain.engines import Registry
+from core.domain.errors import Invalid
+from core.domain.lifecycle import FINAL, State, StopCause, Trigger
+from core.domain.names import did_you_mean
+from core.domain.roles import Permission, require
+from core.domain.text import visible
+from core.domain.workloads import SubmitRequest
+from core.ledger.admission import authorize
+from core.ledger.refunds import RefundCause
+from core.services import deployment_cards as cards
+from core.services import submission
+from core.services.clusters import visible_cluster
+from core.services.references import picked
+from core.services.usecase import reads, writes
+from core.settings import Settings
+from core.store import settlement
+from core.store.moves import move
+from core.store.queries import limits_of_use
+from core.store.repositories.deployments import DeploymentRow
+from core.store.units import Unit, Units
+from core.views.operations import Page
+from core.views.work import DeploymentCard, DeploymentLine
+
+MOST_LINES = 200
+
+
+class Deployments:
+    def __init__(self, units: Units, settings: Settings, registry: Registry) -> None:
+        self.units = units
+        self._settings = settings
+        self._registry = registry
+
+    @writes(Permission.SUBMIT)
+    def submit(self, unit: Unit, request: SubmitRequest) -> DeploymentCard:
+        """Admit the work, set its cost aside and take its place in the queue: all of it or nothing."""
+        fingerprint = request.fingerprint()
+        if request.key is not None:
+            known = unit.answers.first(unit.me.account_id, request.key, fingerprint)
+            if known is not None:
+                return cards.card(unit, find(unit, known))
+        admitted = submission.admit(unit, request, self._settings, self._registry)
+        row = submission.write(unit, admitted)
+        if request.key is not None:
+            unit.answers.keep(unit.me.account_id, request.key, "submit", fingerprint, row.handle)
+        return cards.card(unit, row)
+
+    @reads(Permission.DEPLOYMENT_READ)
+    def show(self, unit: Unit, reference: str) -> DeploymentCard:
+        return cards.card(unit, find(unit, reference))
+
+    @reads(Permission.DEPLOYMENT_READ)
+    def list(
+        self,
+        unit: Unit,
+        *,
+        states: tuple[str, ...] = (),
+        cluster: str | None = None,
+        mine: bool = False,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page[DeploymentLine]:
+        """Newest first. Without states, all but what is deleted."""
+        if not 1 <= limit <= MOST_LINES:
+            raise Invalid("out_of_range", f"limit: {limit} is not between 1 and {MOST_LINES}", "ask for fewer at once")
+        rows = unit.deployments.listed(
+            states=_states(states),
+            cluster_id=visible_cluster(unit, cluster).id if cluster else None,
+            owner_id=unit.me.account_id if mine else None,
+            limit=limit + 1,
+            after=find(unit, after).id if after else None,
+        )
+        shown = rows[:limit]
+        return Page(cards.lines(unit, shown), shown[-1].handle if len(rows) > limit else None)
+
+    @writes(Permission.DEPLOYMENT_ACT)
+    def cancel(self, unit: Unit, reference: str) -> DeploymentCard:
+        """Give it up. Before it starts everything set aside comes back; after that, what it has not used."""
+        row = self._mine(unit, reference)
+        return self._end(unit, row, Trigger.CANCEL, StopCause.CANCELLED, RefundCause.CANCELLED_BEFORE_START)
+
+    @writes(Permission.DEPLOYMENT_ACT)
+    def stop(self, unit: Unit, reference: str) -> DeploymentCard:
+        """Stop it so that it can be started again; it costs nothing meanwhile but a kept disk."""
+        row = self._mine(unit, reference)
+        return self._end(unit, row, Trigger.STOP, StopCause.USER, RefundCause.CANCELLED_BEFORE_START)
+
+    @writes(Permission.DEPLOYMENT_ACT)
+    def delete(self, unit: Unit, reference: str) -> DeploymentCard:
+        """End it if it lives, and keep only a tombstone with its name, labels and times."""
+        row = self._mine(unit, reference)
+        return self._end(unit, row, Trigger.DELETE, StopCause.DELETED, RefundCause.CANCELLED_BEFORE_START)
+
+    @writes(Permission.DEPLOYMENT_ACT)
+    def start(self, unit: Unit, reference: str) -> DeploymentCard:
+        """Put what was stopped back into the queue; a job's cost is set aside anew."""
+        row = self._mine(unit, reference)
+        moved = move(unit, row, Trigger.START, submitted_at=unit.now, eligible_since=unit.now, ended_at=None)
+        need, hold = submission.needed(unit, moved)
+        left = submission.available(unit, row.org_id, row.owner_id)
+        authorize(need, left, limits_of_use.that_bind(unit, row.owner_id, row.cluster_id))
+        moved = settlement.take_hold(unit, moved, hold, reason="started again")
+        unit.clusters.touch(row.cluster_id)
+        return cards.card(unit, moved)
+
+    def _mine(self, unit: Unit, reference: str) -> DeploymentRow:
+        """One's own, or as an admin anybody's in the organization."""
+        row = find(unit, reference)
+        require(unit.me, Permission.DEPLOYMENT_ACT, owner_id=row.owner_id)
+        return row
+
+    def _end(
+        self, unit: Unit, row: DeploymentRow, trigger: Trigger, stop_cause: StopCause, before_start: RefundCause
+    ) -> DeploymentCard:
+        """Move it; what lives on an engine goes through STOPPING, and the daemon proves its end."""
+        grace = self._settings.scheduling.kill_wait_ms * 1000
+        moved = move(unit, row, trigger, stop_cause=stop_cause, stop_by=unit.now + grace)
+        if moved.state is not State.STOPPING:
+            settlement.release_hold(unit, moved, before_start)
+            unit.runs.unpin(moved.id)
+        unit.clusters.touch(row.cluster_id)
+        return cards.card(unit, moved)
+
+
+def find(unit: Unit, reference: str) -> DeploymentRow:
+    """By id, by the beginning of one, or by the name of one that has not ended."""
+    return picked(
+        reference,
+        unit.deployments.referred(reference.lower()),
+        lambda row: (row.handle, row.name) if row.state not in FINAL else (row.handle,),
+        what="deployment",
+        see="bursar list",
+    )
+
+
+def _states(words: tuple[str, ...]) -> tuple[State, ...]:
+    if not words:
+        return tuple(state for state in State if state is not State.DELETED)
+    known = [state.value for state in State]
+    for word in words:
+        if word.lower() not in known:
+            raise Invalid("unknown_state", f"state: there is no {visible(word)}", did_you_mean(word, known))
+    return tuple(State(word.lower()) for word in words)

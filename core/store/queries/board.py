@@ -1,0 +1,177 @@
+"""What the plan sees of one cluster, as the store has it: nodes, what holds them, what waits, what is pinned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from core.clock import DAY
+from core.domain.lifecycle import HOLDS_CAPACITY, State
+from core.domain.resources import Resources
+from core.ledger.amounts import NOTHING
+from core.scheduler.board import Board
+from core.scheduler.values import WHOLE, Claim, Dependency, Device, Gate, Holding, Kind, Node, NodeState, Pin, Waiting
+from core.store.repositories.clusters import ClusterRow, NodeRow
+from core.store.repositories.deployments import DependencyRow, DeploymentRow
+from core.store.repositories.runs import AllocationRow, PinRow
+from core.store.units import Unit
+
+_DONE_WELL = frozenset({State.COMPLETED})
+_NOT_OVER = frozenset(
+    {State.AWAITING_APPROVAL, State.QUEUED, State.STARTING, State.RUNNING, State.SUSPENDED, State.STOPPING}
+)
+
+
+def board_of(unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...] = ()) -> Board:
+    """Built once; from then on it is moved by events."""
+    holding = unit.deployments.in_states(HOLDS_CAPACITY, cluster.id)
+    waiting = unit.deployments.in_states({State.QUEUED}, cluster.id)
+    places = _by_deployment(unit.runs.allocations_on(cluster.id))
+    preempted = unit.deployments.preemptions_since(unit.now - DAY)
+    dependencies = _dependencies(unit.deployments.dependencies_of([row.id for row in waiting]))
+    holds = unit.ledger.holds_left([row.id for row in [*holding, *waiting]])
+    pins = unit.runs.pins_of(cluster.id)
+    pinned_for = {row.deployment_id: row for row in pins}
+    preemptors = {victim: by for victim, by in _pinned_victims(unit, holding) if by in pinned_for}
+    return Board(
+        nodes=[node_value(node) for node in unit.clusters.nodes_of(cluster.id)],
+        holdings=[
+            holding_value(
+                row,
+                places[row.id],
+                preemptions=preempted.get(row.id, 0),
+                hold=holds.get(row.id, NOTHING).ucr,
+                pinned_for=preemptors.get(row.id),
+            )
+            for row in holding
+            if row.id in places
+        ],
+        waiting=[
+            waiting_value(
+                row,
+                dependencies.get(row.id, ()),
+                preemptions=preempted.get(row.id, 0),
+                hold=holds.get(row.id, NOTHING).ucr,
+                gates=_gates(cluster),
+            )
+            for row in waiting
+        ],
+        pins=[pin_value(pin) for pin in pins],
+        foreign=foreign,
+        version=cluster.version,
+    )
+
+
+def node_value(row: NodeRow) -> Node:
+    whole, part = divmod(row.totals.gpu_milli, WHOLE)
+    devices = (Device(row.gpu_model or ""),) * whole + ((Device(row.gpu_model or "", part),) if part else ())
+    labels = frozenset(f"{key}={value}" for key, value in row.labels.items())
+    return Node(row.id, row.name, row.totals, devices, labels, NodeState(row.state))
+
+
+def holding_value(
+    row: DeploymentRow,
+    places: tuple[Claim, ...],
+    *,
+    preemptions: int = 0,
+    hold: int = 0,
+    pinned_for: str | None = None,
+) -> Holding:
+    return Holding(
+        id=row.id,
+        org=row.org_id,
+        member=row.owner_id,
+        kind=Kind(row.kind.value),
+        claims=places,
+        started_at=row.started_at or row.state_since,
+        priority=row.priority,
+        limit_ms=row.limit_ms,
+        preemptible=row.state is State.RUNNING,
+        preemptions=preemptions,
+        ending_by=(row.stop_by or row.state_since) if row.state is State.STOPPING else None,
+        pinned_for=pinned_for,
+        hold=hold,
+    )
+
+
+def waiting_value(
+    row: DeploymentRow,
+    after: tuple[Dependency, ...] = (),
+    *,
+    preemptions: int = 0,
+    hold: int = 0,
+    gates: tuple[Gate, ...] = (),
+) -> Waiting:
+    return Waiting(
+        id=row.id,
+        org=row.org_id,
+        member=row.owner_id,
+        kind=Kind(row.kind.value),
+        resources=row.resources,
+        submitted_at=row.submitted_at,
+        priority=row.priority,
+        replicas=row.replicas,
+        gpu_models=frozenset({row.gpu_model}) if row.gpu_model else frozenset(),
+        limit_ms=row.limit_ms,
+        eligible_since=row.eligible_since,
+        not_before=row.not_before,
+        after=after,
+        gates=gates,
+        preemptions=preemptions,
+        preempted_at=row.preempted_at,
+        hold=hold,
+    )
+
+
+def pin_value(row: PinRow) -> Pin:
+    return Pin(row.deployment_id, claims_of(row.claims), row.expires_at)
+
+
+def claims_text(claims: tuple[Claim, ...]) -> str:
+    return json.dumps([[claim.node_id, asdict(claim.resources), claim.shares] for claim in claims])
+
+
+def claims_of(text: str) -> tuple[Claim, ...]:
+    return tuple(
+        Claim(node_id, Resources(**amounts), tuple((index, milli) for index, milli in shares))
+        for node_id, amounts, shares in json.loads(text)
+    )
+
+
+def claim_of(row: AllocationRow) -> Claim:
+    return Claim(row.node_id, row.resources, row.shares)
+
+
+def _by_deployment(rows: list[AllocationRow]) -> Mapping[str, tuple[Claim, ...]]:
+    found: dict[str, tuple[Claim, ...]] = {}
+    for row in rows:
+        found[row.deployment_id] = (*found.get(row.deployment_id, ()), claim_of(row))
+    return found
+
+
+def _dependencies(rows: list[DependencyRow]) -> dict[str, tuple[Dependency, ...]]:
+    found: dict[str, tuple[Dependency, ...]] = {}
+    for row in rows:
+        # A stopped one may be started again, but nobody who waits for it can count on that.
+        succeeded = None if row.after_state in _NOT_OVER else row.after_state in _DONE_WELL
+        dependency = Dependency(row.after_id, needs_success=not row.any_outcome, succeeded=succeeded)
+        found[row.deployment_id] = (*found.get(row.deployment_id, ()), dependency)
+    return found
+
+
+def _pinned_victims(unit: Unit, holding: list[DeploymentRow]) -> list[tuple[str, str]]:
+    """Who is being stopped for whom."""
+    victims = [row for row in holding if row.state is State.STOPPING and row.preempted_at is not None]
+    pairs = []
+    for row in victims:
+        by = unit.deployments.preempted_by(row.id)
+        if by:
+            pairs.append((row.id, by[-1][0]))
+    return pairs
+
+
+def _gates(cluster: ClusterRow) -> tuple[Gate, ...]:
+    if cluster.state == "paused":
+        return (Gate("paused", suggestion="an admin starts the cluster again with `bursar unpause`"),)
+    return ()
