@@ -80,7 +80,11 @@ def test_the_readme_names_only_extras_that_there_are() -> None:
     assert named <= set(EXTRAS)
 
 
-def test_the_check_of_everything_runs_the_test_command_of_the_readme() -> None:
-    pattern = re.search(r"grep -E '(.*)' README\.md", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+def test_the_check_of_everything_runs_both_commands_of_the_readme() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    pattern = re.search(r'grep -E "(.*)" README\.md', script)
     assert pattern
-    assert len(re.findall(pattern[1], README, re.MULTILINE)) == 1
+    run = re.findall(r'readme_command "?([a-z ]+)"?$', script, re.MULTILINE)
+    assert run == ["pytest", "bursar demo"]
+    for last in run:
+        assert len(re.findall(pattern[1].replace("$1", last).replace("\\$", "$"), README, re.MULTILINE)) == 1

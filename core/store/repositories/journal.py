@@ -72,8 +72,9 @@ class Audit:
         return [AuditRow(*row) for row in self._connection.execute(statement)]
 
     def from_the_beginning(self) -> Iterator[AuditRow]:
-        found = self._connection.execution_options(yield_per=2000).execute(select(audit).order_by(audit.c.seq))
-        return (AuditRow(*row) for row in found)
+        # An option of the statement: on the connection it would stay, and make cursors for what cannot have one.
+        everything = select(audit).order_by(audit.c.seq).execution_options(yield_per=2000)
+        return (AuditRow(*row) for row in self._connection.execute(everything))
 
 
 def _text(values: dict[str, object] | None) -> str | None:
