@@ -1,42 +1,98 @@
-"""What keeper, shim and driver share: the files of a run's directory, and facts about processes and this host."""
+"""What keeper, shim and driver share: the record of a run, and facts about processes and this host.
+
+A run's record is one file of JSON lines, only ever appended to: first its spec, then that it started, then how it
+ended. What a killed writer left half written is no line yet, and so has not happened.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 RUNS, SOCKET, KEEPER_LOCK = "runs", "keeper.sock", "keeper.lock"
-SPEC, LOCK, STARTED, ENDED, STOP, LOG = "spec.json", "lock", "started.json", "ended.json", "stop.json", "output.log"
-SUSPENDED, WORK = "suspended", "work"
+RECORD, STOP, LOG, SUSPENDED, WORK = "run.jsonl", "stop.json", "output.log", "suspended", "work"
 LONGEST_NAME = 255
 PLAIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 Record = dict[str, Any]
 
 
-def write_record(place: Path, record: Record) -> None:
-    """All of it or nothing under that name, whenever the writer is killed."""
-    fresh = place.with_name(f".{place.name}.{os.getpid()}")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+class Account(NamedTuple):
+    """What is written of a run so far."""
+
+    spec: Record
+    started: Record | None
+    ended: Record | None
+
+
+def create_account(run: str, spec: Record) -> bool:
+    """The first line, whole or not at all. False where there is one already: that one holds."""
+    fresh = f"{run}/.{os.getpid()}.new"
+    _write(fresh, os.O_CREAT | os.O_TRUNC, spec)
     try:
-        os.write(fd, json.dumps(record).encode())
+        os.link(fresh, f"{run}/{RECORD}")
+    except FileExistsError:
+        return False
+    else:
+        return True
+    finally:
+        os.unlink(fresh)  # noqa: PTH108 - this module is forked for every run and stays small
+
+
+def append(run: str, event: Record) -> None:
+    _write(f"{run}/{RECORD}", os.O_APPEND, event)
+
+
+def _write(place: str, how: int, event: Record) -> None:
+    fd = os.open(place, os.O_WRONLY | how, 0o600)
+    try:
+        line = json.dumps(event).encode() + b"\n"
+        if os.write(fd, line) != len(line):
+            os.write(fd, b"\n")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), place)
     finally:
         os.close(fd)
-    fresh.rename(place)
 
 
-def read_record(place: Path) -> Record | None:
+def read_account(run: str) -> Account | None:
     try:
-        found = json.loads(place.read_bytes())
+        with open(f"{run}/{RECORD}", "rb") as file:  # noqa: PTH123
+            lines = file.read().split(b"\n")[:-1]
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError:  # only a power cut can leave it torn
-        return {}
-    return found if isinstance(found, dict) else {}
+    spec = started = ended = None
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:  # a full disk cut it short, and it was written again
+            continue
+        if "argv" in event:
+            spec = event
+        elif "code" in event:
+            ended = event
+        else:
+            started = event
+    return None if spec is None else Account(spec, started, ended)
+
+
+def read_note(place: str) -> Record | None:
+    """One JSON file that is replaced as a whole, such as the last wish to stop."""
+    try:
+        with open(place, "rb") as file:  # noqa: PTH123
+            found = json.loads(file.read())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def write_note(place: str, note: Record) -> None:
+    fresh = f"{place}.{os.getpid()}.new"
+    _write(fresh, os.O_CREAT | os.O_TRUNC, note)
+    os.replace(fresh, place)  # noqa: PTH105
 
 
 def wall_us() -> int:
@@ -49,12 +105,13 @@ def asleep_us() -> int:
 
 
 def boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123
+        return file.read().strip()
 
 
 def pid_space() -> str:
     """Process numbers mean something only within this; every container has its own."""
-    return str(Path("/proc/self/ns/pid").readlink())
+    return os.readlink("/proc/self/ns/pid")  # noqa: PTH115
 
 
 class Facts(NamedTuple):
@@ -66,9 +123,15 @@ class Facts(NamedTuple):
 
 def process_facts(pid: int) -> Facts | None:
     try:
-        words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except FileNotFoundError:
         return None
+    try:
+        words = os.read(fd, 4096).rpartition(b")")[2].split()
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(fd)
     return Facts(words[0].decode(), int(words[1]), int(words[3]), int(words[19]))
 
 
@@ -80,7 +143,7 @@ def is_alive(pid: int, ticks: int) -> bool:
 
 def living() -> dict[int, Facts]:
     found = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - bare names are all that is wanted
+    for name in os.listdir("/proc"):  # noqa: PTH208
         if name.isdigit() and (facts := process_facts(int(name))) is not None and facts.state not in "ZX":
             found[int(name)] = facts
     return found
@@ -98,7 +161,8 @@ def descendants(of: int) -> list[int]:
 
 
 def session_of(leader: int) -> list[int]:
-    return sorted(pid for pid, its in living().items() if its.session == leader)
+    """The living members of a session without its leader."""
+    return sorted(pid for pid, its in living().items() if its.session == leader and pid != leader)
 
 
 def send(pids: list[int], number: int) -> None:

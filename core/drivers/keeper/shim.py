@@ -1,53 +1,50 @@
-"""The shim: stands beside one run from its start to its end, and leaves a true record of it."""
+"""The shim: stands beside one run from its start to its end, and leaves a true record of it.
+
+It leads the session that the run lives in, so that what is left of a run can be found even if the shim is killed:
+the record that it started is written before anything starts.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
-import json
 import os
 import resource
 import signal
-import socket
 import time
-from pathlib import Path
+from collections.abc import Callable
 
 from core.drivers.keeper.output import rotate
 from core.drivers.keeper.records import (
-    ENDED,
-    LOCK,
     LOG,
-    SPEC,
-    STARTED,
     STOP,
     WORK,
     Record,
+    append,
     asleep_us,
-    boot_id,
     descendants,
-    pid_space,
     process_facts,
-    read_record,
+    read_note,
     send,
     wall_us,
-    write_record,
 )
 
 DEFAULT_GRACE_S = 10.0
 SOONEST_LOG_CHECK_S, LATEST_LOG_CHECK_S = 0.25, 8.0
 KILL_AGAIN_S = 0.1
+WRITE_AGAIN_S = 1.0
+# Below this the shim itself could not live under the limit that it hands on.
+SMALLEST_SHARED_LIMIT = 64 << 20
 
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
-_HEARD = {signal.SIGCHLD, signal.SIGTERM}
+_HEARD = (signal.SIGCHLD, signal.SIGTERM)
+_TO_DEFAULT = (signal.SIGPIPE, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Shim:
-    """Stands beside one run from its start to its end."""
-
-    def __init__(self, run: Path, spec: Record) -> None:
-        self.run, self.spec = run, spec
+    def __init__(self, run: str, spec: Record, host: Record) -> None:
+        self.run, self.spec, self.host = run, spec, host
         self.child = 0
         self.status: int | None = None
         self.ended_at = 0
@@ -58,93 +55,146 @@ class Shim:
         self.log_size = 0
         self.limits: list[str] = [spec["limits"]]
 
-    def start(self) -> str | None:
-        """Let the command run. Answers what kept it from running, after which nothing of it is left."""
+    def live(self, tell: Callable[[], None]) -> None:
+        """The whole of it. `tell` is called as soon as the command runs, or is known never to run."""
+        os.setsid()
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
-        self._build_cage()
-        news, told = os.pipe()
-        self.child = os.fork()
-        if self.child == 0:
-            self._become(told)
-        os.close(told)
-        with open(news, "rb") as heard:  # noqa: PTH123 - a descriptor; it ends when the command has taken over
-            failure = heard.read().decode(errors="replace")
-        return failure or None
-
-    def _become(self, told: int) -> None:
+        self._prepare()
+        append(self.run, self._started())
+        failure = None
         try:
-            os.setsid()
-            log = os.open(self.run / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            self._enter_cage()
-            write_record(self.run / STARTED, self._started())
-            self._drop_rights()
-            null = os.open(os.devnull, os.O_RDONLY)
-            for target, source in ((0, null), (1, log), (2, log)):
-                os.dup2(source, target)
-            os.umask(0o022)
-            for number in (signal.SIGPIPE, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
-                signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            os.execvpe(self.spec["argv"][0], self.spec["argv"], self.spec["env"])  # noqa: S606 - no shell is the point
+            self._start()
         except OSError as error:
-            os.write(told, f"{error.errno}:{error.strerror}: {error.filename or self.spec['argv'][0]}".encode())
-        finally:
-            os._exit(127)
+            failure = f"{error.errno}:{error.strerror}: {self.spec['argv'][0]}"
+        if failure is None:
+            tell()
+        self._watch()
+        self._write_end(failure)
+        if failure is not None:
+            tell()
 
     def _started(self) -> Record:
         facts = process_facts(os.getpid())
-        shim = process_facts(os.getppid())
         return {
-            "pid": os.getpid(),
-            "ticks": facts[3] if facts else 0,
-            "shim": os.getppid(),
-            "shim_ticks": shim[3] if shim else 0,
-            "boot": boot_id(),
-            "pid_space": pid_space(),
+            **self.host,
+            "shim": os.getpid(),
+            "ticks": facts.ticks if facts else 0,
             "at": wall_us(),
             "asleep_us": self.slept_at_start,
             "limits": "; ".join(self.limits),
         }
 
-    def _build_cage(self) -> None:
+    def _prepare(self) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(f"{self.run}/{WORK}")  # noqa: PTH102 - paths of a fork are plain text
+        if self.spec["uid"] is not None:
+            os.chown(f"{self.run}/{WORK}", self.spec["uid"], self.spec["gid"])
         for cage in self.spec["cages"]:
             try:
-                Path(cage["dir"]).mkdir(exist_ok=True)
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(cage["dir"])  # noqa: PTH102
+                for name, value in cage["set"].items():
+                    self._limit(f"{cage['dir']}/{name}", value)
             except OSError as error:
                 self.limits.append(f"{cage['dir']}: {error.strerror}")
-                continue
-            for name, value in cage["set"].items():
-                try:
-                    Path(cage["dir"], name).write_text(value)
-                except FileNotFoundError:
-                    continue  # kernels differ in what they can limit besides
-                except OSError as error:
-                    self.limits.append(f"{name} not set: {error.strerror}")
 
-    def _enter_cage(self) -> None:
-        for cage in self.spec["cages"]:
-            try:
-                Path(cage["dir"], "cgroup.procs").write_text("0")
-            except OSError as error:
-                self.limits.append(f"{cage['dir']} not entered: {error.strerror}")
+    def _limit(self, file: str, value: str) -> None:
+        try:
+            _write_text(file, value)
+        except FileNotFoundError:
+            return  # kernels differ in what they can limit besides
+        except OSError as error:
+            self.limits.append(f"{file} not set: {error.strerror}")
 
-    def _drop_rights(self) -> None:
+    def _start(self) -> None:
+        """By spawning, which copies nothing of us; only what must happen between fork and exec needs a fork."""
+        null = os.open(os.devnull, os.O_RDONLY)
+        log = os.open(f"{self.run}/{LOG}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            small = 0 < self.spec["data_bytes"] < SMALLEST_SHARED_LIMIT
+            if self.spec["cages"] or self.spec["uid"] is not None or small:
+                self._fork(null, log)
+            else:
+                self._spawn(null, log)
+        finally:
+            os.close(null)
+            os.close(log)
+
+    def _spawn(self, null: int, log: int) -> None:
+        argv, env = self.spec["argv"], self.spec["env"]
+        back = os.open(".", os.O_RDONLY)
+        self._take_limits()
+        os.chdir(self.spec["cwd"])
+        before = os.umask(0o022)
+        try:
+            self.child = _first_that_is(
+                argv[0],
+                env,
+                lambda path: os.posix_spawn(
+                    path,
+                    argv,
+                    env,
+                    file_actions=[(os.POSIX_SPAWN_DUP2, fd, n) for n, fd in ((0, null), (1, log), (2, log))],
+                    setpgroup=0,
+                    setsigmask=(),
+                    setsigdef=_TO_DEFAULT,
+                ),
+            )
+        finally:
+            os.umask(before)
+            os.fchdir(back)
+            os.close(back)
+
+    def _fork(self, null: int, log: int) -> None:
+        news, told = os.pipe()
+        self.child = os.fork()
+        if self.child == 0:
+            self._become(told, null, log)
+        os.close(told)
+        with open(news, "rb") as heard:  # noqa: PTH123 - it ends when the command has taken over
+            number = heard.read()
+        if number:
+            raise OSError(int(number), os.strerror(int(number)))
+
+    def _become(self, told: int, null: int, log: int) -> None:
+        try:
+            os.setpgid(0, 0)
+            self._enter_cages()
+            self._take_limits()
+            os.chdir(self.spec["cwd"])
+            if self.spec["uid"] is not None:
+                _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+                os.setgroups(self.spec["groups"])
+                os.setgid(self.spec["gid"])
+                os.setuid(self.spec["uid"])
+            for target, source in ((0, null), (1, log), (2, log)):
+                os.dup2(source, target)
+            os.umask(0o022)
+            for number in _TO_DEFAULT:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            os.execvpe(self.spec["argv"][0], self.spec["argv"], self.spec["env"])  # noqa: S606 - no shell is the point
+        except OSError as error:
+            os.write(told, str(error.errno).encode())
+        finally:
+            os._exit(127)
+
+    def _take_limits(self) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if self.spec["data_bytes"]:
             resource.setrlimit(resource.RLIMIT_DATA, (self.spec["data_bytes"],) * 2)
         if self.spec["nice"]:
             os.nice(self.spec["nice"])
-        os.chdir(self.spec["cwd"])
-        if self.spec["uid"] is not None:
-            _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-            os.setgroups(self.spec["groups"])
-            os.setgid(self.spec["gid"])
-            os.setuid(self.spec["uid"])
 
-    def watch(self) -> None:
+    def _enter_cages(self) -> None:
+        for cage in self.spec["cages"]:
+            with contextlib.suppress(FileNotFoundError):  # it could not be made, which has been said
+                _write_text(f"{cage['dir']}/cgroup.procs", "0")
+
+    def _watch(self) -> None:
         """Until nothing of the run is left. A stop that came before we could hear it is read first."""
-        if (self.run / STOP).exists():
+        if os.path.exists(f"{self.run}/{STOP}"):  # noqa: PTH110
             self._asked_to_stop()
         while not self._all_reaped():
             if self._is_overdue():
@@ -173,11 +223,11 @@ class Shim:
         return self.status is not None
 
     def _asked_to_stop(self) -> None:
-        asked = read_record(self.run / STOP) or {}
+        asked = read_note(f"{self.run}/{STOP}") or {}
         grace = float(asked.get("grace_s", DEFAULT_GRACE_S))
         kill_at = time.monotonic() + grace
         self.kill_at = kill_at if self.kill_at is None else min(self.kill_at, kill_at)
-        if grace > 0 and not self.stopping and self.status is None:
+        if grace > 0 and not self.stopping and self.child and self.status is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.child, signal.SIGTERM)
                 os.killpg(self.child, signal.SIGCONT)
@@ -198,83 +248,61 @@ class Shim:
         return min(self.log_check_s, max(0.0, self.kill_at - time.monotonic()))
 
     def _kill(self) -> None:
-        if self.status is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.child, signal.SIGKILL)
         for cage in self.spec["cages"]:
             with contextlib.suppress(OSError):
-                Path(cage["dir"], "cgroup.kill").write_text("1")
+                _write_text(f"{cage['dir']}/cgroup.kill", "1")
         send(descendants(os.getpid()), signal.SIGKILL)
 
-    def finish(self, failure: str | None) -> None:
-        status = self.status or 0
+    def _write_end(self, failure: str | None) -> None:
+        ended = self.ended_at if self.ended_at and not self.stopping else wall_us()
         record: Record = {
-            "code": os.waitstatus_to_exitcode(status) if failure is None else None,
+            "code": None if self.status is None else os.waitstatus_to_exitcode(self.status),
             "error": failure,
-            "at": self.ended_at if not self.stopping and self.ended_at else wall_us(),
+            "at": ended,
             "asleep_us": asleep_us() - self.slept_at_start,
             "oom": self._ran_out_of_memory(),
         }
-        self.leave_cages()
+        for cage in self.spec["cages"]:
+            with contextlib.suppress(OSError):
+                os.rmdir(cage["dir"])  # noqa: PTH106
         while True:
             try:
-                write_record(self.run / ENDED, record)
+                append(self.run, record)
             except FileNotFoundError:
                 return  # the run's directory was taken away: nobody asks any more
             except OSError:
-                signal.sigtimedwait(_HEARD, 1.0)  # a full disk must not cost the exit code
+                signal.sigtimedwait(_HEARD, WRITE_AGAIN_S)  # a full disk must not cost the exit code
             else:
                 return
-
-    def leave_cages(self) -> None:
-        for cage in self.spec["cages"]:
-            with contextlib.suppress(OSError):
-                Path(cage["dir"]).rmdir()
 
     def _ran_out_of_memory(self) -> bool:
         for cage in self.spec["cages"]:
             for name in ("memory.events", "memory.oom_control"):
-                with contextlib.suppress(OSError):
-                    words = Path(cage["dir"], name).read_text().split()
+                with contextlib.suppress(OSError), open(f"{cage['dir']}/{name}") as file:  # noqa: PTH123
+                    words = file.read().split()
                     if "oom_kill" in words and words[words.index("oom_kill") + 1] != "0":
                         return True
         return False
 
 
-def stand_beside(run: Path, answer: socket.socket) -> None:
-    """Start a run once and for all, however often it is asked for, and stay until it is over."""
-    os.setsid()
-    held = os.open(run / LOCK, os.O_RDWR | os.O_CREAT, 0o600)  # closed in the command by its exec
+def _first_that_is(command: str, env: dict[str, str], start: Callable[[str], int]) -> int:
+    """As a shell would look for it: along the run's own path, unless a directory is named."""
+    if "/" in command:
+        return start(command)
+    refused: OSError | None = None
+    for directory in env.get("PATH", os.defpath).split(":"):
+        try:
+            return start(f"{directory or '.'}/{command}")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as error:
+            refused = error
+    raise refused or FileNotFoundError(2, os.strerror(2))
+
+
+def _write_text(file: str, text: str) -> None:
+    fd = os.open(file, os.O_WRONLY)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return reply(answer, run.name, busy=True)
-    if (run / STARTED).exists() or (run / ENDED).exists():
-        return reply(answer, run.name, busy=True)
-    spec = read_record(run / SPEC)
-    if not spec:
-        return reply(answer, run.name, error="its spec cannot be read")
-    if (run / STOP).exists():
-        write_record(run / ENDED, {"code": None, "error": None, "at": wall_us(), "asleep_us": 0, "oom": False})
-        return reply(answer, run.name)
-    (run / WORK).mkdir(exist_ok=True)
-    if spec["uid"] is not None:
-        os.chown(run / WORK, spec["uid"], spec["gid"])
-    shim = Shim(run, spec)
-    failure = shim.start()
-    if failure is not None and not (run / STARTED).exists():
-        shim.leave_cages()
-        return reply(answer, run.name, error=failure)  # nothing ran and nothing is written: it may be tried again
-    if failure is None:
-        reply(answer, run.name)
-        answer.close()
-    shim.watch()
-    shim.finish(failure)
-    if failure is not None:
-        reply(answer, run.name)
-    return None
-
-
-def reply(answer: socket.socket, name: str, **words: object) -> None:
-    with contextlib.suppress(OSError):  # who asked may be dead; the run does not depend on it
-        answer.send(json.dumps({"run": name, **words}).encode())
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -29,14 +29,13 @@ from core.domain.errors import BursarError, Invalid
 from core.domain.resources import parse_duration, parse_memory
 from core.drivers.host import MACHINE, bound_here, only_on, this_machine
 from core.drivers.keeper.records import (
-    ENDED,
-    SPEC,
     STOP,
     SUSPENDED,
+    create_account,
     descendants,
-    read_record,
+    read_note,
     send,
-    write_record,
+    write_note,
 )
 from core.drivers.process import launch, logs
 from core.drivers.process.connection import KeeperLine
@@ -85,6 +84,7 @@ class ProcessDriver:
         self._line = KeeperLine(self._home, idle_s, site.deadline_s)
         self._log_bytes = parse_memory(self._given["log_size"]) * MIB
         self._means: Means | None = None
+        self._preparing = threading.Lock()
 
     @classmethod
     def kept_settings(cls, settings: Mapping[str, str]) -> dict[str, str]:
@@ -113,7 +113,8 @@ class ProcessDriver:
         for spec in specs:
             name = str(spec.token)
             try:
-                adopted = self._adopted_or_prepared(spec)
+                with self._preparing:
+                    adopted = self._adopted_or_prepared(spec)
             except BursarError as error:
                 found[name] = error
             else:
@@ -141,23 +142,23 @@ class ProcessDriver:
     def stop(self, token: Token, grace_s: float) -> None:
         self._only_here()
         self._settle()
-        name = str(token)
-        run = self._runs.path(token)
+        account = self._runs.account(token)
+        if account is None or account.ended is not None:
+            return
         now = self._site.clock.now()
-        asked = read_record(run / STOP)
-        if not (run / SPEC).exists() or (run / ENDED).exists():
+        place = f"{self._runs.path(token)}/{STOP}"
+        asked = read_note(place)
+        if asked is None or now + grace_s * SECOND < asked["kill_at"]:
+            asked = {"kill_at": now + round(grace_s * SECOND), "grace_s": grace_s}
+            with _disk_answers(self._home):
+                write_note(place, asked)
+        live = self._runs.live(account)
+        if live is None:  # the keeper starts nothing that was to be stopped, and a shim looks once it has started it
             return
-        if asked is None or asked["at"] + asked["grace_s"] * SECOND > now + grace_s * SECOND:
-            asked = {"at": now, "grace_s": grace_s}
-            with contextlib.suppress(FileNotFoundError):
-                write_record(run / STOP, asked)
-        live = self._runs.live(name)
-        if live is None:  # the shim reads the stop as soon as it has started something
-            return
-        if live.shim_lives():
+        if live.is_watched():
             send([live.shim], signal.SIGTERM)
-        else:
-            _stop_orphans(live, forced=now >= asked["at"] + asked["grace_s"] * SECOND)
+        else:  # nobody carries the grace but whoever asks again
+            send(live.orphans(), signal.SIGKILL if now >= asked["kill_at"] else signal.SIGTERM)
 
     def forget(self, token: Token) -> None:
         self._only_here()
@@ -186,9 +187,9 @@ class ProcessDriver:
     def logs(self, token: Token, *, tail: int | None = None, cursor: str | None = None) -> LogChunk:
         self._only_here()
         run = self._runs.path(token)
-        if not (run / SPEC).exists():
+        if self._runs.account(token) is None:
             raise trouble(Trouble.NO_SUCH_RUN, f"no run bears {token}")
-        seen = self._runs.observed(str(token))
+        seen = self._runs.observed(run.name)
         return logs.read_chunk(run, tail=tail, cursor=cursor, over=seen is not None and not seen.is_live)
 
     def discover(self) -> tuple[NodeFound, ...]:
@@ -199,9 +200,9 @@ class ProcessDriver:
         self._line.close()
 
     def _adopted_or_prepared(self, spec: Spec) -> Observed | None:
-        """What there is of it already; None where its directory waits for the keeper."""
+        """What there is of it already; None where its record waits for the keeper."""
         run = self._runs.path(spec.token)
-        if run.exists() and (run / SPEC).exists():
+        if self._runs.account(spec.token) is not None:
             return self._runs.observed(run.name)
         launch.refuse_unfit(spec, self.capabilities, self._given)
         who = launch.person(self._given["run_as"])
@@ -211,7 +212,7 @@ class ProcessDriver:
         record = launch.launch_record(spec, run, limits, who, self._log_bytes, self._site.clock.now())
         with _disk_answers(self._home):
             run.mkdir(mode=0o700, exist_ok=True)
-            write_record(run / SPEC, record)
+            create_account(str(run), record)
         return None
 
     def _started(self, names: list[str]) -> dict[str, Observed | BursarError]:
@@ -231,7 +232,8 @@ class ProcessDriver:
     def _live(self, token: Token) -> Live:
         self._only_here()
         seen = self._runs.observed(str(token))
-        live = self._runs.live(str(token))
+        account = self._runs.account(token)
+        live = None if account is None else self._runs.live(account)
         if seen is None or live is None or not seen.is_live:
             raise trouble(Trouble.NO_SUCH_RUN, f"nothing that runs bears {token}")
         return live
@@ -242,26 +244,16 @@ class ProcessDriver:
             return
         with _disk_answers(self._home):
             self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_record(self._home / HOST, {"machine": this_machine()})
+            write_note(str(self._home / HOST), {"machine": this_machine()})
             self._runs.place.mkdir(mode=0o711, exist_ok=True)
 
     def _only_here(self) -> None:
         only_on(self._given[MACHINE.name])
-        only_on((read_record(self._home / HOST) or {}).get("machine"))
-
-
-def _stop_orphans(live: Live, *, forced: bool) -> None:
-    """Without its shim nobody carries the grace but whoever asks again."""
-    if forced:
-        send(live.orphans(), signal.SIGKILL)
-    elif live.command_lives():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(live.pid, signal.SIGTERM)
-            os.killpg(live.pid, signal.SIGCONT)
+        only_on((read_note(str(self._home / HOST)) or {}).get("machine"))
 
 
 def _all_of(live: Live) -> list[int]:
-    return descendants(live.shim) if live.shim_lives() else live.orphans()
+    return descendants(live.shim) if live.is_watched() else live.orphans()
 
 
 def _as_foreign(one: Observed) -> Observed:

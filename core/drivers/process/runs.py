@@ -14,19 +14,16 @@ from typing import NamedTuple
 from core.domain.engines import Observed, Phase, Token, Trouble, trouble
 from core.domain.resources import Resources
 from core.drivers.keeper.records import (
-    ENDED,
-    LOCK,
     RUNS,
-    SPEC,
-    STARTED,
     SUSPENDED,
+    Account,
     Record,
     asleep_us,
     boot_id,
     is_alive,
     pid_space,
     process_facts,
-    read_record,
+    read_account,
     session_of,
 )
 
@@ -49,23 +46,18 @@ CLOCKS_APART_US = 10_000  # two clocks are never read at the same instant
 
 
 class Live(NamedTuple):
-    """The processes to be signalled: the command, and the shim beside it where there still is one."""
+    """The shim of a run, which leads the session that the run lives in."""
 
-    pid: int
-    ticks: int
     shim: int
-    shim_ticks: int
+    ticks: int
 
-    def command_lives(self) -> bool:
-        return is_alive(self.pid, self.ticks)
-
-    def shim_lives(self) -> bool:
-        return is_alive(self.shim, self.shim_ticks)
+    def is_watched(self) -> bool:
+        return is_alive(self.shim, self.ticks)
 
     def orphans(self) -> list[int]:
-        """What is left of the command's session. Where its number names another process, it is not ours."""
-        leader = process_facts(self.pid)
-        return [] if leader is not None and leader.ticks != self.ticks else session_of(self.pid)
+        """What outlived its shim. Where the shim's number names another process, it is not ours."""
+        leader = process_facts(self.shim)
+        return [] if leader is not None and leader.ticks != self.ticks else session_of(self.shim)
 
 
 class Runs:
@@ -100,19 +92,23 @@ class Runs:
     def forget(self, name: str) -> None:
         self._over.pop(name, None)
 
-    def live(self, name: str) -> Live | None:
-        """Whom to signal; None where nothing of it has been started since this host did."""
-        started = read_record(self.place / name / STARTED)
-        if not started or started["boot"] != self._boot:
+    def account(self, token: Token) -> Account | None:
+        return read_account(str(self.path(token)))
+
+    def live(self, account: Account) -> Live | None:
+        """Whom to signal; None where nothing of it has been started since this host was."""
+        started = account.started
+        if started is None or started["boot"] != self._boot:
             return None
         if started["pid_space"] != self._space:
+            name = account.spec["token"]
             raise trouble(Trouble.OTHER_HOST, f"{name} runs in another container of this host", "run the daemon there")
-        return _live(started)
+        return Live(started["shim"], started["ticks"])
 
     def somebody_is_at(self, name: str) -> bool:
         """Whether a shim holds the run, in whatever container of this host."""
         try:
-            held = os.open(self.place / name / LOCK, os.O_RDWR)
+            held = os.open(self.place / name, os.O_RDONLY | os.O_DIRECTORY)
         except OSError:
             return False
         try:
@@ -125,22 +121,21 @@ class Runs:
             os.close(held)
 
     def _read(self, name: str) -> Observed | None:
-        run = self.place / name
-        spec = read_record(run / SPEC)
-        if not spec:
+        run = f"{self.place}/{name}"
+        account = read_account(run)
+        if account is None:
             return None
-        ended = read_record(run / ENDED)
-        started = read_record(run / STARTED)
-        if ended:
+        spec, started, ended = account
+        if ended is not None:
             return _after_its_end(spec, started, ended)
-        if not started:
+        if started is None:
             return _seen(spec, None, Phase.STARTING) if self.somebody_is_at(name) else None
         if self._runs(name, started):
-            phase = Phase.SUSPENDED if (run / SUSPENDED).exists() else Phase.RUNNING
+            phase = Phase.SUSPENDED if os.path.exists(f"{run}/{SUSPENDED}") else Phase.RUNNING  # noqa: PTH110
             return _seen(spec, started, phase, asleep=asleep_us() - started["asleep_us"])
-        ended = read_record(run / ENDED)  # its shim may have written it while we looked
-        if ended:
-            return _after_its_end(spec, started, ended)
+        account = read_account(run)  # its shim may have written the end while we looked
+        if account is not None and account.ended is not None:
+            return _after_its_end(spec, started, account.ended)
         why = "it ended unseen" if started["boot"] == self._boot else "the host was restarted"
         return _seen(spec, started, Phase.GONE, message=f"{why}: how it ended is not known")
 
@@ -149,14 +144,8 @@ class Runs:
             return False
         if started["pid_space"] != self._space:
             return self.somebody_is_at(name)
-        live = _live(started)
-        if live.command_lives() or live.shim_lives():
-            return True
-        return bool(live.orphans())  # left alone by command and shim, but holding what they held
-
-
-def _live(started: Record) -> Live:
-    return Live(started["pid"], started["ticks"], started["shim"], started["shim_ticks"])
+        live = Live(started["shim"], started["ticks"])
+        return live.is_watched() or bool(live.orphans())
 
 
 def _after_its_end(spec: Record, started: Record | None, ended: Record) -> Observed:
@@ -181,10 +170,10 @@ def _seen(
     code = ended["code"] if ended else None
     facts = {"limits": started["limits"] if started else spec["limits"], "user": str(spec["uid"] or "")}
     if started:
-        facts |= {"pid": str(started["pid"]), "shim": str(started["shim"])}
+        facts["shim"] = str(started["shim"])
     return Observed(
         token=Token.parse(spec["token"]),
-        engine_id=f"{started['boot'][:8]}-{started['pid']}-{started['ticks']}" if started else spec["token"],
+        engine_id=f"{started['boot'][:8]}-{started['shim']}-{started['ticks']}" if started else spec["token"],
         phase=phase,
         name=spec["name"],
         node=spec["node"],
