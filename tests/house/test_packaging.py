@@ -9,6 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from core.commands.table import VERBS
 from tests.house.tree import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -88,3 +89,10 @@ def test_the_check_of_everything_runs_both_commands_of_the_readme() -> None:
     assert run == ["pytest", "bursar demo"]
     for last in run:
         assert len(re.findall(pattern[1].replace("$1", last).replace("\\$", "$"), README, re.MULTILINE)) == 1
+
+
+def test_the_first_steps_of_the_readme_are_verbs_that_there_are() -> None:
+    steps = [words.split() for words in re.findall(r"^\.venv/bin/bursar ([^#\n]+)", README, re.MULTILINE)]
+    assert len(steps) >= 8
+    paths = {verb.path for verb in VERBS}
+    assert [step for step in steps if not paths & {tuple(step[:1]), tuple(step[:2])}] == []
