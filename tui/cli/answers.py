@@ -62,13 +62,16 @@ def _imported(answer: Imported, width: int) -> str:
 
 def _verdict(answer: AuditVerdict, width: int) -> str:
     word = "the chain holds" if answer.holds else f"THE CHAIN IS BROKEN at {answer.broken_at}"
-    return "\n".join([*wrapped("", f"{word}: {safe_text(answer.message)}", width), f"head {answer.head}"]) + "\n"
+    return (
+        "\n".join([*wrapped("", f"{word}: {safe_text(answer.message)}", width), f"head {safe_text(answer.head)}"])
+        + "\n"
+    )
 
 
 def _diagnosis(answer: Diagnosis, width: int) -> str:
     lines: list[str] = []
     for finding in answer.findings:
-        lines += wrapped(f"{finding.verdict.value:4}  ", f"{finding.check}: {safe_text(finding.message)}", width)
+        lines += wrapped(f"{finding.verdict.value:4}  ", safe_text(f"{finding.check}: {finding.message}"), width)
         if finding.repair:
             lines += wrapped("      ", f"mend it: {safe_text(finding.repair)}", width)
     return "\n".join([*lines, f"all in all: {answer.verdict.value}"]) + "\n"

@@ -1,0 +1,112 @@
+"""The real program in a process of its own: what no test inside this process can show."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BURSAR = [sys.executable, "-m", "tui"]
+ROOT = Path(__file__).resolve().parents[3]
+ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "BURSAR_HOME": str(tmp_path / "home"),
+        "BURSAR_ACCOUNTS_BCRYPT_COST": "4",
+    }
+
+
+def bursar(environ: dict[str, str], *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*BURSAR, *words], env=environ, input=stdin, capture_output=True, text=True, timeout=60)
+
+
+def test_the_program_works_in_a_home_of_its_own(environ: dict[str, str], tmp_path: Path) -> None:
+    made = bursar(environ, "init", "--operator", "olga", "--password-stdin", stdin="correct horse staple\n")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert bursar(environ, "login", "olga", "--password-stdin", stdin="correct horse staple\n").returncode == 0
+    token = bursar(environ, "login", "olga", "--password-stdin", "--json", stdin="correct horse staple\r\n").stdout
+    assert re.search(r'"access_token": "[^"]+"', token)
+    assert (tmp_path / "home" / "session.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_its_version_is_the_projects(environ: dict[str, str]) -> None:
+    done = bursar(environ, "--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"bursar \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_a_closed_pipe_is_quiet(environ: dict[str, str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*BURSAR, "help", "--all"], env=environ, stdout=writing, stderr=subprocess.PIPE, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_on_a_terminal_a_password_is_asked_for_unseen(environ: dict[str, str]) -> None:
+    with on_a_terminal(environ, "init", "--operator", "olga") as talk:
+        said = until(talk, b"password: ")
+        answer(talk, b"correct horse staple\n")
+        said += until(talk, b"again: ")
+        answer(talk, b"correct horse staple\n")
+        said += until(talk, b"log in: ")
+        assert talk.wait(timeout=60) == 0
+    assert b"correct horse" not in said
+
+
+def test_ctrl_c_at_a_question_ends_without_a_traceback(environ: dict[str, str]) -> None:
+    with on_a_terminal(environ, "login", "olga") as talk:
+        until(talk, b"password: ")
+        answer(talk, b"\x03")
+        rest, _ = talk.communicate(timeout=60)
+    assert talk.returncode == 130
+    assert b"Traceback" not in rest
+
+
+def test_the_shell_completes_verbs_and_choices(environ: dict[str, str]) -> None:
+    def completed(line: str) -> list[str]:
+        words = line.split(" ")
+        asked = {"_BURSAR_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+        return bursar({**environ, **asked}).stdout.split()
+
+    assert completed("bursar inv") == ["plain,invite"]
+    assert completed("bursar invite r") == ["plain,revoke", "plain,rotate"]
+    assert completed("bursar invite create --role m") == ["plain,member"]
+    assert "plain,--password-stdin" in completed("bursar init --")
+
+
+def test_a_terminal_that_cannot_show_a_sign_still_shows_an_answer(environ: dict[str, str]) -> None:
+    done = bursar({**environ, "PYTHONIOENCODING": "ascii"}, "org", "ßwitch")
+    assert done.returncode == 2
+    assert "\\xdfwitch" in done.stderr
+
+
+def on_a_terminal(environ: dict[str, str], *words: str) -> subprocess.Popen[bytes]:
+    """The program with a terminal of its own, whose keys and screen are the pipes of what is returned."""
+    command = [sys.executable, "-c", ON_A_TERMINAL, *BURSAR, *words]
+    return subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def until(talk: subprocess.Popen[bytes], wanted: bytes) -> bytes:
+    assert talk.stdout is not None
+    said = b""
+    while wanted not in said:
+        more = os.read(talk.stdout.fileno(), 1024)
+        assert more, f"it ended without {wanted!r}: {said!r}"
+        said += more
+    return said
+
+
+def answer(talk: subprocess.Popen[bytes], keys: bytes) -> None:
+    assert talk.stdin is not None
+    talk.stdin.write(keys)
+    talk.stdin.flush()
