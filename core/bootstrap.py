@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.clock import Clock, SystemClock
+from core.daemon.background import Daemon
 from core.drivers.registry import DriverRegistry
 from core.ids import Ids, RandomIds
 from core.security import keys
@@ -33,6 +35,7 @@ class Bursar:
     operations: Operations
     clusters: Clusters
     deployments: Deployments
+    daemon: Callable[[], Daemon]
     database: Database
 
     def close(self) -> None:
@@ -62,5 +65,6 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         operations=Operations(units, settings),
         clusters=Clusters(units, settings, registry),
         deployments=Deployments(units, settings, registry),
+        daemon=lambda: Daemon(units, settings, registry, ids),
         database=database,
     )

@@ -57,6 +57,16 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundDone:
+    """What `daemon --once` did: rounds until nothing more could be done, and what an engine could not do."""
+
+    leading: bool
+    rounds: int
+    moved: int
+    troubles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BackupMade:
     path: str
     bytes: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, text
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, text
 
 from core.ledger.accounts import AccountKey, AccountKind
 from core.ledger.amounts import NOTHING, Amounts, Book, in_book
@@ -175,6 +175,34 @@ class LedgerBook:
 
     def by_number(self, seq: int) -> Written | None:
         return next(iter(self._found(postings.c.seq == seq)), None)
+
+    def by_key(self, key: str) -> Written | None:
+        return next(iter(self._found(postings.c.key == key)), None)
+
+    def walk(self, until: int | None = None, *, part: int = 2000) -> Iterator[Posting]:
+        """Every posting in the order it was written, part by part, so that a long ledger needs no room."""
+        after = 0
+        while True:
+            found = self._found(postings.c.seq.in_(self._next_numbers(after, until, part)))
+            yield from (written.posting for written in found)
+            if len(found) < part:
+                return
+            after = found[-1].seq
+
+    def _next_numbers(self, after: int, until: int | None, part: int) -> list[int]:
+        conditions = (self._scope.covers(postings), postings.c.seq > after, *_within(None, until))
+        statement = select(postings.c.seq).where(*conditions).order_by(postings.c.seq).limit(part)
+        return list(self._connection.execute(statement).scalars())
+
+    def reversals(self) -> list[Posting]:
+        """Every reversal, and what each has reversed, in the order written."""
+        reversed_keys = select(postings.c.reverses).where(
+            postings.c.reverses.is_not(None), self._scope.covers(postings)
+        )
+        conditions = or_(
+            postings.c.reverses.is_not(None), postings.c.kind == "reverse", postings.c.key.in_(reversed_keys)
+        )
+        return [written.posting for written in self._found(conditions)]
 
     def reversal_of(self, key: str) -> str | None:
         found = self._connection.execute(select(postings.c.key).where(postings.c.reverses == key)).scalar()

@@ -1,0 +1,96 @@
+"""Asks the plan for each cluster and writes down what it decided: starts as intents, stops for preemption, pins."""
+
+from __future__ import annotations
+
+from core.domain.lifecycle import StopCause, Trigger
+from core.ledger.refunds import RefundCause
+from core.scheduler import Plan, Policy, Preempt, Start, plan
+from core.scheduler.values import Claim
+from core.store import settlement
+from core.store.leases import Leadership
+from core.store.moves import move
+from core.store.queries.board import board_of, claims_text
+from core.store.repositories.clusters import ClusterRow
+from core.store.repositories.deployments import DeploymentRow
+from core.store.repositories.runs import AllocationRow, PinRow
+from core.store.units import Unit, Units
+
+
+def plan_cluster(
+    units: Units, leadership: Leadership, cluster: ClusterRow, policy: Policy, foreign: tuple[Claim, ...] = ()
+) -> Plan:
+    """Decide and write in one unit, so that what was decided on is what is written to."""
+    with units.lead(leadership) as unit:
+        decided = plan(board_of(unit, cluster, foreign), policy, unit.now)
+        rows = {row.id: row for row in unit.deployments.by_ids(_touched(decided))}
+        for start in decided.starts:
+            _start(unit, rows[start.id], start)
+        for preemption in decided.preempts:
+            _preempt(unit, rows, cluster, preemption)
+        for doom in decided.dooms:
+            _fail(unit, rows[doom.id], rows[doom.dependency])
+        for unpinned in decided.unpins:
+            unit.runs.unpin(unpinned.id)
+        if not decided.is_empty:
+            unit.clusters.touch(cluster.id)
+    return decided
+
+
+def _touched(decided: Plan) -> list[str]:
+    ids = [start.id for start in decided.starts]
+    for preemption in decided.preempts:
+        ids += [preemption.for_id, *preemption.victims]
+    for doom in decided.dooms:
+        ids += [doom.id, doom.dependency]
+    return ids
+
+
+def _start(unit: Unit, row: DeploymentRow, start: Start) -> None:
+    """The intent: a new generation with its place. The engine hears of it only after this is committed."""
+    moved = move(unit, row, Trigger.PLACE, generation=row.generation + 1, not_before=None)
+    unit.runs.take(
+        [
+            AllocationRow(
+                id=unit.ids.new(),
+                org_id=row.org_id,
+                deployment_id=row.id,
+                generation=moved.generation,
+                replica=replica,
+                node_id=claim.node_id,
+                resources=claim.resources,
+                shares=claim.shares,
+                taken_at=unit.now,
+            )
+            for replica, claim in enumerate(start.claims)
+        ]
+    )
+    unit.runs.unpin(row.id)
+
+
+def _preempt(unit: Unit, rows: dict[str, DeploymentRow], cluster: ClusterRow, preemption: Preempt) -> None:
+    """All victims or none, and the room that they leave is kept for the one they leave it to."""
+    preemptor = rows[preemption.for_id]
+    for victim_id in preemption.victims:
+        victim = rows[victim_id]
+        cause = StopCause.PREEMPTED_VM if victim.kind.keeps_disk else StopCause.PREEMPTED
+        same_org = victim.org_id == preemptor.org_id
+        by = preemptor.handle if same_org else "a deployment of another org"
+        move(
+            unit,
+            victim,
+            Trigger.PREEMPT,
+            reason=f"preempted by {by}",
+            stop_cause=cause,
+            stop_by=preemption.grace_until,
+            preempted_at=unit.now,
+        )
+        unit.deployments.note_preemption(
+            id=unit.ids.new(), victim_id=victim_id, preemptor_id=preemptor.id, now=unit.now
+        )
+    unit.runs.pin(PinRow(preemptor.id, cluster.id, claims_text(preemption.claims), preemption.pin_until))
+
+
+def _fail(unit: Unit, row: DeploymentRow, dependency: DeploymentRow) -> None:
+    reason = f"dependency: {dependency.handle} is {dependency.state.value}"
+    moved = move(unit, row, Trigger.DEPENDENCY_FAILED, reason=reason)
+    settlement.release_hold(unit, moved, RefundCause.DEPENDENCY_FAILED)

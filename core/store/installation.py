@@ -1,0 +1,29 @@
+"""Which installation this store is: a short id that the tokens of its runs carry, drawn once."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select
+
+from core.ids import Ids
+from core.store.database import Database
+from core.store.tables import journal
+
+installation = journal.Installation.__table__  # type: ignore[attr-defined]
+
+
+def identity(database: Database, ids: Ids, now: int) -> str:
+    with database.read() as connection:
+        known = _known(connection)
+    if known is not None:
+        return known
+    with database.write() as connection:
+        known = _known(connection)
+        if known is None:
+            known = ids.handle("b")
+            connection.execute(insert(installation), {"id": known, "created_at": now})
+    return known
+
+
+def _known(connection: Connection) -> str | None:
+    found: str | None = connection.execute(select(installation.c.id)).scalar()
+    return found
