@@ -204,11 +204,12 @@ class LaneQueue:
 
     def ahead_of(self, item: Waiting, now: int) -> int:
         self._advance(now)
-        home = self._home.get(item.id)
-        if home is None:
-            return len(self._home)
         offsets = self._offsets(now)
-        mine = self._at(home, bisect_left(home.entries, self._entry(item, home.capped)), now, offsets)
+        home = self._home.get(item.id)
+        full = item.ages_from + self._cap * self._step <= now
+        capped = full if home is None else home.capped  # one that is held back is asked as if it were not
+        rank = self._entry(item, capped)[0] + offsets.get((item.org, item.member), 0) - (0 if capped else now)
+        mine = (rank, item.submitted_at, item.id)
         ahead = 0
         for lane in self._lanes.values():
             shift = offsets.get(lane.who, 0) - (0 if lane.capped else now)

@@ -128,7 +128,7 @@ def refuse_impossible(nodes: Iterable[Node], item: Waiting) -> None:
     fitting = [node for node in known if could_hold(node, shape)]
     if not fitting:
         raise Invalid("impossible_request", *_largest_that_could(known, shape))
-    places = sum(_places(node, shape) for node in fitting)
+    places = sum(places_on(node, shape) for node in fitting)
     if places < shape.replicas:
         raise Invalid(
             "impossible_request",
@@ -137,7 +137,8 @@ def refuse_impossible(nodes: Iterable[Node], item: Waiting) -> None:
         )
 
 
-def _places(node: Node, shape: Shape) -> int:
+def places_on(node: Node, shape: Shape) -> int:
+    """How many replicas an empty node that could hold one holds at most."""
     need, most = shape.resources, shape.replicas
     if need.gpu_milli:
         sizes = [d.milli for d in node.devices if not shape.gpu_models or d.model in shape.gpu_models]
