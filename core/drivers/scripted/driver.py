@@ -209,6 +209,8 @@ class ScriptedDriver:
         return None
 
     def _created(self, db: sqlite3.Connection, spec: Spec, now: int) -> Instance:
+        if spec.kind not in self.capabilities.kinds:
+            raise trouble(Trouble.CANNOT_RUN, f"the hypervisor runs no {spec.kind[:40]!a}")
         script = script_of(spec, self._boot_us)
         if faults.drawn(db, self._refused_milli, self._given["seed"]):
             raise trouble(Trouble.NO_CAPACITY, "the hypervisor has no resources for this", "it is tried again")
