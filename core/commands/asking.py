@@ -14,7 +14,7 @@ from core.commands.verbs import Bursar, Call, Values
 from core.domain.roles import Caller
 
 if TYPE_CHECKING:
-    from core.domain import requests, validation
+    from core.domain import cluster_requests, requests, spec_file, validation, workloads
 
     Model = TypeVar("Model", bound=validation.Request)
 else:
@@ -29,8 +29,10 @@ else:
             return getattr(import_module(self._name), attribute)
 
     requests, validation = _Deferred("core.domain.requests"), _Deferred("core.domain.validation")
+    cluster_requests, workloads = _Deferred("core.domain.cluster_requests"), _Deferred("core.domain.workloads")
+    spec_file = _Deferred("core.domain.spec_file")
 
-__all__ = ["asked", "plain", "requests"]
+__all__ = ["asked", "cluster_requests", "plain", "requests", "spec_file", "validation", "workloads"]
 
 
 def asked(model: type[Model], values: Values) -> Model:

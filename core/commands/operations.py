@@ -12,7 +12,7 @@ from core.views.operations import AuditVerdict, Diagnosis, Verdict
 
 _LINES = 50
 _MOST_LINES = 200
-_LARGEST_NUMBER = 2**63 - 1
+_LARGEST_NUMBER = 10**18 - 1
 
 
 def _audit(bursar: Bursar, caller: Caller, values: Values) -> object:

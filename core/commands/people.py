@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands.asking import asked, plain, requests
-from core.commands.verbs import Argument, Asker, Kind, Session, Verb
+from core.commands.verbs import Argument, Asker, Kind, OnSession, Verb
 from core.domain.roles import Permission, TokenScope
 
 _NAME = Argument("name", "the account's name", positional=True, required=True)
@@ -41,7 +41,7 @@ VERBS: tuple[Verb, ...] = (
         (_NAME, _PASSWORD),
         terminal_only=True,
         asker=Asker.NOBODY,
-        session=Session.BEGUN,
+        session=OnSession.BEGUN,
     ),
     Verb(
         ("logout",),
@@ -49,7 +49,7 @@ VERBS: tuple[Verb, ...] = (
         Permission.SESSION_END,
         plain(lambda bursar: bursar.accounts.logout),
         terminal_only=True,
-        session=Session.ENDED,
+        session=OnSession.ENDED,
     ),
     Verb(
         ("whoami",),
@@ -68,7 +68,7 @@ VERBS: tuple[Verb, ...] = (
         ),
         more="It ends every session and token of the account, this one too.",
         terminal_only=True,
-        session=Session.ENDED,
+        session=OnSession.ENDED,
     ),
     Verb(
         ("import-users",),

@@ -32,12 +32,8 @@ def read_argument(argument: Argument, text: str) -> object:
     if argument.kind is Kind.COUNT:
         least, most = argument.bounds
         return parse_whole(text, name=argument.name, least=least, most=most)
-    if argument.kind is Kind.CHOICE and text not in argument.choices:
-        raise Invalid(
-            f"unknown_{argument.name}",
-            f"{argument.name}: there is no {visible(text)}",
-            did_you_mean(text, argument.choices),
-        )
+    if argument.kind is Kind.CHOICE:
+        return _chosen(argument, text)
     if argument.kind is Kind.TEXT:
         refuse_controls(text, argument.name, lines=True)
     if argument.kind in _MUST_READ_AS:
@@ -71,8 +67,19 @@ def _said(argument: Argument) -> str:
     return argument.shown if argument.positional else argument.flag
 
 
-def _yes_or_no(argument: Argument, text: str) -> bool:
+def _chosen(argument: Argument, text: str) -> str:
     word = text.lower()
-    if word not in (*_YES, *_NO):
+    if word not in argument.choices:
+        code, message = f"unknown_{argument.name}", f"{argument.name}: there is no {visible(text)}"
+        raise Invalid(code, message, did_you_mean(text, argument.choices))
+    return word
+
+
+def is_yes_or_no(text: str) -> bool:
+    return text.lower() in (*_YES, *_NO)
+
+
+def _yes_or_no(argument: Argument, text: str) -> bool:
+    if not is_yes_or_no(text):
         raise Invalid("not_yes_or_no", f"{argument.name}: yes or no (got {visible(text)})", "give yes or no")
-    return word in _YES
+    return text.lower() in _YES

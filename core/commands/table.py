@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.commands import operations, orgs, people
+from core.commands import clusters, deployments, operations, orgs, people
 from core.commands.verbs import Family, Verb
 from core.domain.errors import Invalid
 from core.domain.names import nearest
@@ -13,6 +13,8 @@ from core.domain.text import visible
 FAMILIES: tuple[Family, ...] = (
     Family("People", people.VERBS),
     Family("Organizations", orgs.VERBS),
+    Family("Clusters", clusters.VERBS),
+    Family("Deployments", deployments.VERBS),
     Family("Operations", operations.VERBS),
 )
 VERBS: tuple[Verb, ...] = tuple(verb for family in FAMILIES for verb in family.verbs)
@@ -28,8 +30,11 @@ def unknown_word(verbs: Sequence[Verb], said: tuple[str, ...], word: str) -> Inv
     """No verb goes on like this: the nearest one is named, else where to look."""
     path = " ".join((*said, word))
     near = nearest(word, next_words(verbs, said))
+    elsewhere = [verb.name for verb in verbs if verb.path[-1] == word.lower()]
     if near:
         hint = f"did you mean '{' '.join((*said, near))}'?"
+    elif elsewhere:
+        hint = f"did you mean '{elsewhere[0]}'?" if len(elsewhere) == 1 else f"one of {', '.join(elsewhere)}"
     elif said:
         hint = f"one of {', '.join(next_words(verbs, said))}"
     else:

@@ -16,6 +16,8 @@ from core.domain.roles import Caller, Permission
 
 if TYPE_CHECKING:
     from core.services.accounts import Accounts
+    from core.services.clusters import Clusters
+    from core.services.deployments import Deployments
     from core.services.invites import Invites
     from core.services.operations import Operations
     from core.services.organizations import Organizations
@@ -32,6 +34,10 @@ class Bursar(Protocol):
     def invites(self) -> Invites: ...
     @property
     def operations(self) -> Operations: ...
+    @property
+    def clusters(self) -> Clusters: ...
+    @property
+    def deployments(self) -> Deployments: ...
 
 
 Values = Mapping[str, Any]  # every argument of the verb by its name; None where it was not given
@@ -77,6 +83,7 @@ class Argument:
     bounds: tuple[int, int] = (1, 10_000)  # of a count
     default: str = ""  # as it is shown: what holds where it is not given
     placeholder: str = ""
+    short: str = ""  # one dash and one letter, where everybody types it so
 
     @property
     def secret(self) -> bool:
@@ -102,7 +109,7 @@ class Asker(Enum):
     NOBODY = "nobody: who asks is only about to become somebody"
 
 
-class Session(Enum):
+class OnSession(Enum):
     """What a verb does to the session that its face keeps."""
 
     KEPT = "kept"
@@ -139,7 +146,7 @@ class Verb:
     terminal_only: bool = False
     asker: Asker = Asker.ACCOUNT
     question: Callable[[Bursar, Caller, Values], Question] | None = None
-    session: Session = Session.KEPT
+    session: OnSession = OnSession.KEPT
     columns: tuple[str, ...] = ()  # those of a list's fields that people see; all where none is named
     nothing: str = "nothing here yet"  # said of an empty list
     continued_by: str = ""  # the argument that takes the cursor of a list's next part

@@ -6,10 +6,11 @@ word that was wrong.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from core.commands.reading import read_argument, values_of
+from core.commands.reading import is_yes_or_no, read_argument, values_of
 from core.commands.table import VERBS, next_words, unknown_word, which_of
 from core.commands.verbs import Argument, Kind, Values, Verb
 from core.domain.columns import columns, cut
@@ -104,9 +105,10 @@ class _Given:
         self.texts: dict[str, list[str]] = {}
 
     def take(self, words: list[Word]) -> None:
-        waiting = iter(words)
+        waiting = deque(words)
         only_positionals = False
-        for word in waiting:
+        while waiting:
+            word = waiting.popleft()
             if word.text == "--" and not word.quoted and not only_positionals:
                 only_positionals = True
                 continue
@@ -116,18 +118,18 @@ class _Given:
                 self._keep(self._next_positional(word), word.text, word)
             elif equals:
                 self._keep(argument, value, word)
-            elif argument.kind is Kind.FLAG:
+            elif argument.kind is Kind.FLAG and not (waiting and not name and is_yes_or_no(waiting[0].text)):
                 self._keep(argument, "yes", word)
             else:
-                self._keep_next(argument, word, next(waiting, None))
+                self._keep_next(argument, word, waiting.popleft() if waiting else None)
 
     def _named(self, word: Word, name: str) -> Argument:
         wanted = name.replace("-", "_")
         for argument in self._verb.options:
             if argument.name == wanted:
                 return argument
-        near = did_you_mean(name, [argument.flag[2:] for argument in self._verb.options]).replace("'", "'--", 1)
-        hint = near if self._verb.options else "it takes none"
+        flags = [argument.flag for argument in self._verb.options]
+        hint = did_you_mean(f"--{name}", flags) if flags else "it takes none"
         raise self._refused(word, "unknown_option", f"'{self._verb.name}' has no option --{safe_text(name[:40])}", hint)
 
     def _by_its_word(self, word: Word, only_positionals: bool) -> Argument | None:

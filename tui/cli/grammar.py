@@ -138,7 +138,8 @@ def _parameter(argument: Argument) -> click.Parameter:
         )
     if argument.kind is Kind.FLAG:
         return click.Option([argument.flag, argument.name], is_flag=True)
-    return click.Option([argument.flag, argument.name], multiple=True, type=click.UNPROCESSED, shell_complete=completes)
+    names = [*([argument.short] if argument.short else []), argument.flag, argument.name]
+    return click.Option(names, multiple=True, type=click.UNPROCESSED, shell_complete=completes)
 
 
 def _completion(argument: Argument) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.commands.table import FAMILIES
-from core.commands.verbs import Argument, Asker, Bursar, Call, Family, Kind, Program, Question, Session, Values, Verb
+from core.commands.verbs import Argument, Asker, Bursar, Call, Family, Kind, OnSession, Program, Question, Values, Verb
 from core.domain.errors import BursarError, Forbidden, Invalid
 from core.domain.names import check_name
 from core.domain.roles import Caller, anonymous, not_logged_in
@@ -17,7 +17,7 @@ from tui.cli.answers import for_people
 from tui.cli.grammar import Flags, Reading, read_line, wants_json
 from tui.cli.machine import as_json
 from tui.cli.place import Ground, Place
-from tui.cli.session import Session as KeptSession
+from tui.cli.session import Session
 from tui.cli.terminal import LARGEST_FILE, Terminal
 from tui.cli.welcome import welcome
 from tui.errors import BUG, error_object, exit_code, said
@@ -32,6 +32,14 @@ PIPE_CLOSED = 141
 
 def run(argv: Sequence[str], ground: Ground, terminal: Terminal, families: Sequence[Family] = FAMILIES) -> int:
     """The exit code; whatever happens, no traceback reaches the terminal."""
+    try:
+        return _outcome(argv, ground, terminal, families)
+    except BrokenPipeError:
+        terminal.forget_output()
+        return PIPE_CLOSED
+
+
+def _outcome(argv: Sequence[str], ground: Ground, terminal: Terminal, families: Sequence[Family]) -> int:
     reading = Reading(Flags(json=wants_json(argv)))
     try:
         reading = read_line(argv, families)
@@ -43,8 +51,7 @@ def run(argv: Sequence[str], ground: Ground, terminal: Terminal, families: Seque
         terminal.complain("\n")
         return INTERRUPTED
     except BrokenPipeError:
-        terminal.forget_output()
-        return PIPE_CLOSED
+        raise
     except Exception as bug:  # noqa: BLE001 - the last net: what falls into it is a bug, and is written down
         return _report(bug, reading, ground, terminal)
 
@@ -69,22 +76,22 @@ class _Command:
         values = self._completed(verb)
         if isinstance(verb.call, Program):
             return self._ground.start(verb.call.name, place, values, self._terminal)
-        session = KeptSession(place)
+        session = Session(place)
         try:
             answer = self._ask(verb, verb.call, values, place, session)
         except Forbidden as error:
-            if verb.session is Session.ENDED and error.code == not_logged_in().code:
+            if verb.session is OnSession.ENDED and error.code == not_logged_in().code:
                 session.end()  # it was worth nothing any more
             raise
-        if verb.session is Session.ENDED:
+        if verb.session is OnSession.ENDED:
             session.end()
-        elif isinstance(answer, LoggedIn):
+        elif verb.session is OnSession.BEGUN and isinstance(answer, LoggedIn):
             session.begin(answer)
         self._show(verb, answer)
         bad = verb.bad_news(answer)
         return exit_code(bad) if bad else 0
 
-    def _ask(self, verb: Verb, call: Call, values: Values, place: Place, session: KeptSession) -> object:
+    def _ask(self, verb: Verb, call: Call, values: Values, place: Place, session: Session) -> object:
         """The service's answer, once it is known who asks and that they are sure."""
         token = None if verb.asker is Asker.NOBODY else session.token
         if token is None and verb.asker is Asker.ACCOUNT:
@@ -168,7 +175,7 @@ class _Command:
 
     def _welcome(self, place: Place) -> int:
         """Without a verb: who you are here and what could come next."""
-        card, token = None, KeptSession(place).token
+        card, token = None, Session(place).token
         if token is not None:
             bursar = place.open()
             try:
@@ -177,7 +184,7 @@ class _Command:
                 card = None
             finally:
                 bursar.close()
-        self._terminal.write(welcome(card))
+        self._terminal.write(as_json(card) if self._flags.json else welcome(card))
         return 0
 
 

@@ -10,7 +10,9 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
+
+from core.domain.errors import Unavailable
 
 NARROW = 80
 LARGEST_FILE = 64 * 1024 * 1024
@@ -43,6 +45,10 @@ class Terminal(Protocol):
 
 class StandardTerminal:
     def __init__(self) -> None:
+        # A stream that the caller has closed is not there at all: the next file opened must not take its place.
+        sys.stdin = sys.stdin or _nowhere()
+        sys.stdout = sys.stdout or _nowhere()
+        sys.stderr = sys.stderr or _nowhere()
         # A terminal that cannot show a sign still shows that there is one; what is typed is judged, not decoded away.
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -57,8 +63,15 @@ class StandardTerminal:
         return max(shutil.get_terminal_size().columns, NARROW) if sys.stdout.isatty() else NARROW
 
     def write(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self.forget_output()
+            reason = error.strerror or str(error)
+            raise Unavailable("answer_not_written", f"the answer cannot be written: {reason}", "see the disk") from None
 
     def complain(self, text: str) -> None:
         sys.stderr.write(text)
@@ -84,4 +97,14 @@ class StandardTerminal:
             return file.read(LARGEST_FILE + 1)
 
     def forget_output(self) -> None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("r+", encoding="utf-8")

@@ -270,6 +270,12 @@ def test_without_a_verb_it_says_who_you_are_and_what_could_come_next(team: Shell
     )
 
 
+def test_without_a_verb_programs_get_who_they_are(team: Shell) -> None:
+    assert team.done("--json").json["name"] == "olga"
+    team.done("logout")
+    assert team.done("--json").json is None
+
+
 def test_a_session_that_has_ended_is_welcomed_as_nobody(team: Shell) -> None:
     team.clock.advance(13 * 3600 * 1_000_000)
     assert "Nobody is logged in here" in team.done("").out

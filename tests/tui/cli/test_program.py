@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,26 @@ def test_a_closed_pipe_is_quiet(environ: dict[str, str]) -> None:
     done = subprocess.run([*BURSAR, "help", "--all"], env=environ, stdout=writing, stderr=subprocess.PIPE, timeout=60)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_closed_pipe_is_quiet_for_errors_too(environ: dict[str, str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*BURSAR, "whoami"], env=environ, stdout=writing, stderr=writing, timeout=60)
+    os.close(writing)
+    assert done.returncode == 141
+
+
+def test_an_answer_that_cannot_be_written_is_told(environ: dict[str, str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*BURSAR, "help"], env=environ, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 7
+    assert done.stderr == b"error: the answer cannot be written: No space left on device\nhint: see the disk\n"
+
+
+def test_closed_streams_are_nothing_to_fall_over(environ: dict[str, str]) -> None:
+    line = f"exec {shlex.join([*BURSAR, 'whoami'])} <&- >&- 2>&-"
+    assert subprocess.run(["/bin/sh", "-c", line], env=environ, timeout=60).returncode == 3
 
 
 def test_on_a_terminal_a_password_is_asked_for_unseen(environ: dict[str, str]) -> None:

@@ -1,0 +1,105 @@
+"""Verbs of clusters and their nodes."""
+
+from __future__ import annotations
+
+from core.commands.asking import asked, cluster_requests, plain
+from core.commands.verbs import Argument, Bursar, Kind, Question, Values, Verb
+from core.domain.roles import Caller, Permission
+
+_CLUSTER = Argument("cluster", "the cluster's name or id", positional=True, required=True)
+_NODE = Argument("node", "the node's name", positional=True, required=True)
+_SIZE = (
+    Argument("cpu", "CPUs in all", placeholder="N"),
+    Argument("ram", "memory in all, in GiB or as 512MiB", placeholder="N"),
+    Argument("gpu", "GPUs in all", placeholder="N"),
+    Argument("disk", "disk in all, in GiB or as 512MiB", placeholder="N"),
+    Argument("gpu_model", "the model of its GPUs", placeholder="MODEL"),
+    Argument("label", "what requests can ask for", repeated=True, placeholder="K=V"),
+)
+
+
+def _create(bursar: Bursar, caller: Caller, values: Values) -> object:
+    return bursar.clusters.create(caller, asked(cluster_requests.NewCluster, _with_labels(values)))
+
+
+def _add_node(bursar: Bursar, caller: Caller, values: Values) -> object:
+    given = {("name" if name == "node" else name): value for name, value in values.items()}
+    return bursar.clusters.add_node(caller, asked(cluster_requests.NewNode, _with_labels(given)))
+
+
+def _with_labels(values: Values) -> Values:
+    """The flag says one label, the request holds them all."""
+    return {("labels" if name == "label" else name): value for name, value in values.items()}
+
+
+def _node_state(path: str, state: str, text: str) -> Verb:
+    return Verb(
+        ("cluster", path),
+        text,
+        Permission.CLUSTER_CHANGE,
+        lambda bursar, caller, values: bursar.clusters.set_node_state(caller, values["cluster"], values["node"], state),
+        (_CLUSTER, _NODE),
+    )
+
+
+def _ask_delete(bursar: Bursar, caller: Caller, values: Values) -> Question:
+    card = bursar.clusters.show(caller, values["cluster"])
+    return Question(f"this deletes the cluster {card.name} with its {len(card.nodes)} nodes", card.name)
+
+
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        ("cluster", "create"),
+        "make a cluster; the sizes given are those of its first node",
+        Permission.CLUSTER_CREATE,
+        _create,
+        (
+            Argument("name", "the cluster's name", positional=True, required=True),
+            Argument("driver", "what runs the work: scripted, process, ...", required=True, placeholder="D"),
+            *_SIZE,
+            Argument("default_hours", "how long a job may run that names no hours", Kind.DURATION, default="1h"),
+            Argument("set", "a setting of the driver", repeated=True, placeholder="K=V"),
+        ),
+        afterwards="submit to it: bursar submit NAME --cluster C -- COMMAND",
+    ),
+    Verb(
+        ("cluster", "add-node"),
+        "add a node to a cluster",
+        Permission.CLUSTER_CHANGE,
+        _add_node,
+        (_CLUSTER, _NODE, *_SIZE),
+    ),
+    _node_state("cordon", "cordoned", "let a node take nothing new; what runs there goes on"),
+    _node_state("drain", "drained", "take a node out of use; what runs there goes on to its end"),
+    _node_state("resume", "up", "let a cordoned or drained node take work again"),
+    Verb(
+        ("cluster", "share"),
+        "let another organization use a cluster",
+        Permission.CLUSTER_SHARE,
+        lambda bursar, caller, values: bursar.clusters.share(caller, asked(cluster_requests.Sharing, values)),
+        (_CLUSTER, Argument("with_org", "the organization that may use it", required=True, placeholder="NAME")),
+    ),
+    Verb(
+        ("cluster", "list"),
+        "list the clusters that you may use, with what is used and free",
+        Permission.CLUSTER_READ,
+        plain(lambda bursar: bursar.clusters.list),
+        columns=("name", "driver", "state", "nodes", "used", "total"),
+        nothing="no clusters; an operator makes one: bursar cluster create",
+    ),
+    Verb(
+        ("cluster", "show"),
+        "show a cluster, its nodes and each of its GPUs",
+        Permission.CLUSTER_READ,
+        lambda bursar, caller, values: bursar.clusters.show(caller, values["cluster"]),
+        (_CLUSTER,),
+    ),
+    Verb(
+        ("cluster", "delete"),
+        "delete a cluster that nothing uses",
+        Permission.CLUSTER_CHANGE,
+        lambda bursar, caller, values: bursar.clusters.delete(caller, values["cluster"]),
+        (_CLUSTER,),
+        question=_ask_delete,
+    ),
+)

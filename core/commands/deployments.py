@@ -1,0 +1,110 @@
+"""Verbs of deployments: submit work, look at it, stop, start and end it."""
+
+from __future__ import annotations
+
+from core.commands.asking import spec_file, validation, workloads
+from core.commands.verbs import Argument, Bursar, Kind, Values, Verb
+from core.domain.errors import Invalid
+from core.domain.kinds import Kind as DeploymentKind
+from core.domain.lifecycle import State
+from core.domain.roles import Caller, Permission
+
+_DEPLOYMENT = Argument("deployment", "its id, the beginning of it, or its name", positional=True, required=True)
+_LINES, _MOST_LINES = 100, 200
+
+# Flags that say one of several: the request holds them all under another name.
+_PLURAL = {"label": "labels"}
+
+
+def _submit(bursar: Bursar, caller: Caller, values: Values) -> object:
+    """What a spec file says, with what the line says laid over it."""
+    asked = dict(spec_file.read_spec(values["file"].encode())) if values["file"] else {}
+    for name, value in values.items():
+        if name != "file" and value not in (None, (), False):
+            asked[_PLURAL.get(name, name)] = value
+    for needed in ("name", "cluster"):
+        if needed not in asked:
+            raise Invalid("missing", f"{needed}: is missing", "usage: submit NAME --cluster C -- COMMAND")
+    return bursar.deployments.submit(caller, validation.validated(workloads.SubmitRequest, **asked))
+
+
+def _list(bursar: Bursar, caller: Caller, values: Values) -> object:
+    return bursar.deployments.list(
+        caller,
+        states=values["state"],
+        cluster=values["cluster"],
+        mine=values["mine"],
+        limit=values["limit"] or _LINES,
+        after=values["after"],
+    )
+
+
+def _act(word: str, text: str, more: str = "") -> Verb:
+    return Verb(
+        (word,),
+        text,
+        Permission.DEPLOYMENT_ACT,
+        lambda bursar, caller, values: getattr(bursar.deployments, word)(caller, values["deployment"]),
+        (_DEPLOYMENT,),
+        more=more,
+    )
+
+
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        ("submit",),
+        "ask for work to be run: admitted, its cost held, and queued",
+        Permission.SUBMIT,
+        _submit,
+        (
+            Argument("name", "what to call it", positional=True),
+            Argument("command", "the command and its words, behind --", positional=True, repeated=True),
+            Argument("cluster", "where", placeholder="C"),
+            Argument("image", "the image to run", placeholder="I"),
+            Argument("flavor", "a size by its name, instead of the sizes", placeholder="F"),
+            Argument("cpu", "CPUs, such as 0.5", default="1", placeholder="N"),
+            Argument("ram", "memory in GiB, or as 512MiB", default="1", placeholder="N"),
+            Argument("gpu", "GPUs; below one a share of a device", default="0", placeholder="N"),
+            Argument("disk", "disk in GiB", default="0", placeholder="N"),
+            Argument("gpu_model", "the model that its GPUs must be", placeholder="M"),
+            Argument("priority", "0 to 100, larger first", default="50", placeholder="N"),
+            Argument("hours", "how long a job may run: 1.5, 90m, 2d", placeholder="H"),
+            Argument("kind", "what it is", Kind.CHOICE, choices=tuple(DeploymentKind), default="job with hours"),
+            Argument("replicas", "how many alike, all or none", default="1", placeholder="N"),
+            Argument("after", "what must complete first; ID:any to only end", repeated=True, placeholder="ID"),
+            Argument("label", "a label", repeated=True, placeholder="K=V"),
+            Argument("env", "a variable of its environment", repeated=True, placeholder="K=V"),
+            Argument("public_ip", "the address a machine shall have", placeholder="IP"),
+            Argument("key", "asked again with the same key, nothing happens twice", placeholder="K"),
+            Argument("file", "read it from a spec file", Kind.FILE, placeholder="SPEC", short="-f"),
+        ),
+        afterwards="see how it stands: bursar show NAME",
+    ),
+    Verb(
+        ("list",),
+        "list the organization's deployments, newest first",
+        Permission.DEPLOYMENT_READ,
+        _list,
+        (
+            Argument("state", "only in this state", Kind.CHOICE, repeated=True, choices=tuple(State)),
+            Argument("cluster", "only on this cluster", placeholder="C"),
+            Argument("mine", "only one's own", Kind.FLAG),
+            Argument("limit", "how many", Kind.COUNT, bounds=(1, _MOST_LINES), default=str(_LINES)),
+            Argument("after", "go on behind this id", placeholder="ID"),
+        ),
+        columns=("id", "name", "owner", "state", "cluster", "gpu_milli", "priority", "created_at"),
+        nothing="no deployments; bursar submit asks for one",
+        continued_by="after",
+    ),
+    Verb(
+        ("show",),
+        "show a deployment: what it is, where it runs, what it costs",
+        Permission.DEPLOYMENT_READ,
+        lambda bursar, caller, values: bursar.deployments.show(caller, values["deployment"]),
+        (_DEPLOYMENT,),
+    ),
+    _act("cancel", "give a deployment up; what it has not used comes back"),
+    _act("stop", "stop a deployment so that it can be started again", "Stopped, it costs nothing but a kept disk."),
+    _act("start", "put a stopped deployment back into the queue"),
+    _act("delete", "end a deployment and keep only a tombstone of it"),
+)
