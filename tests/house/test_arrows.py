@@ -45,8 +45,8 @@ PLANTED = {
         {"core/scheduler/planted.py": "import sqlalchemy\n"}, "core.scheduler.planted"
     ),
     "core-knows-no-face": Planted({"core/services/planted.py": "import rich.text\n"}, "core.services.planted"),
-    "services-never-call-an-engine": Planted(
-        {"core/services/planted.py": "import core.drivers.registry\n"}, "core.services.planted"
+    "engines-are-reached-by-their-port": Planted(
+        {"core/daemon/planted.py": "import core.drivers.registry\n"}, "core.daemon.planted"
     ),
     "only-the-store-speaks-sql": Planted({"core/services/planted.py": "import sqlalchemy\n"}, "core.services.planted"),
     "only-security-hashes-and-signs": Planted({"core/services/planted.py": "import bcrypt\n"}, "core.services.planted"),
