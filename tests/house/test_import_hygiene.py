@@ -34,6 +34,9 @@ def loaded_by(code: str) -> set[str]:
     [
         ("core.services", FACES | ENGINES),
         ("core.bootstrap", FACES | ENGINES),
+        ("core.daemon.background", FACES | ENGINES),
+        ("core.drivers.process", FACES | ENGINES | STORE | SLOW),
+        ("core.drivers.scripted", FACES | ENGINES | STORE | SLOW),
         ("core.drivers", FACES | ENGINES | STORE | SLOW),
         ("core.commands", FACES | ENGINES | STORE),
         ("core.ledger", FACES | ENGINES | STORE | SLOW),
