@@ -5,14 +5,26 @@ Pure, and shared by all that draws in a terminal. Everything that could come fro
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from enum import Enum
+from typing import Any
 
 from core.domain.flavors import format_credits, format_gpu_hours
-from core.domain.resources import format_cpu, format_duration, format_memory
+from core.domain.resources import (
+    Resources,
+    format_cpu,
+    format_duration,
+    format_gpu,
+    format_memory,
+    format_resources,
+)
 from core.domain.text import safe_text
+from core.views.money import Sum
+from core.views.work import GpuSlot
 
 NOTHING = "-"
+WHOLE = 1000  # thousandths of a GPU
 _MICRO = 1_000_000
 
 
@@ -35,9 +47,18 @@ def shown(field: str, value: object, *, zone: tzinfo | None = None) -> str:
         return _number(field, value, zone)
     if isinstance(value, Enum):
         return safe_text(str(value.value))
+    if isinstance(value, Mapping):
+        return " ".join(safe_text(f"{key}={part}" if part else key) for key, part in value.items()) or NOTHING
+    if type(value) in _WORDED:
+        return _WORDED[type(value)](value)
     if isinstance(value, tuple):
         return ", ".join(shown(field, part, zone=zone) for part in value)
     return safe_text(str(value))
+
+
+def has_wording(value: object) -> bool:
+    """Whether a view within a view is said in a few words of its own."""
+    return type(value) in _WORDED
 
 
 def is_amount(field: str, value: object) -> bool:
@@ -57,6 +78,24 @@ def iso(microseconds: int) -> str:
 
 def is_instant(field: str) -> bool:
     return field == "at" or field.endswith("_at")
+
+
+def _sum(value: Sum) -> str:
+    """Both books in one line; a book with nothing in it is left out."""
+    parts = [f"{format_credits(value.credits_ucr)} credits"] if value.credits_ucr or not value.gpu_ms else []
+    if value.gpu_ms:
+        parts.append(f"{format_gpu_hours(value.gpu_ms)} GPU-hours")
+    return ", ".join(parts)
+
+
+def _slot(value: GpuSlot) -> str:
+    """A device and how it stands: `0 free`, `1 in use`, `2 half free` as `2 0.5 free`."""
+    if value.free_milli <= 0:
+        return f"{safe_text(value.id)} in use"
+    return f"{safe_text(value.id)} {'' if value.free_milli == WHOLE else format_gpu(value.free_milli) + ' '}free"
+
+
+_WORDED: dict[type, Callable[[Any], str]] = {Resources: format_resources, Sum: _sum, GpuSlot: _slot}
 
 
 def _number(field: str, value: int, zone: tzinfo | None) -> str:

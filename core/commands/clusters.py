@@ -77,7 +77,7 @@ VERBS: tuple[Verb, ...] = (
         "let another organization use a cluster",
         Permission.CLUSTER_SHARE,
         lambda bursar, caller, values: bursar.clusters.share(caller, asked(cluster_requests.Sharing, values)),
-        (_CLUSTER, Argument("with_org", "the organization that may use it", required=True, placeholder="NAME")),
+        (_CLUSTER, Argument("org", "the organization that may use it", required=True, placeholder="NAME")),
     ),
     Verb(
         ("cluster", "list"),

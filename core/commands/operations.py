@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.commands.asking import plain
-from core.commands.verbs import Argument, Bursar, Kind, Values, Verb
+from core.commands.verbs import Argument, Asker, Bursar, Kind, Program, Values, Verb
 from core.domain.errors import BursarError, Conflict, Unavailable
 from core.domain.roles import Caller, Permission
 from core.views.operations import AuditVerdict, Diagnosis, Verdict
@@ -32,6 +32,16 @@ def _failing(answer: Diagnosis) -> type[BursarError] | None:
 
 
 VERBS: tuple[Verb, ...] = (
+    Verb(
+        ("daemon",),
+        "plan, drive the engines and meter: the background side",
+        Permission.DAEMON_RUN,
+        Program("daemon"),
+        (Argument("once", "until nothing more can be done now, then end", Kind.FLAG),),
+        more="For who owns the installation's home; it asks for no login.",
+        terminal_only=True,
+        asker=Asker.NOBODY,
+    ),
     Verb(
         ("audit",),
         "show who did what in the organization, newest first",

@@ -6,13 +6,16 @@ from core.domain.errors import Conflict
 from core.domain.membership import Invite
 from core.domain.requests import Joining, NewInvite
 from core.domain.roles import Caller, Permission, require
+from core.ledger.amounts import Amounts
 from core.security.codes import Purpose, bad_code, hash_code, new_invite_code
 from core.security.keys import KeyRing
+from core.services.allowances import give_allowance
 from core.services.guessing import Guesses
 from core.services.organizations import org_card
 from core.services.references import picked
 from core.services.usecase import composed, reads, writes
 from core.store.handles import free_handle
+from core.store.repositories.orgs import OrgRow as Org
 from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.people import InviteCard, OrgCard
@@ -93,9 +96,18 @@ class Invites:
             members.add(org.id, unit.me.account_id, found.role, unit.now, found.id)
             unit.invites_anywhere("found by its code").use(found)
             unit.accounts.set_active_org(unit.me.account_id, org.id)
-            after: dict[str, object] = {"role": found.role.value, "invite": found.handle}
+            given = give_allowance(unit, org.id, unit.me.account_id, _allowance(found, org))
+            after = {"role": found.role.value, "invite": found.handle, **given}
             unit.record("member.join", unit.me.name, after=after, org_id=org.id)
             return org_card(org, found.role, members.count())
+
+
+def _allowance(invite: Invite, org: Org) -> Amounts:
+    """What the invite names, and of what it does not name as much as the organization gives everybody."""
+    return Amounts(
+        org.allowance_credits_ucr if invite.credits_ucr is None else invite.credits_ucr,
+        org.allowance_gpu_ms if invite.gpu_ms is None else invite.gpu_ms,
+    )
 
 
 def _referred(unit: Unit, reference: str) -> Invite:

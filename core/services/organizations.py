@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from core.domain.errors import Conflict, Forbidden, NotFound
+from core.domain.lifecycle import HOLDS_CAPACITY, WAITING
 from core.domain.membership import Member, refuse_last_admin
 from core.domain.requests import NewOrg, NewRole
 from core.domain.roles import Permission, Role
 from core.domain.text import visible
+from core.ledger.amounts import Amounts
+from core.services.allowances import give_allowance, open_treasury, refuse_living, take_back_balance
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store.repositories.orgs import OrgRow as StoredOrg
@@ -40,7 +43,10 @@ class Organizations:
         unit.orgs.add(org)
         unit.members_of(org.id).add(org.id, unit.me.account_id, Role.ADMIN, unit.now)
         unit.accounts.set_active_org(unit.me.account_id, org.id)
-        unit.record("org.create", org.name, after={"admin": unit.me.name}, org_id=org.id)
+        start = self._settings.orgs
+        open_treasury(unit, org.id, Amounts(start.treasury_ucr, start.treasury_gpu_ms))
+        given = give_allowance(unit, org.id, unit.me.account_id, Amounts(start.allowance_ucr, start.allowance_gpu_ms))
+        unit.record("org.create", org.name, after={"admin": unit.me.name, **given}, org_id=org.id)
         return org_card(org, Role.ADMIN, members=1)
 
     @reads(Permission.ORG_LIST)
@@ -92,14 +98,16 @@ class Organizations:
     def delete(self, unit: Unit) -> Done:
         """End the organization. Its audit and its ledger stay; its name is free again."""
         org = _active(unit)
+        refuse_living(unit.deployments.in_states(WAITING | HOLDS_CAPACITY), f"{org.name} has")
         unit.orgs.mark_deleted(org.id, unit.now)
         unit.record("org.delete", org.name, {"members": unit.members.count()})
         return Done(f"the organization {org.name} is deleted")
 
     def _take_out(self, unit: Unit, member: Member, verb: str) -> None:
         refuse_last_admin(unit.members.all(), member.account_id)
+        back = take_back_balance(unit, member.account_id, member.name)
         unit.members.remove(member.account_id)
-        unit.record(verb, member.name, {"role": member.role.value})
+        unit.record(verb, member.name, {"role": member.role.value}, back)
 
     def _of_mine(self, unit: Unit, name: str) -> tuple[StoredOrg, Role | None]:
         for org, role in unit.orgs.of_account(unit.me.account_id):

@@ -140,6 +140,8 @@ class RatesLine:
 
 @dataclass(frozen=True, slots=True)
 class LimitLine:
+    """A limit in the unit of its measure, with what is taken of it, holds included."""
+
     level: str
     subject: str
     measure: str
@@ -149,10 +151,22 @@ class LimitLine:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountLine:
+    """What an account had, as its entries say."""
+
+    account: str
+    credits_ucr: int
+    gpu_ms: int
+    held_credits_ucr: int
+    held_gpu_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerVerdict:
-    """Whether every balance follows from its entries, and what does not."""
+    """Whether every balance follows from its entries, what does not, and what each account had."""
 
     holds: bool
     postings: int
+    at: int
     findings: tuple[str, ...]
-    at: int | None
+    items: tuple[AccountLine, ...]

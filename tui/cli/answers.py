@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from core.commands.verbs import Verb
@@ -11,7 +11,7 @@ from core.domain.text import safe_text
 from core.views.operations import AuditVerdict, Diagnosis, Page
 from core.views.people import Done, Imported, LoggedIn
 from tui.cli.tables import Column, card, table, wrapped
-from tui.format import NOTHING, instant, is_amount, is_instant, label, shown
+from tui.format import NOTHING, has_wording, instant, is_amount, is_instant, label, shown
 
 
 def for_people(verb: Verb, answer: object, width: int) -> str:
@@ -41,8 +41,37 @@ def _column(name: str, values: list[object]) -> Column:
 
 
 def _card(answer: Any, width: int) -> str:
-    pairs = [(label(field.name), shown(field.name, getattr(answer, field.name))) for field in fields(answer)]
-    return card([(key, value) for key, value in pairs if value != NOTHING], width)
+    """Its fields line by line; a list of things within it stands below as a table of its own."""
+    pairs, lists = [], []
+    for name, value in ((field.name, getattr(answer, field.name)) for field in fields(answer)):
+        if _is_list_of_things(value):
+            lists.append((name, value))
+        elif _has_parts(value):
+            pairs += [(f"{label(name)} {key}", text) for key, text in _parts(value)]
+        else:
+            pairs.append((label(name), shown(name, value)))
+    text = card([(key, value) for key, value in pairs if value != NOTHING], width)
+    return text + "".join(f"{label(name)}:\n{_things(items, width)}" for name, items in lists)
+
+
+def _is_list_of_things(value: object) -> bool:
+    return isinstance(value, tuple) and bool(value) and _has_parts(value[0])
+
+
+def _has_parts(value: object) -> bool:
+    """A view within a view that has no wording of its own."""
+    return is_dataclass(value) and not has_wording(value)
+
+
+def _parts(view: Any) -> list[tuple[str, str]]:
+    return [(label(field.name), shown(field.name, getattr(view, field.name))) for field in fields(view)]
+
+
+def _things(items: tuple[Any, ...], width: int) -> str:
+    names = tuple(field.name for field in fields(items[0]))
+    used = [name for name in names if any(shown(name, getattr(item, name)) != NOTHING for item in items)]
+    rows = [[shown(name, getattr(item, name)) for name in used] for item in items]
+    return table([_column(name, [getattr(item, name) for item in items]) for name in used], rows, width)
 
 
 def _done(answer: Done, _width: int) -> str:

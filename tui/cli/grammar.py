@@ -118,7 +118,7 @@ class _VerbCommand(click.Command):
         params: list[click.Parameter] = [_parameter(argument) for argument in verb.arguments if not argument.secret]
         if verb.secrets:
             params.append(click.Option(["--password-stdin"], is_flag=True))
-        params += _flags(lambda: help_of(verb))
+        params += _flags(lambda: help_of(verb), own=frozenset(argument.name for argument in verb.arguments))
         super().__init__(verb.path[-1], params=params, callback=self.read, short_help=verb.help, add_help_option=False)
         self.verb = verb
 
@@ -190,15 +190,18 @@ def _version() -> click.Parameter:
     return _showing(["--version"], show)
 
 
-def _flags(help_text: Callable[[], str]) -> list[click.Parameter]:
-    """Made anew for each command, since a flag may stand at any of them; the last one counts."""
-    return [
+def _flags(help_text: Callable[[], str], own: frozenset[str] = frozenset()) -> list[click.Parameter]:
+    """Made anew for each command, since a flag may stand at any of them; the last one counts.
+
+    Where a verb has an argument of its own by that name, the flag of all verbs stands before the verb.
+    """
+    flags = [
         click.Option(["--json"], is_flag=True, expose_value=False, callback=_keep),
         click.Option(["--org"], expose_value=False, callback=_keep, type=click.UNPROCESSED),
         click.Option(["--home"], expose_value=False, callback=_keep, type=click.UNPROCESSED),
         click.Option(["-y", "--yes"], is_flag=True, expose_value=False, callback=_keep),
-        _showing(["-h", "--help"], help_text),
     ]
+    return [*(flag for flag in flags if flag.name not in own), _showing(["-h", "--help"], help_text)]
 
 
 def _showing(names: list[str], text: Callable[[], str]) -> click.Parameter:

@@ -1,0 +1,123 @@
+"""What an account has at this moment: its settled balance, less what its runs have used since the meter last posted.
+
+Every authorization asks here, so that nobody spends a second time what already burns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.domain.errors import NotFound
+from core.domain.roles import Permission, require
+from core.domain.text import visible
+from core.ledger.accounts import AccountKey, AccountKind, wallet
+from core.ledger.amounts import NOTHING, Amounts, Book
+from core.ledger.balances import Balance
+from core.ledger.burn import Burning, accrued, burn_per_hour, runs_out_at, runway_ms
+from core.store.repositories.runs import RunRow
+from core.store.units import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """An account's balance as posted, and what draws on it now."""
+
+    posted: Balance
+    burning: tuple[Burning, ...]
+    holds: Mapping[str, Amounts]  # what is still set aside, by deployment that burns
+    now: int
+
+    @property
+    def balance(self) -> Amounts:
+        return self.posted.posted - accrued(self.burning, self.now)
+
+    @property
+    def held(self) -> Amounts:
+        covered = NOTHING
+        for run in self.burning:
+            covered += accrued([run], self.now).at_most(self.holds.get(run.line.deployment, NOTHING))
+        return self.posted.held - covered
+
+    @property
+    def available(self) -> Amounts:
+        """What may be given away or set aside."""
+        return self.balance - self.held
+
+    @property
+    def burn(self) -> Amounts:
+        return burn_per_hour(self.burning, self.now)
+
+    @property
+    def run_out(self) -> dict[Book, int]:
+        return runs_out_at(self.posted.posted, self.burning, self.now)
+
+    @property
+    def runway_ms(self) -> int | None:
+        return runway_ms(self.balance, self.burn)
+
+
+def funds_of(unit: Unit, account: AccountKey) -> Funds:
+    """Of an account of the unit's organization."""
+    posted = unit.ledger.balance(account)
+    if account.kind is AccountKind.WALLET:
+        rows = unit.runs.open_of_payer(account.org, account.owner)
+    else:
+        rows = [run for run in unit.runs.all_open() if run.account == account]
+    if not rows:
+        return Funds(posted, (), {}, unit.now)
+    holds = unit.ledger.holds_left([run.deployment_id for run in rows])
+    return Funds(posted, burning(unit, rows), holds, unit.now)
+
+
+def burning(unit: Unit, rows: list[RunRow]) -> tuple[Burning, ...]:
+    """Open runs with what is posted of them; a job burns until its time limit at most."""
+    metered = unit.ledger.metered([run.id for run in rows])
+    limits = {row.id: row.limit_ms for row in unit.deployments.by_ids([run.deployment_id for run in rows])}
+    ends = {run.id: limits.get(run.deployment_id) for run in rows}
+    return tuple(
+        Burning(
+            run.line,
+            metered.get(run.id, NOTHING),
+            None if (limit := ends[run.id]) is None else run.started_at + limit * 1000,
+        )
+        for run in rows
+    )
+
+
+def accrued_beyond_holds(unit: Unit, rows: list[RunRow]) -> Amounts:
+    """What open runs have used that neither the meter has posted nor a hold covers."""
+    if not rows:
+        return NOTHING
+    holds = unit.ledger.holds_left([run.deployment_id for run in rows])
+    total = NOTHING
+    for run in burning(unit, rows):
+        total += (accrued([run], unit.now) - holds.get(run.line.deployment, NOTHING)).at_least(NOTHING)
+    return total
+
+
+def own_or_any(unit: Unit, permission: Permission, name: str | None) -> tuple[AccountKey, str]:
+    """One's own wallet, or with the right to any that of somebody who is a member or once was; with the name."""
+    if name is None or name.lower() == unit.me.name:
+        require(unit.me, permission, owner_id=unit.me.account_id)
+        return wallet(unit.org_id, unit.me.account_id), unit.me.name
+    require(unit.me, permission)
+    member = unit.members.named(name.lower())
+    if member is not None:
+        return wallet(unit.org_id, member.account_id), member.name
+    gone = unit.accounts.by_name(name.lower())
+    if gone is None or not unit.ledger.knows(wallet(unit.org_id, gone.id)):
+        raise no_member(name)
+    return wallet(unit.org_id, gone.id), gone.name
+
+
+def members_wallet(unit: Unit, name: str) -> tuple[AccountKey, str]:
+    """Of somebody who is a member now, so that money may come to it."""
+    member = unit.members.named(name.lower())
+    if member is None:
+        raise no_member(name)
+    return wallet(unit.org_id, member.account_id), member.name
+
+
+def no_member(name: str) -> NotFound:
+    return NotFound("member_not_found", f"no member {visible(name)} here", "bursar org members shows them")
