@@ -1,0 +1,209 @@
+"""What will start when: the same plan, run forward over time on a copy of the board.
+
+Two futures are played: one in which everybody uses the whole time limit (P90), one in which they use the share of
+it that is usual (P50). Nobody new arrives in either. Estimates are kept and later compared with what came.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from statistics import median
+
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.policy import DAY_MS, Policy
+from core.scheduler.values import Claim, Holding, Kind, Pin, Waiting
+
+USUAL_SHARE = 0.5  # of its limit that a job really runs, until an installation knows its own
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One stretch on a chart of the future. `until` is None for what has no end; `starts` is False for what runs."""
+
+    id: str
+    since: int
+    until: int | None
+    claims: tuple[Claim, ...]
+    starts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """When it will probably (`p50`) and almost surely (`p90`) have started; None is beyond the horizon."""
+
+    p50: int | None
+    p90: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    board_version: int
+    made_at: int
+    horizon: int
+    estimates: dict[str, Estimate]
+    bars: tuple[Bar, ...]  # of the P90 future
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good past estimates were: of `count` starts, how many were no later than their P50 and P90."""
+
+    count: int
+    within_p50: int
+    within_p90: int
+    median_error_ms: int  # of the P50, without sign
+
+    @property
+    def percent_within(self) -> int:
+        """For "82 % started within the estimate"."""
+        return 100 * self.within_p90 // self.count if self.count else 0
+
+
+def forecast(
+    board: Board,
+    policy: Policy,
+    now: int,
+    *,
+    usual_share: float = USUAL_SHARE,
+    horizon_ms: int = 7 * DAY_MS,
+    most_passes: int = 500,
+) -> Forecast:
+    horizon = now + horizon_ms * 1000
+    late = Future(board.copy(), policy, now, share=1.0).play(horizon, most_passes)
+    soon = Future(board.copy(), policy, now, share=usual_share).play(horizon, most_passes)
+    estimates: dict[str, Estimate] = {}
+    for waiting_id in sorted(board.waiting):
+        p50, p90 = soon.started.get(waiting_id), late.started.get(waiting_id)
+        if p50 is not None and p90 is not None:
+            p50, p90 = min(p50, p90), max(p50, p90)  # shorter runs can, rarely, make one start later
+        estimates[waiting_id] = Estimate(p50, p90)
+    return Forecast(board.version, now, horizon, estimates, tuple(late.bars()))
+
+
+def quality(kept: Iterable[tuple[Estimate, int]]) -> Quality:
+    """Compare estimates with the instants at which their deployments really started."""
+    judged = [(e.p50, e.p90, real) for e, real in kept if e.p50 is not None and e.p90 is not None]
+    errors = [abs(real - p50) // 1000 for p50, _, real in judged]
+    return Quality(
+        count=len(judged),
+        within_p50=sum(real <= p50 for p50, _, real in judged),
+        within_p90=sum(real <= p90 for _, p90, real in judged),
+        median_error_ms=int(median(errors)) if errors else 0,
+    )
+
+
+class Future:
+    """A board that is played forward. It owns the board it is given."""
+
+    def __init__(self, board: Board, policy: Policy, now: int, *, share: float) -> None:
+        self._board, self._policy, self._share = board, policy, share
+        self._now = self._began = now
+        self._ends: list[tuple[int, str]] = []
+        self._end_of: dict[str, int] = {}
+        self._known: dict[str, Waiting] = dict(board.waiting)
+        self._past: list[Bar] = []
+        self._first_ids = frozenset(board.holdings)
+        self.started: dict[str, int] = {}
+        for holding in board.holdings.values():
+            self._note_end(holding)
+
+    def play(self, horizon: int, most_passes: int) -> Future:
+        for _ in range(most_passes):
+            self._one_pass()
+            coming = min(self._next_instants(), default=None)
+            if coming is None or coming > horizon or not self._board.waiting:
+                break
+            self._now = coming
+            self._let_end()
+        return self
+
+    def bars(self) -> Iterator[Bar]:
+        yield from self._past
+        for holding in self._board.holdings.values():
+            yield self._bar(holding, holding.ends_at)
+
+    def _one_pass(self) -> None:
+        made = plan(self._board, self._policy, self._now)
+        for doom in made.dooms:
+            self._board.remove_waiting(doom.id)
+        for unpin in made.unpins:
+            self._board.unpin(unpin.id)
+        for start in made.starts:
+            holding = self._board.waiting[start.id].seated(start.claims, self._now)
+            self._board.started(holding)
+            self._note_end(holding)
+            self.started.setdefault(start.id, self._now)
+        for preempt in made.preempts:
+            for victim in preempt.victims:
+                holding = replace(
+                    self._board.holdings[victim], ending_by=preempt.grace_until, pinned_for=preempt.for_id
+                )
+                self._board.change_holding(holding)
+                self._note_end(holding)
+            self._board.pin(Pin(preempt.for_id, preempt.claims, preempt.pin_until))
+
+    def _note_end(self, holding: Holding) -> None:
+        end = holding.ends_at
+        if end is None:
+            return
+        if holding.ending_by is None and holding.limit_ms is not None:
+            usual = holding.started_at + round(holding.limit_ms * 1000 * self._share)
+            end = usual if usual > self._now else (self._now + max(end, self._now)) // 2
+        self._end_of[holding.id] = max(end, self._now + 1)
+        heapq.heappush(self._ends, (self._end_of[holding.id], holding.id))
+
+    def _next_instants(self) -> Iterator[int]:
+        while self._ends and self._end_of.get(self._ends[0][1]) != self._ends[0][0]:
+            heapq.heappop(self._ends)  # it was preempted meanwhile and ends at another time
+        if self._ends:
+            yield self._ends[0][0]
+        timed = (w.not_before for w in self._known.values() if w.not_before is not None)
+        yield from (at for at in timed if at > self._now)
+        rules, lowest = self._policy.preemption, self._board.lowest_priority()
+        if rules.enabled and lowest is not None and self._board.waiting:
+            highest = max(max(k.priorities) for k in self._board.classes.values())
+            if highest - lowest >= rules.gap:  # a minimum run that ends may open an eviction
+                ripe = (h.started_at + rules.min_run_ms * 1000 for h in self._board.holdings.values())
+                yield from (at for at in ripe if at > self._now)
+
+    def _let_end(self) -> None:
+        while self._ends and self._ends[0][0] <= self._now:
+            end, holding_id = heapq.heappop(self._ends)
+            if self._end_of.get(holding_id) != end:
+                continue
+            del self._end_of[holding_id]
+            holding = self._board.holdings[holding_id]
+            self._board.ended(holding_id, self._now)
+            self._past.append(self._bar(holding, self._now))
+            if holding.pinned_for is None:
+                self._release_dependants(holding_id)
+            elif holding.kind is not Kind.VM:  # a VM that was preempted stays stopped
+                self._board.add_waiting(self._queued_again(holding))
+
+    def _release_dependants(self, ended_id: str) -> None:
+        for item in [w for w in self._board.waiting.values() if any(d.id == ended_id for d in w.after)]:
+            after = tuple(replace(d, succeeded=True) if d.id == ended_id else d for d in item.after)
+            self._board.change_waiting(replace(item, after=after, eligible_since=self._now))
+
+    def _queued_again(self, gone: Holding) -> Waiting:
+        """As the store would queue it; of one that ran from the start, labels and models are not known here."""
+        before = self._known.get(gone.id) or Waiting(
+            id=gone.id,
+            org=gone.org,
+            member=gone.member,
+            kind=gone.kind,
+            resources=gone.claims[0].resources,
+            submitted_at=gone.started_at,
+            priority=gone.priority,
+            replicas=len(gone.claims),
+            limit_ms=gone.limit_ms,
+            hold=gone.hold,
+        )
+        return replace(before, preempted_at=self._now, preemptions=gone.preemptions + 1)
+
+    def _bar(self, holding: Holding, until: int | None) -> Bar:
+        starts = holding.id not in self._first_ids
+        return Bar(holding.id, holding.started_at, until, holding.claims, starts)

@@ -1,0 +1,150 @@
+"""Forecast and preview: the same plan played forward, on copies, with nothing written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.clock import HOUR, MINUTE
+from core.domain.errors import Conflict
+from core.scheduler import Board, Dependency, Policy, plan
+from core.scheduler.forecast import Estimate, forecast, quality
+from core.scheduler.whatif import Preview, at_other_sizes, demand_version, what_if
+from tests.scheduler.boards import NOW, carry_out, job, node, random_board, running, service
+from tests.scheduler.test_pass import content
+
+N = node("n", cpu=2)
+
+
+def queue_of_three() -> Board:
+    board = Board([N], [running("busy", N, cpu=2, hours=3, priority=90)])
+    for name in ("a", "b", "c"):
+        board.add_waiting(job(name, cpu=2, hours=2))
+    return board
+
+
+def test_estimates_follow_from_limits_and_from_the_usual_share_of_them() -> None:
+    made = forecast(queue_of_three(), Policy(), NOW, usual_share=0.5)
+    assert made.estimates == {
+        "a": Estimate(NOW + HOUR // 2, NOW + 2 * HOUR),
+        "b": Estimate(NOW + HOUR // 2 + HOUR, NOW + 4 * HOUR),
+        "c": Estimate(NOW + HOUR // 2 + 2 * HOUR, NOW + 6 * HOUR),
+    }
+
+
+def test_bars_show_what_runs_and_what_will() -> None:
+    bars = {bar.id: bar for bar in forecast(queue_of_three(), Policy(), NOW).bars}
+    assert (bars["busy"].since, bars["busy"].until, bars["busy"].starts) == (NOW - HOUR, NOW + 2 * HOUR, False)
+    assert (bars["b"].since, bars["b"].until, bars["b"].starts) == (NOW + 4 * HOUR, NOW + 6 * HOUR, True)
+    assert bars["a"].claims[0].node_id == N.id
+
+
+def test_behind_a_service_there_is_no_estimate() -> None:
+    board = Board([N], [running("for ever", N, cpu=2, hours=None, priority=90)])
+    board.add_waiting(job("a", cpu=2))
+    assert forecast(board, Policy(), NOW).estimates["a"] == Estimate(None, None)
+
+
+def test_a_forecast_sees_preemptions_dependencies_and_start_times() -> None:
+    board = Board([N], [running("victim", N, cpu=2, hours=None, priority=10, since=NOW - 5 * MINUTE)])
+    board.add_waiting(job("head", cpu=2, hours=1, priority=90))
+    board.add_waiting(job("child", cpu=2, hours=1, priority=90, after=(Dependency("head"),)))
+    board.add_waiting(job("later", cpu=2, hours=1, priority=100, not_before=NOW + 10 * HOUR))
+    late = {name: e.p90 for name, e in forecast(board, Policy(), NOW).estimates.items()}
+    assert late["head"] == NOW + 7 * MINUTE  # five minutes to the minimum run, two of grace
+    assert late["child"] == NOW + 67 * MINUTE
+    assert late["later"] is not None and late["later"] >= NOW + 10 * HOUR
+
+
+@given(seed=st.integers(0, 1_000_000))
+@settings(max_examples=25, deadline=None)
+def test_a_forecast_comes_true_when_everybody_uses_the_whole_limit(seed: int) -> None:
+    """Played for real on the board itself, each start is at the instant that was foretold."""
+    board = random_board(seed, services=False)
+    policy = replace(Policy(), preemption=replace(Policy().preemption, enabled=False))
+    for pinned in list(board.pins):
+        board.remove_waiting(pinned)
+    before = content(board)
+    told = forecast(board, policy, NOW, usual_share=1.0)
+    assert content(board) == before
+    now, came = NOW, dict[str, int]()
+    for _ in range(60):
+        made = plan(board, policy, now)
+        came |= {start.id: now for start in made.starts}
+        carry_out(board, made)
+        ends = [max(h.ends_at, now + 1) for h in board.holdings.values() if h.ends_at is not None]
+        if not ends:
+            break
+        now = min(ends)
+        for holding in [h for h in board.holdings.values() if h.ends_at is not None and h.ends_at <= now]:
+            board.ended(holding.id, now)
+    waited = {name: e.p90 for name, e in told.estimates.items() if e.p90 is not None and name in came}
+    assert waited == {name: came[name] for name in waited}
+    assert came.keys() >= {n for n, e in told.estimates.items() if e.p90 is not None and e.p90 < NOW + 20 * HOUR}
+
+
+def test_the_score_counts_starts_within_the_estimate() -> None:
+    told = Estimate(NOW + HOUR, NOW + 2 * HOUR)
+    kept = quality([(told, NOW), (told, NOW + 90 * MINUTE), (told, NOW + 3 * HOUR), (Estimate(None, None), NOW)])
+    assert (kept.count, kept.within_p50, kept.within_p90, kept.percent_within) == (3, 1, 2, 66)
+    assert kept.median_error_ms == 60 * 60_000
+    assert quality([]).percent_within == 0
+
+
+# -- what if -------------------------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 1_000_000))
+@settings(max_examples=25, deadline=None)
+def test_a_preview_writes_nothing_and_says_what_the_next_pass_would_do(seed: int) -> None:
+    board = random_board(seed)
+    for lapsed in plan(board, Policy(), NOW).unpins:
+        board.unpin(lapsed.id)
+    before = content(board)
+    wish = job("wish", gpu=1, cpu=1, priority=60)
+    told = what_if(board, Policy(), NOW, wish, most_passes=20)
+    assert content(board) == before and told.board_version == board.version
+    if told.refusal is not None:
+        return
+    board.add_waiting(wish)
+    made = plan(board, Policy(), NOW)
+    assert told.starts_now == ("wish" in {s.id for s in made.starts})
+    assert len(told.victims) == sum(len(p.victims) for p in made.preempts if p.for_id == "wish")
+    assert bool(told.blockers) == (not told.starts_now and not told.victims)
+
+
+def test_a_preview_names_the_price_the_victims_and_the_delayed() -> None:
+    board = Board([N], [running("mine", N, cpu=2, hours=2, priority=10)])
+    board.add_waiting(job("next", cpu=2, priority=15))
+    told = what_if(board, Policy(), NOW, job("wish", cpu=2, hours=1.5, priority=60), ucr_per_hour=2_000_000)
+    assert told.victims == ("mine",)
+    assert (told.price_ucr, told.gpu_ms) == (3_000_000, 0)
+    assert [(d.id, d.from_at) for d in told.delayed] == [("next", NOW + HOUR)]
+    assert told.estimate == Estimate(NOW + 2 * MINUTE, NOW + 2 * MINUTE)
+
+
+def test_a_preview_of_what_could_never_start_is_the_refusal() -> None:
+    told = what_if(Board([N]), Policy(), NOW, job("wish", gpu=16))
+    assert told.refusal is not None and not told.fits
+    assert told.refusal.code == "impossible_request"
+
+
+def test_a_service_has_no_price_in_advance() -> None:
+    assert what_if(Board([N]), Policy(), NOW, service("wish"), ucr_per_hour=5).price_ucr is None
+
+
+def test_sizes_can_be_previewed_side_by_side() -> None:
+    g = node("g", gpus=4)
+    board = Board([g], [running("busy", g, devices=(0, 1))])
+    sizes = at_other_sizes(job("wish", gpu=4), (2000, 4000))
+    assert [what_if(board, Policy(), NOW, wish).starts_now for wish in sizes] == [True, False]
+
+
+def test_another_version_of_the_board_is_a_conflict_that_names_both() -> None:
+    with pytest.raises(Conflict) as moved:
+        demand_version(Preview(board_version=8), 7)
+    assert "7" in moved.value.message and "8" in moved.value.message
+    demand_version(Preview(board_version=7), 7)
