@@ -110,7 +110,7 @@ class Promises:
     def _instants(self, host: Host) -> list[int]:
         """When the free amount on the host can grow: somebody ends, or a promised one does."""
         first = self._now + 1
-        instants = {first} | {max(end, first) for end, _ in host.ends}
+        instants = {first, *host.ends_after(self._now)}
         instants.update(until for _, until, _ in self.on_host.get(host.index, ()) if until is not None)
         return sorted(instants)
 

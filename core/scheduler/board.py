@@ -62,10 +62,10 @@ class Board:
         self._number(list(nodes))
         for holding in holdings:
             self._seat(holding)
-        for pin in pins:
-            self._pin(pin)
         for item in waiting:
             self._enqueue(item)
+        for pin in pins:
+            self._pin(pin)
         self.version = version
 
     # -- the feed ---------------------------------------------------------------------------------------------
@@ -273,7 +273,11 @@ class Board:
                 host.seat(holding, claims)
         for pin in self.pins.values():
             for host, claims in self.claims_by_host(pin.claims):
-                host.pin(pin.waiting_id, claims)
+                host.pin(pin.waiting_id, claims, self._pin_end(pin))
+
+    def _pin_end(self, pin: Pin) -> int | None:
+        item = self.waiting.get(pin.waiting_id)
+        return None if item is None or item.limit_ms is None else pin.expires_at + item.limit_ms * 1000
 
     def _seat(self, holding: Holding) -> None:
         self.holdings[holding.id] = holding
@@ -316,7 +320,7 @@ class Board:
     def _pin(self, pin: Pin) -> None:
         self.pins[pin.waiting_id] = pin
         for host, claims in self.claims_by_host(pin.claims):
-            host.pin(pin.waiting_id, claims)
+            host.pin(pin.waiting_id, claims, self._pin_end(pin))
             self.log.touch(host.index)
 
     def _drop_pin(self, pin: Pin) -> None:

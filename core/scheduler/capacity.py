@@ -7,7 +7,7 @@ comes and goes, and counted anew where a pinned place and the victims it waits f
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from core.scheduler.values import Claim, Holding, Node
 
@@ -53,13 +53,14 @@ class Room:
 class Host:
     """A node as the board keeps it. `ends` holds (end, id) of all residents that will end, sooner first."""
 
-    __slots__ = ("_allowed", "by_id", "ends", "foreign", "free", "index", "node", "pins", "residents")
+    __slots__ = ("_allowed", "by_id", "ends", "foreign", "free", "index", "node", "pin_ends", "pins", "residents")
 
     def __init__(self, index: int, node: Node, foreign: Claim | None = None) -> None:
         self.index, self.node, self.foreign = index, node, foreign
         self.by_id: dict[str, Holding] = {}
         self.residents: dict[str, list[Claim]] = {}
         self.pins: dict[str, list[Claim]] = {}
+        self.pin_ends: dict[str, int] = {}
         self.ends: list[tuple[int, str]] = []
         self._allowed: dict[frozenset[str], tuple[int, ...]] = {}
         self.free = self._bare()
@@ -97,12 +98,16 @@ class Host:
             for claim in claims:
                 self.free.give(claim)
 
-    def pin(self, waiting_id: str, claims: list[Claim]) -> None:
+    def pin(self, waiting_id: str, claims: list[Claim], ends_at: int | None) -> None:
+        """`ends_at` is when whoever gets the place will have ended at the latest; None for a service."""
         self.pins[waiting_id] = claims
+        if ends_at is not None:
+            self.pin_ends[waiting_id] = ends_at
         self.recount()
 
     def unpin(self, waiting_id: str) -> None:
         del self.pins[waiting_id]
+        self.pin_ends.pop(waiting_id, None)
         self.recount()
 
     def recount(self) -> None:
@@ -151,10 +156,28 @@ class Host:
                     room.give(claim)
         return room
 
+    def ends_after(self, instant: int) -> list[int]:
+        """The instants at which a projection sees something end, each once; what is overdue ends right away."""
+        ends = {end for end, _ in self.ends}.union(self.pin_ends.values())
+        return sorted({max(end, instant + 1) for end in ends})
+
+    def unfolding(self) -> Iterator[tuple[int, Room]]:
+        """What will be free after each end in turn. The room is the same object each time; copy it to keep it."""
+        if self.pins:
+            yield from ((instant, self.free_at(instant)) for instant in self.ends_after(0))
+            return
+        room = self.free.copy()
+        for position, (end, holding_id) in enumerate(self.ends):
+            for claim in self.residents[holding_id]:
+                room.give(claim)
+            if position + 1 == len(self.ends) or self.ends[position + 1][0] != end:
+                yield end, room
+
     def free_at(self, instant: int) -> Room:
         """What will be free then if everybody ends when a projection says so and nobody comes."""
         if self.pins:
-            return self.room_if(lambda h: h.ends_at is None or h.ends_at > instant)
+            over = frozenset(i for i, end in self.pin_ends.items() if end <= instant)
+            return self.room_if(lambda h: h.ends_at is None or h.ends_at > instant, over)
         room = self.free.copy()
         for end, holding_id in self.ends:
             if end > instant:

@@ -97,15 +97,13 @@ class ShapeWatch:
             return None
         best = replicas_in(self.shape, host.free, host)
         steps = [(0, best)] if best else []
-        for instant in _distinct(end for end, _ in host.ends):
-            if best >= self.shape.replicas:
-                break
-            count = replicas_in(self.shape, host.free_at(instant), host)
+        if best >= self.shape.replicas:
+            return tuple(steps)
+        for instant, room in host.unfolding():
+            count = replicas_in(self.shape, room, host)
             if count > best:
                 best = count
                 steps.append((instant, count))
+                if best >= self.shape.replicas:
+                    break
         return tuple(steps) or None
-
-
-def _distinct(instants: Iterable[int]) -> list[int]:
-    return list(dict.fromkeys(instants))
