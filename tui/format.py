@@ -24,6 +24,7 @@ from core.views.money import Sum
 from core.views.work import GpuSlot
 
 NOTHING = "-"
+_INSTANTS = frozenset({"at", "since", "until", "effective_from", "estimate"})
 WHOLE = 1000  # thousandths of a GPU
 _MICRO = 1_000_000
 
@@ -77,7 +78,7 @@ def iso(microseconds: int) -> str:
 
 
 def is_instant(field: str) -> bool:
-    return field == "at" or field.endswith("_at")
+    return field in _INSTANTS or field.endswith("_at")
 
 
 def _sum(value: Sum) -> str:

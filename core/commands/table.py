@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.commands import clusters, deployments, operations, orgs, people
+from core.commands import clusters, deployments, money, operations, orgs, people
 from core.commands.verbs import Family, Verb
 from core.domain.errors import Invalid
 from core.domain.names import nearest
@@ -15,6 +15,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("Organizations", orgs.VERBS),
     Family("Clusters", clusters.VERBS),
     Family("Deployments", deployments.VERBS),
+    Family("Money", money.VERBS),
     Family("Operations", operations.VERBS),
 )
 VERBS: tuple[Verb, ...] = tuple(verb for family in FAMILIES for verb in family.verbs)

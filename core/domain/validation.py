@@ -6,6 +6,7 @@ errors; the checks themselves stand with their subjects and are plain functions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, ClassVar, TypeVar
@@ -34,6 +35,8 @@ from core.domain.resources import (
 from core.domain.text import check_free_text, refuse_surrogates, visible
 
 MOST_FAULTS_SHOWN = 20
+
+_REQUEST_KEY = re.compile(r"[!-~]{1,128}")
 
 _EXPECTED: dict[str, str] = {
     "string_type": "must be text",
@@ -138,6 +141,14 @@ def free_text(*, most: int, least: int = 0, lines: bool = False) -> BeforeValida
     return text_by(lambda text, name: check_free_text(text, name, most=most, least=least, lines=lines))
 
 
+def _check_key(text: str, name: str) -> str:
+    if not _REQUEST_KEY.fullmatch(text):
+        raise Invalid(
+            "key_malformed", f"{name}: 1–128 signs of ASCII without spaces (got {visible(text)})", "shorten it"
+        )
+    return text
+
+
 AccountName = Annotated[str, text_by(check_account_name)]
 ResourceName = Annotated[str, text_by(check_name)]
 OrgName = ResourceName
@@ -152,6 +163,7 @@ GpuMilli = Annotated[int, amount_by(parse_gpu, "gpu")]
 DiskMib = Annotated[int, amount_by(parse_disk, "disk")]
 HoursMs = Annotated[int, amount_by(parse_hours, "hours")]
 Priority = Annotated[int, whole(0, 100)]
+RequestKey = Annotated[str, text_by(_check_key)]
 Reason = Annotated[str, free_text(least=1, most=500, lines=True)]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
@@ -34,6 +33,7 @@ from core.domain.validation import (
     RamMib,
     Reference,
     Request,
+    RequestKey,
     agrees,
     field_type,
     one_of,
@@ -49,8 +49,6 @@ MOST_REPLICAS = 1000
 MOST_DEPENDENCIES = 64
 MOST_ARGUMENTS = 1000
 LARGEST_COMMAND = 128 * 1024
-
-_KEY = re.compile(r"[!-~]{1,128}")
 
 
 class Dependency(Request):
@@ -120,14 +118,6 @@ def _read_address(text: str, name: str) -> str:
     return str(address)
 
 
-def _read_key(text: str, name: str) -> str:
-    if not _KEY.fullmatch(text):
-        raise Invalid(
-            "key_malformed", f"{name}: 1–128 signs of ASCII without spaces (got {visible(text)})", "shorten it"
-        )
-    return text
-
-
 def _table_or_list(given: object, name: str) -> Mapping[object, object] | Iterable[object]:
     if isinstance(given, (Mapping, Iterable)):
         return given
@@ -164,7 +154,7 @@ class SubmitRequest(Request):
     env: Environment = Field(default_factory=dict, repr=False)
     public_ip: Annotated[str, text_by(_read_address)] | None = None
     dry_run: bool = False
-    key: Annotated[str, text_by(_read_key)] | None = None
+    key: RequestKey | None = None
     if_version: Annotated[int, whole(0, 2**53)] | None = None
 
     @property

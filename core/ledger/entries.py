@@ -30,8 +30,12 @@ def grant(
 def allowance(org: str, account: str, amounts: Amounts, *, at: int, cause: Cause | None = None) -> Posting:
     """What a member starts with, paid by the treasury. The key lets it happen once in a membership's life."""
     entries = move(treasury(org), wallet(org, account), checked(amounts))
-    key = f"allowance:{org}:{account}"
+    key = allowance_key(org, account)
     return make(key, PostingKind.ALLOWANCE, at, entries, reason="starting allowance", cause=cause)
+
+
+def allowance_key(org: str, account: str) -> str:
+    return f"allowance:{org}:{account}"
 
 
 def transfer(

@@ -67,33 +67,19 @@ def funds_of(unit: Unit, account: AccountKey) -> Funds:
     if not rows:
         return Funds(posted, (), {}, unit.now)
     holds = unit.ledger.holds_left([run.deployment_id for run in rows])
-    return Funds(posted, burning(unit, rows), holds, unit.now)
+    return Funds(posted, _burning(unit, rows), holds, unit.now)
 
 
-def burning(unit: Unit, rows: list[RunRow]) -> tuple[Burning, ...]:
+def _burning(unit: Unit, rows: list[RunRow]) -> tuple[Burning, ...]:
     """Open runs with what is posted of them; a job burns until its time limit at most."""
     metered = unit.ledger.metered([run.id for run in rows])
-    limits = {row.id: row.limit_ms for row in unit.deployments.by_ids([run.deployment_id for run in rows])}
-    ends = {run.id: limits.get(run.deployment_id) for run in rows}
-    return tuple(
-        Burning(
-            run.line,
-            metered.get(run.id, NOTHING),
-            None if (limit := ends[run.id]) is None else run.started_at + limit * 1000,
-        )
-        for run in rows
-    )
-
-
-def accrued_beyond_holds(unit: Unit, rows: list[RunRow]) -> Amounts:
-    """What open runs have used that neither the meter has posted nor a hold covers."""
-    if not rows:
-        return NOTHING
-    holds = unit.ledger.holds_left([run.deployment_id for run in rows])
-    total = NOTHING
-    for run in burning(unit, rows):
-        total += (accrued([run], unit.now) - holds.get(run.line.deployment, NOTHING)).at_least(NOTHING)
-    return total
+    deployments = {row.id: row for row in unit.deployments.by_ids([run.deployment_id for run in rows])}
+    burning = []
+    for run in rows:
+        limit = deployments[run.deployment_id].limit_ms
+        ends_at = None if limit is None else run.started_at + limit * 1000
+        burning.append(Burning(run.line, metered.get(run.id, NOTHING), ends_at))
+    return tuple(burning)
 
 
 def own_or_any(unit: Unit, permission: Permission, name: str | None) -> tuple[AccountKey, str]:

@@ -1,18 +1,17 @@
-"""Limits of members, clusters and the organization: set, shown with what is taken, and asked at a submission."""
+"""Limits of members, clusters and the organization: set and shown with what is taken of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from core.domain.money_requests import LimitsRequest
-from core.domain.quota import OF_USE, Level, Limit, LimitUse, Measure, show
+from core.domain.quota import OF_USE, Level, Limit, Measure, show
 from core.domain.roles import Permission, allows
-from core.ledger.accounts import spent
 from core.ledger.amounts import MEASURE_OF, Amounts
-from core.services.funds import accrued_beyond_holds, members_wallet
+from core.services.funds import members_wallet
 from core.services.references import picked
 from core.services.usecase import reads, writes
-from core.store.queries import use
+from core.store.queries import limits_of_use, use
 from core.store.units import Unit, Units
 from core.views.money import LimitLine
 from core.views.operations import Page
@@ -48,11 +47,6 @@ class Limits:
         return Page(_lines(unit, [one for one in unit.limits.all() if (one[1].level, one[0]) == (level, subject)]))
 
 
-def limits_that_bind(unit: Unit, member_id: str, cluster_id: str) -> list[LimitUse]:
-    """Every limit that a member's submission to a cluster must pass, with what is taken of it, holds included."""
-    return [LimitUse(limit, used) for _, limit, used in _used(unit, unit.limits.that_bind(member_id, cluster_id))]
-
-
 def _used(unit: Unit, limits: Iterable[tuple[str, Limit]]) -> list[tuple[str, Limit, int]]:
     """What is taken of each; what several limits of one subject ask is looked up once."""
     of_use: dict[tuple[Level, str], Amounts] = {}
@@ -62,7 +56,7 @@ def _used(unit: Unit, limits: Iterable[tuple[str, Limit]]) -> list[tuple[str, Li
         where = limit.level, subject
         if limit.measure in OF_USE:
             if where not in of_use:
-                of_use[where] = _taken(unit, *where)
+                of_use[where] = limits_of_use.used_of(unit, *where)
             used = of_use[where].of(_BOOK_OF[limit.measure])
         else:
             if where not in at_once:
@@ -70,22 +64,6 @@ def _used(unit: Unit, limits: Iterable[tuple[str, Limit]]) -> list[tuple[str, Li
             used = at_once[where][limit.measure]
         found.append((subject, limit, used))
     return found
-
-
-def _taken(unit: Unit, level: Level, subject: str) -> Amounts:
-    """Used, held, and used since the meter last posted."""
-    match level:
-        case Level.ORG:
-            # All that payers gave or set aside stands in one account, so this is one look however long the history.
-            runs = unit.runs.all_open()
-            return unit.ledger.balance(spent(unit.org_id)).available + accrued_beyond_holds(unit, runs)
-        case Level.MEMBER:
-            runs = [run for run in unit.runs.all_open() if run.owner_id == subject]
-            taken = use.taken(unit.connection, unit.scope, owner_id=subject)
-        case Level.CLUSTER:
-            runs = unit.runs.all_open(subject)
-            taken = use.taken(unit.connection, unit.scope, cluster_id=subject)
-    return taken + accrued_beyond_holds(unit, runs)
 
 
 def _subject(unit: Unit, request: LimitsRequest) -> tuple[Level, str, str]:

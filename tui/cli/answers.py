@@ -8,10 +8,13 @@ from typing import Any
 
 from core.commands.verbs import Verb
 from core.domain.text import safe_text
+from core.views.csv_text import CsvText
+from core.views.money import LedgerVerdict, StatementCard, UsageCard, WalletCard
 from core.views.operations import AuditVerdict, Diagnosis, Page
 from core.views.people import Done, Imported, LoggedIn
-from tui.cli.tables import Column, card, table, wrapped
-from tui.format import NOTHING, has_wording, instant, is_amount, is_instant, label, shown
+from tui.cli import money_answers
+from tui.cli.tables import card, listed, wrapped
+from tui.format import NOTHING, has_wording, instant, label, shown
 
 
 def for_people(verb: Verb, answer: object, width: int) -> str:
@@ -27,17 +30,11 @@ def _list(verb: Verb, page: Page[Any], width: int) -> str:
     if not page.items:
         return verb.nothing + "\n"
     names = verb.columns or tuple(field.name for field in fields(page.items[0]))
-    rows = [[shown(name, getattr(item, name)) for name in names] for item in page.items]
-    text = table([_column(name, [getattr(item, name) for item in page.items]) for name in names], rows, width)
+    text = listed(names, page.items, width)
     if page.next is not None and verb.continued_by:
         flag = verb.continued_by.replace("_", "-")
         text += f"more: bursar {verb.name} --{flag} {safe_text(page.next)}\n"
     return text
-
-
-def _column(name: str, values: list[object]) -> Column:
-    amounts = any(is_amount(name, value) for value in values)
-    return Column(label(name), right=amounts, firm=amounts or is_instant(name))
 
 
 def _card(answer: Any, width: int) -> str:
@@ -70,8 +67,7 @@ def _parts(view: Any) -> list[tuple[str, str]]:
 def _things(items: tuple[Any, ...], width: int) -> str:
     names = tuple(field.name for field in fields(items[0]))
     used = [name for name in names if any(shown(name, getattr(item, name)) != NOTHING for item in items)]
-    rows = [[shown(name, getattr(item, name)) for name in used] for item in items]
-    return table([_column(name, [getattr(item, name) for item in items]) for name in used], rows, width)
+    return listed(used, items, width)
 
 
 def _done(answer: Done, _width: int) -> str:
@@ -112,4 +108,9 @@ _SENTENCES: dict[type, Callable[[Any, int], str]] = {
     Imported: _imported,
     AuditVerdict: _verdict,
     Diagnosis: _diagnosis,
+    CsvText: money_answers.csv,
+    LedgerVerdict: money_answers.verdict,
+    StatementCard: money_answers.statement,
+    UsageCard: money_answers.usage,
+    WalletCard: money_answers.wallet,
 }

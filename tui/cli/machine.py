@@ -7,12 +7,13 @@ wrote can speak to a terminal, and every byte of it can be had back.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+from core.views.money import GpuTimeBook
 from core.views.operations import Page
 from core.views.people import LoggedIn
 from tui.format import is_instant, iso
@@ -23,7 +24,8 @@ _NOT_FOR_PROGRAMS: dict[type, frozenset[str]] = {LoggedIn: frozenset({"name"})}
 _NINE_PLACES = Decimal("0.000000001")
 
 # Suffix of a view's field, suffix of the key, how many of the one make the other. The first that fits counts.
-_UNITS: tuple[tuple[str, str, int], ...] = (
+_Unit = tuple[str, str, int]
+_UNITS: tuple[_Unit, ...] = (
     ("_ucr", "", 1_000_000),
     ("gpu_ms", "gpu_hours", 3_600_000),
     ("hours_ms", "hours", 3_600_000),
@@ -31,6 +33,8 @@ _UNITS: tuple[tuple[str, str, int], ...] = (
     ("_mib", "", 1_024),
     ("_milli", "", 1_000),
 )
+# A view that is all in GPU-hours stands under a key that says so; its own keys need not.
+_IN_ONE_UNIT: dict[type, tuple[_Unit, ...]] = {GpuTimeBook: (("_gpu_ms", "", 3_600_000),)}
 
 
 def as_json(answer: object) -> str:
@@ -58,16 +62,17 @@ def _object(view: Any) -> dict[str, object]:
         value = getattr(view, field.name)
         if field.name in hidden or (value is None and field.name in _ONLY_WHEN_THERE):
             continue
-        key, converted = _in_units(field.name, value)
+        units = _IN_ONE_UNIT.get(type(view), _UNITS)
+        key, converted = _in_units(field.name, value, units)
         plain[key] = _plain(converted)
     return plain
 
 
-def _in_units(field: str, value: object) -> tuple[str, object]:
+def _in_units(field: str, value: object, units: Sequence[_Unit]) -> tuple[str, object]:
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if is_instant(field):
         return field, iso(value) if is_number else value  # type: ignore[arg-type]
-    for suffix, key, size in _UNITS:
+    for suffix, key, size in units:
         if field.endswith(suffix):
             exact = (Decimal(value) / size).quantize(_NINE_PLACES) if is_number else value  # type: ignore[arg-type]
             return field.removesuffix(suffix) + key, exact

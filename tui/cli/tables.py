@@ -7,6 +7,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from core.domain.columns import columns, cut
+from tui.format import is_amount, is_instant, label, shown
 
 _GAP = 2
 _NARROWEST = 6
@@ -25,6 +26,18 @@ def table(heads: Sequence[Column], rows: Sequence[Sequence[str]], width: int) ->
     words = [head.head.upper() for head in heads]
     widths = _fitted(heads, [max(map(columns, cells)) for cells in zip(words, *rows, strict=True)], width)
     return "".join(f"{_line(cells, heads, widths)}\n" for cells in chain([words], rows))
+
+
+def listed(names: Sequence[str], items: Sequence[object], width: int) -> str:
+    """A row for each item with these fields of it."""
+    values = [[getattr(item, name) for name in names] for item in items]
+    heads = [_head(name, [row[place] for row in values]) for place, name in enumerate(names)]
+    return table(heads, [[shown(name, v) for name, v in zip(names, row, strict=True)] for row in values], width)
+
+
+def _head(name: str, values: Sequence[object]) -> Column:
+    amounts = any(is_amount(name, value) for value in values)
+    return Column(label(name), right=amounts, firm=amounts or is_instant(name))
 
 
 def card(pairs: Sequence[tuple[str, str]], width: int) -> str:

@@ -57,6 +57,9 @@ class Ledger:
         rows = self._connection.execute(_FINGERPRINTS, {"keys": keys})
         return {row.key: row.fingerprint for row in rows}
 
+    def has_key(self, key: str) -> bool:
+        return key in self._fingerprints([key])
+
     def _write(self, fresh: list[Posting]) -> None:
         first = self._connection.execute(_LAST_SEQ).scalar_one() + 1
         self._connection.execute(
@@ -104,6 +107,11 @@ class Ledger:
             posted += in_book(Book(row.book), row.posted)
             expected += in_book(Book(row.book), row.expected)
         return Balance(posted, expected)
+
+    def knows(self, account: AccountKey) -> bool:
+        """Whether anything was ever posted to it."""
+        where = {"org_id": account.org, "owner_id": account.owner, "account_kind": account.kind.value}
+        return self._connection.execute(_BALANCE, where).first() is not None
 
     def holds_left(self, deployments: Sequence[str]) -> dict[str, Amounts]:
         """What is still set aside, by deployment."""
@@ -175,6 +183,11 @@ class LedgerBook:
 
     def by_number(self, seq: int) -> Written | None:
         return next(iter(self._found(postings.c.seq == seq)), None)
+
+    def count(self, until: int | None = None) -> int:
+        conditions = (self._scope.covers(postings), *_within(None, until))
+        statement = select(func.count()).select_from(postings).where(*conditions)  # type: ignore[arg-type]
+        return self._connection.execute(statement).scalar_one()
 
     def by_key(self, key: str) -> Written | None:
         return next(iter(self._found(postings.c.key == key)), None)

@@ -1,0 +1,62 @@
+"""Answers about money for people: a wallet's two books side by side, statements and use under what they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from core.domain.text import safe_text
+from core.views.csv_text import CsvText
+from core.views.money import LedgerVerdict, StatementCard, UsageCard, WalletCard
+from tui.cli.tables import Column, card, listed, table
+from tui.format import label, shown
+
+
+def wallet(answer: WalletCard, width: int) -> str:
+    """A row for each book; the columns are the same, only their unit differs."""
+    books = (("credits", answer.credits), ("gpu-hours", answer.gpu_hours))
+    rows = [[name, *(shown(field.name, getattr(book, field.name)) for field in fields(book))] for name, book in books]
+    heads = ["", *(label(field.name.removesuffix("_ucr")) for field in fields(answer.credits))]
+    columns = [Column(head, right=place > 0, firm=True) for place, head in enumerate(heads)]
+    lasts = f"lasts {shown('runway_ms', answer.runway_ms)} at this pace\n" if answer.runway_ms is not None else ""
+    return f"{safe_text(answer.owner)} in {safe_text(answer.org)}\n{table(columns, rows, width)}{lasts}"
+
+
+def statement(answer: StatementCard, width: int) -> str:
+    names = ("number", "at", "kind", "credits_ucr", "gpu_ms", "deployment", "reason")
+    head = card(
+        [
+            ("account", f"{safe_text(answer.owner)} in {safe_text(answer.org)}"),
+            ("period", _period(answer)),
+            ("before", shown("opening", answer.opening)),
+            ("after", shown("closing", answer.closing)),
+        ],
+        width,
+    )
+    return head + _below(answer.items, names, width, "nothing moved")
+
+
+def usage(answer: UsageCard, width: int) -> str:
+    head = card([("period", _period(answer)), ("in all", shown("total", answer.total))], width)
+    return head + _below(answer.items, ("what", "credits_ucr", "gpu_ms", "postings"), width, "nothing was used")
+
+
+def verdict(answer: LedgerVerdict, width: int) -> str:
+    word = "the ledger holds" if answer.holds else "THE LEDGER DOES NOT HOLD"
+    lines = [f"{word}: {answer.postings} postings until {shown('at', answer.at)}"]
+    lines += [f"  {safe_text(finding)}" for finding in answer.findings]
+    names = ("account", "credits_ucr", "gpu_ms", "held_credits_ucr", "held_gpu_ms")
+    return "\n".join(lines) + "\n" + _below(answer.items, names, width, "no accounts")
+
+
+def csv(answer: CsvText, _width: int) -> str:
+    return answer.csv
+
+
+def _below(items: Sequence[object], names: Sequence[str], width: int, nothing: str) -> str:
+    return listed(names, items, width) if items else f"{nothing}\n"
+
+
+def _period(answer: StatementCard | UsageCard) -> str:
+    begin = "the beginning" if answer.since is None else shown("since", answer.since)
+    return f"from {begin} to {'now' if answer.until is None else shown('until', answer.until)}"
