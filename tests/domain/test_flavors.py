@@ -17,7 +17,14 @@ ONE_GPU = Resources(cpu_milli=8000, ram_mib=32 * 1024, gpu_milli=1000)
 
 @pytest.mark.parametrize(
     ("text", "ucr"),
-    [("1", 1_000_000), ("0.000001", 1), ("12.5", 12_500_000), ("1000000000", 10**15), ("007.10", 7_100_000)],
+    [
+        ("1", 1_000_000),
+        ("0.000001", 1),
+        ("12.5", 12_500_000),
+        ("1000000000", 10**15),
+        ("007.10", 7_100_000),
+        ("0" * 39 + "1", 1_000_000),
+    ],
 )
 def test_credits_are_read_exactly(text: str, ucr: int) -> None:
     assert flavors.parse_credits(text) == ucr
@@ -45,6 +52,7 @@ def test_credits_are_read_exactly(text: str, ucr: int) -> None:
         ("１２", "malformed_amount"),
         ("", "malformed_amount"),
         ("9" * 5000, "malformed_amount"),
+        ("0" * 40 + "1", "malformed_amount"),
         ("\x1b[31m5", "malformed_amount"),
     ],
 )
@@ -188,7 +196,8 @@ def test_a_price_never_reaches_back() -> None:
 
 
 def test_a_flavor_is_found_in_the_version_in_force_and_not_after_it_is_retired() -> None:
-    first = Flavor("small", Resources(cpu_milli=1000), 10, version=1, effective_from=0)
+    first = flavors.next_flavor([], Flavor("small", Resources(cpu_milli=1000), 10, version=9), now=0)
+    assert first.version == 1
     second = flavors.next_flavor([first], Flavor("small", Resources(cpu_milli=1000), 20, effective_from=50), now=10)
     assert second.version == 2
     known = [second, first]

@@ -51,6 +51,11 @@ def test_the_run_out_instant_is_that_of_balance_over_rate() -> None:
     assert runs_out_at(amounts(57.2, 0), [], T0) == {}
 
 
+def test_what_is_posted_already_is_not_counted_against_the_balance_again() -> None:
+    run = burning(posted=amounts(5.72, 1))
+    assert runs_out_at(amounts(57.2, 20), [run], T0 + HOUR)[Book.CREDITS] == T0 + 11 * HOUR
+
+
 def test_a_wallet_that_is_empty_already_runs_out_now() -> None:
     assert runs_out_at(amounts(5.72, 9), [burning()], T0 + 2 * HOUR)[Book.CREDITS] == T0 + 2 * HOUR
 
@@ -104,6 +109,11 @@ def test_the_ladder_is_notice_then_approval_then_refusal_then_a_stop_half_an_hou
     ]
 
 
+def test_a_new_wallet_stands_on_no_rung() -> None:
+    assert (Standing().rung, Standing().told, Standing().emptied_at) == (0, 0, None)
+    assert not (Standing().needs_approval or Standing().refuses_submissions)
+
+
 def test_each_step_is_taken_once_on_the_way_down() -> None:
     standing, told = Standing(), []
     for minute, percent in [(0, 79.9), (1, 80), (2, 80), (3, 94.9), (4, 95), (5, 99), (6, 100), (7, 101), (35, 101)]:
@@ -152,6 +162,12 @@ def test_a_wallet_that_was_lifted_and_emptied_again_by_the_same_funding_gets_its
 )
 def test_a_book_that_was_never_used_has_not_run_out(used: int, left: int, reached: bool) -> None:
     assert Funds(used, left).have_reached(1000) is reached
+
+
+def test_a_rung_is_reached_by_the_last_micro_credit_and_not_before() -> None:
+    assert Funds(800_000, 200_000).have_reached(800)
+    assert not Funds(799_999, 200_001).have_reached(800)
+    assert Funds(1, 0).have_reached(1000)
 
 
 @pytest.mark.parametrize(("percent", "hours"), [(0, 80), (79, 1), (80, 15), (94, 1), (95, 5), (99, 1)])

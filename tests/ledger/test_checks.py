@@ -161,7 +161,8 @@ def test_I_L11_a_reversal_that_is_not_one_is_found(wrong: list[Posting], message
 
 def test_I_L12_a_posting_changed_or_removed_since_it_was_read_is_found() -> None:
     before = right()
-    assert [f.check for f in checks.only_appended(before, broken(1, at=5))] == ["I-L12"]
+    (found,) = checks.only_appended(before, broken(1, at=5))
+    assert (found.check, found.message) == ("I-L12", "posting 2 was changed or removed")
     assert [f.subject for f in checks.only_appended(before, before[:-1])] == [before[-1].key]
 
 
@@ -182,6 +183,13 @@ def test_I_L14_a_quota_shown_wrong_and_an_allowance_paid_twice_are_found() -> No
     again = replace(ledger[1], key="allowance:again")
     (found,) = checks.used_equals_charges({ANA: amounts(8.58, 1.5)}, [*ledger, again], 0, NOW)
     assert found.message == "got its allowance 2 times"
+
+
+def test_I_L16_a_period_has_its_first_instant_and_not_its_last() -> None:
+    ledger = right()[:4]
+    paid_for = T0 + HOUR - 1
+    assert checks.use_by_payer(ledger, paid_for, paid_for + 1) == {ANA: amounts(5.72, 1)}
+    assert checks.use_by_payer(ledger, T0, paid_for) == checks.use_by_payer(ledger, paid_for + 1, NOW) == {}
 
 
 def test_I_L14_what_was_given_back_does_not_count_as_used() -> None:
@@ -236,6 +244,7 @@ def test_I_L8_runs_that_overlap_or_run_backwards_are_found() -> None:
         "overlaps run-1"
     ]
     backwards = replace(OPEN, segments=(Segment(T0), Segment(T0 - 1)))
+    assert run_checks.runs_do_not_overlap([CLOSED, line("run-2", start=T0 + 90 * MINUTE)]) == []
     for wrong in (backwards, replace(OPEN, end=T0 - 1)):
         assert [f.message for f in run_checks.runs_do_not_overlap([wrong])] == ["does not run forward in time"]
 

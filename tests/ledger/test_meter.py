@@ -203,10 +203,10 @@ def test_what_a_state_costs(state: State, cr: float) -> None:
 
 
 def test_a_suspended_machine_whose_engine_keeps_nothing_costs_what_a_stopped_one_does() -> None:
-    rate = RunRate(compute_ucr=4000, disk_ucr=100, stopped_milli=10)
-    assert meter.price_of(State.STOPPED, rate) == 140
-    assert meter.price_of(State.SUSPENDED, rate, engine_keeps_suspended=False) == 140
-    assert meter.price_of(State.SUSPENDED, rate) == 3100
+    rate = RunRate(compute_ucr=4000, disk_ucr=1000, stopped_milli=10)
+    assert meter.price_of(State.STOPPED, rate) == 1040
+    assert meter.price_of(State.SUSPENDED, rate, engine_keeps_suspended=False) == 1040
+    assert meter.price_of(State.SUSPENDED, rate) == 4000
 
 
 def test_the_price_of_each_next_state_can_be_asked_for() -> None:
@@ -236,6 +236,10 @@ def test_what_draws_on_a_book_is_told_even_below_one_unit_an_hour() -> None:
     assert not meter.draws_on(tiny, Book.GPU_TIME)
     assert meter.draws_on(line(), Book.GPU_TIME)
     assert not meter.draws_on(line().ended(T0), Book.CREDITS)
+    assert meter.draws_on(line(rate=RunRate(compute_ucr=1)).changed(T0, Share(1, 0)), Book.CREDITS)
+    disk_alone = line(rate=RunRate(compute_ucr=5, disk_ucr=5)).changed(T0, Share(0, 1000))
+    assert meter.draws_on(disk_alone, Book.CREDITS)
+    assert not meter.draws_on(disk_alone.changed(T0, FREE), Book.CREDITS)
 
 
 def test_the_meter_posts_at_the_day_end_and_at_most_every_six_hours() -> None:

@@ -28,6 +28,16 @@ def test_B41_an_amount_that_is_not_above_zero_or_does_not_fit_is_refused(wrong: 
         entries.grant(ORG, "ana", wrong, key="k", at=T0)
 
 
+def test_B41_a_refused_amount_is_said_in_its_books() -> None:
+    for wrong, said in [
+        (NOTHING, "nothing"),
+        (Amounts(-1, 0), "-0.000001 credits"),
+        (amounts(-1, 2), "-1.0 credits and 2.0"),
+    ]:
+        with pytest.raises(Invalid, match=f"^amount: {said}"):
+            checked(wrong)
+
+
 def test_the_largest_and_the_smallest_amount_are_taken() -> None:
     assert checked(Amounts(10**15, 36 * 10**14)) == Amounts(10**15, 36 * 10**14)
     assert checked(Amounts(0, 1)) == Amounts(0, 1)
@@ -209,3 +219,5 @@ def test_use_is_counted_since_the_last_grant_in_that_book() -> None:
     ledger.append(entries.transfer(ANA, BEN, amounts(1), key="t", at=T0))
     assert used_since_funded(ledger, ANA, Book.CREDITS) == (7_000_000, "g")
     assert used_since_funded(ledger, BEN, Book.CREDITS) == (0, "")
+    ledger.append(entries.grant(ORG, "ana", Amounts(1), key="least", at=T0))
+    assert used_since_funded(ledger, ANA, Book.CREDITS) == (0, "least")

@@ -59,7 +59,16 @@ def test_a_preemption_gives_back_the_grace_and_the_hour_before_it() -> None:
     assert refund_due(RefundCause.PREEMPTED, run, net_use=cost(run), notice_at=notice) == amounts(5.72 * 1.2, 1.2)
     assert refund_due(RefundCause.PREEMPTED, run, net_use=cost(run)) == amounts(5.72, 1)
     assert refund_due(RefundCause.PREEMPTED, run, net_use=cost(run), notice_at=T0 + DAY) == amounts(5.72, 1)
-    assert REFUND_OF[RefundCause.PREEMPTED].keeps_hold
+
+
+def test_only_what_will_run_again_keeps_its_hold() -> None:
+    assert [cause for cause, rule in REFUND_OF.items() if rule.keeps_hold] == [RefundCause.PREEMPTED]
+
+
+def test_a_notice_does_not_lengthen_what_a_failure_gives_back() -> None:
+    run = line().ended(T0 + 30 * HOUR)
+    back = refund_due(RefundCause.NODE_FAILED, run, net_use=cost(run), notice_at=T0 + 20 * HOUR)
+    assert back == amounts(5.72 * 24, 24)
 
 
 def test_a_preemption_of_a_short_run_gives_back_all_of_it() -> None:
