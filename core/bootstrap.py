@@ -13,11 +13,18 @@ from core.security import keys
 from core.security.throttle import Throttle
 from core.services.accounts import Accounts
 from core.services.clusters import Clusters
+from core.services.credits import Credits
+from core.services.decisions import Decisions
 from core.services.deployments import Deployments
+from core.services.foresight import Foresight
 from core.services.guessing import Guesses
 from core.services.invites import Invites
+from core.services.limits import Limits
+from core.services.logs import Logs
 from core.services.operations import Operations
 from core.services.organizations import Organizations
+from core.services.prices import Prices
+from core.services.statements import Statements
 from core.settings import Settings, check_database_path, make_home
 from core.store import schema
 from core.store.database import Database
@@ -35,6 +42,13 @@ class Bursar:
     operations: Operations
     clusters: Clusters
     deployments: Deployments
+    decisions: Decisions
+    foresight: Foresight
+    logs: Logs
+    credits: Credits
+    statements: Statements
+    prices: Prices
+    limits: Limits
     daemon: Callable[[], Daemon]
     database: Database
 
@@ -65,6 +79,13 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         operations=Operations(units, settings),
         clusters=Clusters(units, settings, registry),
         deployments=Deployments(units, settings, registry),
+        decisions=Decisions(units, settings),
+        foresight=Foresight(units, settings, registry),
+        logs=Logs(units, registry, clock),
+        credits=Credits(units),
+        statements=Statements(units),
+        prices=Prices(units),
+        limits=Limits(units),
         daemon=lambda: Daemon(units, settings, registry, ids),
         database=database,
     )

@@ -14,7 +14,7 @@ from core.commands.verbs import Bursar, Call, Values
 from core.domain.roles import Caller
 
 if TYPE_CHECKING:
-    from core.domain import cluster_requests, requests, spec_file, validation, workloads
+    from core.domain import changes, cluster_requests, money_requests, requests, spec_file, validation, workloads
 
     Model = TypeVar("Model", bound=validation.Request)
 else:
@@ -30,9 +30,20 @@ else:
 
     requests, validation = _Deferred("core.domain.requests"), _Deferred("core.domain.validation")
     cluster_requests, workloads = _Deferred("core.domain.cluster_requests"), _Deferred("core.domain.workloads")
-    spec_file = _Deferred("core.domain.spec_file")
+    spec_file, money_requests = _Deferred("core.domain.spec_file"), _Deferred("core.domain.money_requests")
+    changes = _Deferred("core.domain.changes")
 
-__all__ = ["asked", "cluster_requests", "plain", "requests", "spec_file", "validation", "workloads"]
+__all__ = [
+    "asked",
+    "changes",
+    "cluster_requests",
+    "money_requests",
+    "plain",
+    "requests",
+    "spec_file",
+    "validation",
+    "workloads",
+]
 
 
 def asked(model: type[Model], values: Values) -> Model:

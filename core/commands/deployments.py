@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.commands.asking import spec_file, validation, workloads
+from core.commands.asking import asked, changes, plain, spec_file, validation, workloads
 from core.commands.verbs import Argument, Bursar, Kind, Values, Verb
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind as DeploymentKind
@@ -10,6 +10,7 @@ from core.domain.lifecycle import State
 from core.domain.roles import Caller, Permission
 
 _DEPLOYMENT = Argument("deployment", "its id, the beginning of it, or its name", positional=True, required=True)
+_CLUSTER = Argument("cluster", "the cluster's name or id", positional=True, required=True)
 _LINES, _MOST_LINES = 100, 200
 
 # Flags that say one of several: the request holds them all under another name.
@@ -18,14 +19,16 @@ _PLURAL = {"label": "labels"}
 
 def _submit(bursar: Bursar, caller: Caller, values: Values) -> object:
     """What a spec file says, with what the line says laid over it."""
-    asked = dict(spec_file.read_spec(values["file"].encode())) if values["file"] else {}
+    wanted = dict(spec_file.read_spec(values["file"].encode())) if values["file"] else {}
     for name, value in values.items():
         if name != "file" and value not in (None, (), False):
-            asked[_PLURAL.get(name, name)] = value
+            wanted[_PLURAL.get(name, name)] = value
     for needed in ("name", "cluster"):
-        if needed not in asked:
+        if needed not in wanted:
             raise Invalid("missing", f"{needed}: is missing", "usage: submit NAME --cluster C -- COMMAND")
-    return bursar.deployments.submit(caller, validation.validated(workloads.SubmitRequest, **asked))
+    request = validation.validated(workloads.SubmitRequest, **wanted)
+    service = bursar.foresight.preview if request.dry_run else bursar.deployments.submit
+    return service(caller, request)
 
 
 def _list(bursar: Bursar, caller: Caller, values: Values) -> object:
@@ -37,6 +40,16 @@ def _list(bursar: Bursar, caller: Caller, values: Values) -> object:
         limit=values["limit"] or _LINES,
         after=values["after"],
     )
+
+
+def _with_id(values: Values) -> Values:
+    """The request calls the deployment `id`, as every view does."""
+    return {("id" if name == "deployment" else name): value for name, value in values.items()}
+
+
+def _logs(bursar: Bursar, caller: Caller, values: Values) -> object:
+    logs = bursar.logs.follow if values["follow"] else bursar.logs.read
+    return logs(caller, values["deployment"], replica=values["replica"] or 0, tail=values["tail"])
 
 
 def _act(word: str, text: str, more: str = "") -> Verb:
@@ -75,6 +88,8 @@ VERBS: tuple[Verb, ...] = (
             Argument("label", "a label", repeated=True, placeholder="K=V"),
             Argument("env", "a variable of its environment", repeated=True, placeholder="K=V"),
             Argument("public_ip", "the address a machine shall have", placeholder="IP"),
+            Argument("dry_run", "only say what it would do: fit, start, cost, whom it delays", Kind.FLAG),
+            Argument("if_version", "only if the cluster is still at this version", placeholder="V"),
             Argument("key", "asked again with the same key, nothing happens twice", placeholder="K"),
             Argument("file", "read it from a spec file", Kind.FILE, placeholder="SPEC", short="-f"),
         ),
@@ -103,8 +118,94 @@ VERBS: tuple[Verb, ...] = (
         lambda bursar, caller, values: bursar.deployments.show(caller, values["deployment"]),
         (_DEPLOYMENT,),
     ),
+    Verb(
+        ("why",),
+        "say why a deployment waits, and what would change that",
+        Permission.DEPLOYMENT_READ,
+        lambda bursar, caller, values: bursar.foresight.why(caller, values["deployment"]),
+        (_DEPLOYMENT,),
+    ),
+    Verb(
+        ("queue",),
+        "show who waits on a cluster, in order, and when each will start",
+        Permission.DEPLOYMENT_READ,
+        lambda bursar, caller, values: bursar.foresight.queue(caller, values["cluster"]),
+        (_CLUSTER,),
+        columns=("position", "id", "name", "owner", "priority", "gpu_milli", "estimate_at", "blocker"),
+        nothing="nothing waits",
+    ),
+    Verb(
+        ("forecast",),
+        "show what runs and what will, if everything takes all its time",
+        Permission.DEPLOYMENT_READ,
+        lambda bursar, caller, values: bursar.foresight.forecast(caller, values["cluster"]),
+        (_CLUSTER,),
+    ),
+    Verb(
+        ("logs",),
+        "show what a deployment has written",
+        Permission.DEPLOYMENT_READ,
+        _logs,
+        (
+            _DEPLOYMENT,
+            Argument("follow", "go on with what it writes from now on", Kind.FLAG, short="-f"),
+            Argument("tail", "only the last lines", Kind.COUNT, bounds=(1, 1_000_000)),
+            Argument("replica", "of which of several alike", Kind.COUNT, bounds=(0, 999), default="0"),
+        ),
+    ),
     _act("cancel", "give a deployment up; what it has not used comes back"),
     _act("stop", "stop a deployment so that it can be started again", "Stopped, it costs nothing but a kept disk."),
     _act("start", "put a stopped deployment back into the queue"),
     _act("delete", "end a deployment and keep only a tombstone of it"),
+    Verb(
+        ("extend",),
+        "give a job more time",
+        Permission.DEPLOYMENT_ACT,
+        lambda bursar, caller, values: bursar.decisions.extend(caller, asked(changes.ExtendRequest, _with_id(values))),
+        (_DEPLOYMENT, Argument("hours", "how much more", Kind.DURATION, required=True)),
+    ),
+    Verb(
+        ("priority",),
+        "give a deployment another place in the queue",
+        Permission.DEPLOYMENT_ACT,
+        lambda bursar, caller, values: bursar.decisions.set_priority(
+            caller, asked(changes.PriorityRequest, _with_id(values))
+        ),
+        (_DEPLOYMENT, Argument("priority", "0 to 100, larger first", positional=True, required=True)),
+    ),
+    Verb(
+        ("approvals",),
+        "list what waits for a decision",
+        Permission.DEPLOYMENT_DECIDE,
+        plain(lambda bursar: bursar.decisions.approvals),
+        columns=("id", "name", "owner", "cluster", "gpu_milli", "priority", "created_at", "reason"),
+        nothing="nothing waits for a decision",
+    ),
+    Verb(
+        ("approve",),
+        "let a deployment into the queue, as asked or with changes",
+        Permission.DEPLOYMENT_DECIDE,
+        lambda bursar, caller, values: bursar.decisions.approve(
+            caller, asked(changes.ApproveRequest, _with_id(values))
+        ),
+        (
+            _DEPLOYMENT,
+            Argument("hours", "other hours than were asked for", Kind.DURATION),
+            Argument("priority", "another priority", placeholder="N"),
+        ),
+    ),
+    Verb(
+        ("reject",),
+        "turn a deployment down; what it held comes back",
+        Permission.DEPLOYMENT_DECIDE,
+        lambda bursar, caller, values: bursar.decisions.reject(caller, asked(changes.RejectRequest, _with_id(values))),
+        (_DEPLOYMENT, Argument("reason", "why, in words for its owner", required=True)),
+    ),
+    Verb(
+        ("complete",),
+        "declare a deployment done; what runs is stopped first",
+        Permission.DEPLOYMENT_DECIDE,
+        lambda bursar, caller, values: bursar.decisions.complete(caller, values["deployment"]),
+        (_DEPLOYMENT,),
+    ),
 )

@@ -51,7 +51,7 @@ def help_of(verb: Verb) -> str:
         parts += ["", *_listed((a.shown, _described(a)) for a in verb.positionals)]
     if verb.options or verb.secrets:
         parts += ["", *_listed(_option_rows(verb))]
-    parts += ["", f"For {_who(verb)}. The flags of all verbs: bursar --help"]
+    parts += ["", *_filled(f"For {_who(verb)}. The flags of all verbs: bursar --help")]
     return "\n".join(parts) + "\n"
 
 
@@ -131,8 +131,8 @@ def _usage(verb: Verb) -> str:
 
 def _option_rows(verb: Verb) -> Iterable[tuple[str, str]]:
     for argument in verb.options:
-        term = argument.flag if argument.kind is Kind.FLAG else f"{argument.flag} {argument.shown}"
-        yield term, _described(argument)
+        flag = f"{argument.short}, {argument.flag}" if argument.short else argument.flag
+        yield flag if argument.kind is Kind.FLAG else f"{flag} {argument.shown}", _described(argument)
     if verb.secrets:
         words = " and the ".join(argument.help for argument in verb.secrets)
         lines = "one line each" if len(verb.secrets) > 1 else "its first line"
@@ -140,12 +140,15 @@ def _option_rows(verb: Verb) -> Iterable[tuple[str, str]]:
 
 
 def _described(argument: Argument) -> str:
-    return f"{argument.help} (default: {argument.default})" if argument.default else argument.help
+    text = argument.help
+    if argument.choices and not argument.few_choices:
+        text += f": {', '.join(argument.choices)}"
+    return f"{text} (default: {argument.default})" if argument.default else text
 
 
 def _who(verb: Verb) -> str:
     people = _standing(GRANTS[verb.permission])
-    return f"{people} of an organization" if verb.permission in NEEDS_ORG and people != "operators" else people
+    return f"{people} of an organization" if verb.permission in NEEDS_ORG else people
 
 
 def _standing(grant: Grant) -> str:
@@ -156,7 +159,7 @@ def _standing(grant: Grant) -> str:
     if Standing.MEMBER in grant.to_any:
         return "members"
     if Standing.ADMIN in grant.to_any:
-        return "admins, and members for what is their own," if grant.to_own else "admins"
+        return "admins, and for what is their own all members," if grant.to_own else "admins"
     return "operators"
 
 

@@ -17,10 +17,17 @@ from core.domain.roles import Caller, Permission
 if TYPE_CHECKING:
     from core.services.accounts import Accounts
     from core.services.clusters import Clusters
+    from core.services.credits import Credits
+    from core.services.decisions import Decisions
     from core.services.deployments import Deployments
+    from core.services.foresight import Foresight
     from core.services.invites import Invites
+    from core.services.limits import Limits
+    from core.services.logs import Logs
     from core.services.operations import Operations
     from core.services.organizations import Organizations
+    from core.services.prices import Prices
+    from core.services.statements import Statements
 
 
 class Bursar(Protocol):
@@ -38,6 +45,20 @@ class Bursar(Protocol):
     def clusters(self) -> Clusters: ...
     @property
     def deployments(self) -> Deployments: ...
+    @property
+    def decisions(self) -> Decisions: ...
+    @property
+    def foresight(self) -> Foresight: ...
+    @property
+    def logs(self) -> Logs: ...
+    @property
+    def credits(self) -> Credits: ...
+    @property
+    def statements(self) -> Statements: ...
+    @property
+    def prices(self) -> Prices: ...
+    @property
+    def limits(self) -> Limits: ...
 
 
 Values = Mapping[str, Any]  # every argument of the verb by its name; None where it was not given
@@ -71,6 +92,9 @@ _SHOWN_AS: dict[Kind, str] = {
 }
 
 
+_FEW = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Argument:
     name: str
@@ -96,9 +120,14 @@ class Argument:
     @property
     def shown(self) -> str:
         """The word that stands for its value: `NAME`, `N`, `member|admin`."""
-        if self.kind is Kind.CHOICE:
+        if self.few_choices:
             return "|".join(self.choices)
-        return self.placeholder or (self.name.upper() if self.positional else _SHOWN_AS[self.kind])
+        return self.placeholder or _SHOWN_AS.get(self.kind if not self.positional else Kind.CHOICE, self.name.upper())
+
+    @property
+    def few_choices(self) -> bool:
+        """Whether the choices are so few that they can stand for themselves."""
+        return 0 < len(self.choices) <= _FEW
 
 
 class Asker(Enum):

@@ -158,6 +158,10 @@ class _Given:
         self._keep(argument, value.text, value)
 
     def _keep(self, argument: Argument, value: str, word: Word) -> None:
+        if argument.kind is Kind.FILE:
+            raise self._refused(
+                word, "terminal_only", f"{argument.flag}: files are for the command line", "leave it out"
+            )
         try:
             read_argument(argument, value)
         except Invalid as error:

@@ -7,12 +7,12 @@ from core.daemon.engines import Engines
 from core.domain.engines import Registry
 from core.domain.errors import BursarError
 from core.ids import Ids
-from core.scheduler import Policy, policy_named
-from core.scheduler.policy import Aging, Preemption
+from core.scheduler import Policy
 from core.scheduler.values import Claim
 from core.settings import Settings
 from core.store.installation import identity
 from core.store.leases import Leadership
+from core.store.queries.policy import policy_for
 from core.store.repositories.clusters import ClusterRow
 from core.store.units import Units
 from core.views.operations import RoundDone
@@ -27,7 +27,7 @@ class Daemon:
         self._engines = Engines(registry, identity(units.database, ids, units.now()))
         lifetime = settings.daemon.lease_ms * 1000
         self._leadership = Leadership(units.database, f"daemon-{ids.new()[-12:]}", lifetime)
-        self._policy = policy_of(settings)
+        self._policy = Policy()
         self._foreign: dict[str, tuple[Claim, ...]] = {}
         self._troubles: dict[str, BursarError] = {}
 
@@ -43,14 +43,17 @@ class Daemon:
                 moved += in_this_round
                 if not in_this_round:
                     break
-        finally:
-            self._leadership.resign()
+        except BaseException:
+            self._leadership.let_go()
+            raise
+        self._leadership.resign()
         return RoundDone(True, rounds, moved, tuple(f"{name}: {e.message}" for name, e in self._troubles.items()))
 
     def round(self) -> int:
         """Look, then decide, then act: what a look has freed can be given away in the same round."""
         with self._units.look() as unit:
             clusters = unit.clusters.all()
+            self._policy = policy_for(unit, self._settings)
         moved = metering.stop_overdue(self._units, self._leadership, self._settings.scheduling.kill_wait_ms * 1000)
         self._troubles.clear()
         for cluster in clusters:
@@ -80,21 +83,5 @@ class Daemon:
         return look.moved
 
     def close(self) -> None:
+        self._leadership.let_go()
         self._engines.close()
-
-
-def policy_of(settings: Settings) -> Policy:
-    """The named policy with this installation's numbers in it."""
-    rules = settings.scheduling
-    return policy_named(
-        rules.policy,
-        aging=Aging(step_ms=max(1, rules.aging_every_ms // max(1, rules.aging_points)), cap=rules.aging_most),
-        preemption=Preemption(
-            gap=rules.preemption_gap,
-            min_run_ms=rules.min_run_ms,
-            budget=rules.preemptions_per_day,
-            grace_ms=rules.grace_ms,
-            pin_ms=rules.pin_ms,
-        ),
-        backfill_depth=rules.backfill_depth,
-    )

@@ -113,7 +113,7 @@ def _delays(board: Board, item: Waiting, before: dict[str, int], after: dict[str
     for waiting_id, from_at in sorted(before.items()):
         to_at = after.get(waiting_id)
         if to_at is None or to_at > from_at:
-            known = board.waiting.get(waiting_id)
+            known = board.waiting.get(waiting_id) or board.holdings.get(waiting_id)
             shown = waiting_id if known is not None and known.org == item.org else ANOTHER_ORG
             delays.append(Delay(shown, from_at, to_at))
     return tuple(sorted(delays, key=lambda d: (d.from_at, d.id)))

@@ -8,7 +8,7 @@ from core.clock import MINUTE
 from core.domain.approval import ApprovalPolicy, Ask, Policy, Reason, grounds_for_approval
 from core.domain.engines import Capabilities, Registry, members_may_use
 from core.domain.errors import Conflict, Exhausted, Forbidden, Invalid
-from core.domain.flavors import Flavor, flavor_at
+from core.domain.flavors import Flavor, RunRate, flavor_at
 from core.domain.images import check_allowed, parse_image
 from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, WAITING, State
@@ -196,14 +196,19 @@ def _price_and_authorize(unit: Unit, row: DeploymentRow, settings: Settings) -> 
 
 def needed(unit: Unit, row: DeploymentRow) -> tuple[Amounts, Amounts]:
     """What must be there, and what of it is set aside: all of a job's cost, nothing for what has no end."""
-    models = {node.gpu_model for node in unit.clusters.nodes_of(row.cluster_id) if node.totals.gpu_milli}
-    asked = {row.gpu_model} if row.gpu_model or not row.resources.gpu_milli else models
-    rate = settlement.rate_of(unit, row, unit.now, frozenset(asked))
+    rate = dearest_rate(unit, row)
     if row.limit_ms is not None:
         hold = job_hold(rate, row.limit_ms)
         return hold, hold
     burning = _unheld(unit, row.org_id, row.owner_id)
     return next_hour(rate, [hourly(run.rate, run.segments[-1].share) for run in burning]), NOTHING
+
+
+def dearest_rate(unit: Unit, row: DeploymentRow) -> RunRate:
+    """What an hour costs at most: where the GPU model is left open, that of the dearest one it may get."""
+    models = {node.gpu_model for node in unit.clusters.nodes_of(row.cluster_id) if node.totals.gpu_milli}
+    asked = {row.gpu_model} if row.gpu_model or not row.resources.gpu_milli else models
+    return settlement.rate_of(unit, row, unit.now, frozenset(asked))
 
 
 def available(unit: Unit, org_id: str, owner_id: str) -> Amounts:
@@ -232,10 +237,10 @@ def _grounds(unit: Unit, row: DeploymentRow, hold: Amounts, settings: Settings) 
         by_admin=unit.me.operator or unit.me.role is Role.ADMIN,
         nearly_spent=row.payer == "wallet" and any(standing.needs_approval for standing in standings),
     )
-    return grounds_for_approval(_policy(settings), ask)
+    return grounds_for_approval(approval_policy(settings), ask)
 
 
-def _policy(settings: Settings) -> ApprovalPolicy:
+def approval_policy(settings: Settings) -> ApprovalPolicy:
     rules = settings.approvals
     return ApprovalPolicy(
         policy=Policy(rules.policy),

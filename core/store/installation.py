@@ -13,17 +13,18 @@ installation = journal.Installation.__table__  # type: ignore[attr-defined]
 
 def identity(database: Database, ids: Ids, now: int) -> str:
     with database.read() as connection:
-        known = _known(connection)
+        known = known_identity(connection)
     if known is not None:
         return known
     with database.write() as connection:
-        known = _known(connection)
+        known = known_identity(connection)
         if known is None:
             known = ids.handle("b")
             connection.execute(insert(installation), {"id": known, "created_at": now})
     return known
 
 
-def _known(connection: Connection) -> str | None:
+def known_identity(connection: Connection) -> str | None:
+    """The id, if one was drawn already."""
     found: str | None = connection.execute(select(installation.c.id)).scalar()
     return found

@@ -84,6 +84,10 @@ class Leadership:
         if self.epoch is not None:
             with self._database.write() as connection:
                 connection.execute(self._mine().values(expires_at=0))
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Stop leading without a word, as a process that is killed does: the lock is free from now on."""
         self.epoch = None
         self._lock.release()
 

@@ -149,6 +149,10 @@ class Unit:
     def invites_anywhere(self, why: str) -> Invites:
         return Invites(self.connection, unscoped(why))
 
+    def for_all(self, why: str) -> Unit:
+        """The same moment, seen across all organizations."""
+        return Unit(self.connection, self.now, self.ids, self.me, session_id=self.session_id, scope=unscoped(why))
+
     def deployments_everywhere(self, why: str) -> Deployments:
         return Deployments(self.connection, unscoped(why))
 

@@ -130,3 +130,13 @@ class DeploymentLine:
     started_at: int | None
     org: str | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogText:
+    """A piece of what a run wrote; `cursor` goes on from its end."""
+
+    id: str
+    text: str
+    cursor: str
+    ended: bool

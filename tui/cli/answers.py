@@ -9,10 +9,12 @@ from typing import Any
 from core.commands.verbs import Verb
 from core.domain.text import safe_text
 from core.views.csv_text import CsvText
+from core.views.foresight import WhyCard
 from core.views.money import LedgerVerdict, StatementCard, UsageCard, WalletCard
 from core.views.operations import AuditVerdict, Diagnosis, Page
 from core.views.people import Done, Imported, LoggedIn
-from tui.cli import money_answers
+from core.views.work import LogText
+from tui.cli import money_answers, work_answers
 from tui.cli.tables import card, listed, wrapped
 from tui.format import NOTHING, has_wording, instant, label, shown
 
@@ -113,4 +115,6 @@ _SENTENCES: dict[type, Callable[[Any, int], str]] = {
     StatementCard: money_answers.statement,
     UsageCard: money_answers.usage,
     WalletCard: money_answers.wallet,
+    WhyCard: work_answers.why,
+    LogText: work_answers.log,
 }

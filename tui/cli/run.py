@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from core.commands.table import FAMILIES
@@ -91,6 +92,13 @@ class _Command:
         bad = verb.bad_news(answer)
         return exit_code(bad) if bad else 0
 
+    def _pass_on(self, pieces: Iterator[str]) -> None:
+        """Text that comes piece by piece, as it comes; for programs a JSON object a line."""
+        for piece in pieces:
+            self._terminal.write(
+                json.dumps({"text": piece}) + "\n" if self._flags.json else safe_text(piece, lines=True)
+            )
+
     def _ask(self, verb: Verb, call: Call, values: Values, place: Place, session: Session) -> object:
         """The service's answer, once it is known who asks and that they are sure."""
         token = None if verb.asker is Asker.NOBODY else session.token
@@ -167,6 +175,9 @@ class _Command:
             raise Invalid("not_sure", "nothing was done", f"type {word}, or give -y")
 
     def _show(self, verb: Verb, answer: object) -> None:
+        if isinstance(answer, Iterator):
+            self._pass_on(answer)
+            return
         if self._flags.json:
             self._terminal.write(as_json(answer))
             return

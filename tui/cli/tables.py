@@ -37,7 +37,7 @@ def listed(names: Sequence[str], items: Sequence[object], width: int) -> str:
 
 def _head(name: str, values: Sequence[object]) -> Column:
     amounts = any(is_amount(name, value) for value in values)
-    return Column(label(name), right=amounts, firm=amounts or is_instant(name))
+    return Column(label(name), right=amounts, firm=amounts or is_instant(name) or name == "id")
 
 
 def card(pairs: Sequence[tuple[str, str]], width: int) -> str:

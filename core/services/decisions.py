@@ -1,0 +1,117 @@
+"""What admins decide on deployments: approve, reject, complete; and what is changed of one that exists already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.domain.approval import approves_own
+from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
+from core.domain.errors import Conflict, Invalid
+from core.domain.lifecycle import FINAL, State, StopCause, Trigger
+from core.domain.roles import Permission, Role, require
+from core.ledger.admission import authorize, job_hold
+from core.ledger.refunds import RefundCause
+from core.services import deployment_cards as cards
+from core.services import submission
+from core.services.deployments import find
+from core.services.usecase import reads, writes
+from core.settings import Settings
+from core.store import settlement
+from core.store.moves import move
+from core.store.queries import limits_of_use
+from core.store.repositories.deployments import DeploymentRow
+from core.store.units import Unit, Units
+from core.views.operations import Page
+from core.views.work import DeploymentCard, DeploymentLine
+
+
+class Decisions:
+    def __init__(self, units: Units, settings: Settings) -> None:
+        self.units = units
+        self._settings = settings
+
+    @reads(Permission.DEPLOYMENT_DECIDE)
+    def approvals(self, unit: Unit) -> Page[DeploymentLine]:
+        """What waits for a decision, oldest first."""
+        return Page(cards.lines(unit, unit.deployments.in_states({State.AWAITING_APPROVAL})))
+
+    @writes(Permission.DEPLOYMENT_DECIDE)
+    def approve(self, unit: Unit, request: ApproveRequest) -> DeploymentCard:
+        """Let it into the queue, as it was asked for or with other hours or another priority."""
+        row = find(unit, request.deployment)
+        own = approves_own(unit.me.account_id, row.owner_id, self._admins(unit))
+        if request.hours_ms is not None and request.hours_ms != row.limit_ms:
+            row = self._with_hours(unit, row, request.hours_ms)
+        priority = row.priority if request.priority is None else request.priority
+        moved = move(unit, row, Trigger.APPROVE, eligible_since=unit.now, priority=priority)
+        if own:
+            unit.record("deployment.approved_own", row.handle, after={"by": unit.me.name})
+        unit.clusters.touch(row.cluster_id)
+        return cards.card(unit, moved)
+
+    @writes(Permission.DEPLOYMENT_DECIDE)
+    def reject(self, unit: Unit, request: RejectRequest) -> DeploymentCard:
+        """Say no, with a reason; everything that was set aside comes back."""
+        row = find(unit, request.deployment)
+        moved = move(unit, row, Trigger.REJECT, reason=request.reason)
+        settlement.release_hold(unit, moved, RefundCause.REJECTED)
+        return cards.card(unit, moved)
+
+    @writes(Permission.DEPLOYMENT_DECIDE)
+    def complete(self, unit: Unit, reference: str) -> DeploymentCard:
+        """Declare it done; what runs is stopped first."""
+        row = find(unit, reference)
+        stop_by = unit.now + self._settings.scheduling.kill_wait_ms * 1000
+        moved = move(unit, row, Trigger.COMPLETE, stop_cause=StopCause.COMPLETED, stop_by=stop_by)
+        unit.clusters.touch(row.cluster_id)
+        return cards.card(unit, moved)
+
+    @writes(Permission.DEPLOYMENT_ACT)
+    def extend(self, unit: Unit, request: ExtendRequest) -> DeploymentCard:
+        """More time for a job, on top of what it has; its cost is set aside at once."""
+        row = find(unit, request.deployment)
+        require(unit.me, Permission.DEPLOYMENT_ACT, owner_id=row.owner_id)
+        if row.limit_ms is None:
+            raise Conflict("no_limit", f"a {row.kind.value} runs until it is stopped", "it needs no extension")
+        if row.state in FINAL or row.state in (State.STOPPED, State.STOPPING):
+            raise Conflict("has_ended", f"{row.handle} is {row.state.value}", "start or submit it anew with more hours")
+        moved = self._with_hours(unit, row, row.limit_ms + request.hours_ms)
+        unit.clusters.touch(row.cluster_id)
+        return cards.card(unit, moved)
+
+    @writes(Permission.DEPLOYMENT_ACT)
+    def set_priority(self, unit: Unit, request: PriorityRequest) -> DeploymentCard:
+        """Another place in the queue. Members may go as high as their organization lets them."""
+        row = find(unit, request.deployment)
+        require(unit.me, Permission.DEPLOYMENT_ACT, owner_id=row.owner_id)
+        if row.state in FINAL:
+            raise Conflict("has_ended", f"{row.handle} is {row.state.value}", "submit it anew")
+        cap = submission.approval_policy(self._settings).priority_cap
+        if request.priority > cap and not (unit.me.operator or unit.me.role is Role.ADMIN):
+            raise Invalid("priority_cap", f"priority: members may use 0–{cap}", "ask an admin")
+        unit.deployments.change(row.id, priority=request.priority, updated_at=unit.now)
+        before: dict[str, object] = {"priority": row.priority}
+        unit.record("deployment.priority", row.handle, before, {"priority": request.priority})
+        unit.clusters.touch(row.cluster_id)
+        return cards.card(unit, replace(row, priority=request.priority, updated_at=unit.now))
+
+    def _with_hours(self, unit: Unit, row: DeploymentRow, limit_ms: int) -> DeploymentRow:
+        """The same job with another time limit, and its hold changed by the difference."""
+        if row.limit_ms is None:
+            raise Invalid("hours_not_for_kind", f"hours: a {row.kind.value} has no time limit", "leave hours out")
+        rate = submission.dearest_rate(unit, row)
+        more = job_hold(rate, limit_ms) - job_hold(rate, row.limit_ms)
+        if limit_ms >= row.limit_ms:
+            left = submission.available(unit, row.org_id, row.owner_id)
+            authorize(more, left, limits_of_use.that_bind(unit, row.owner_id, row.cluster_id))
+            row = settlement.take_hold(unit, row, more, reason="more time")
+        else:
+            settlement.release_hold(unit, row, RefundCause.CANCELLED_BEFORE_START)
+            row = settlement.take_hold(unit, row, job_hold(rate, limit_ms), reason="less time")
+        before: dict[str, object] = {"limit_ms": row.limit_ms}
+        unit.deployments.change(row.id, limit_ms=limit_ms, updated_at=unit.now)
+        unit.record("deployment.hours", row.handle, before, {"limit_ms": limit_ms})
+        return replace(row, limit_ms=limit_ms, updated_at=unit.now)
+
+    def _admins(self, unit: Unit) -> set[str]:
+        return {member.account_id for member in unit.members.all() if member.role is Role.ADMIN}

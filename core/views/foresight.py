@@ -1,0 +1,96 @@
+"""Views of what the scheduler knows: why something waits, the queue, the future, what a submission would do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.domain.lifecycle import State
+from core.views.money import Sum
+
+
+@dataclass(frozen=True, slots=True)
+class BlockerLine:
+    """One reason, with what is needed and what is there; `holders` are ids of one's own organization."""
+
+    code: str
+    message: str
+    need: str | None
+    have: str | None
+    holders: tuple[str, ...]
+    earliest_at: int | None
+    suggestion: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WhyCard:
+    id: str
+    name: str
+    state: State
+    position: int | None
+    starts: bool  # in the next pass
+    promised_at: int | None
+    version: int
+    blockers: tuple[BlockerLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLine:
+    """A place in the queue; of another organization only that it is there."""
+
+    position: int
+    id: str | None
+    name: str | None
+    owner: str | None
+    priority: int | None
+    gpu_milli: int | None
+    waits_since_at: int
+    blocker: str
+    estimate_at: int | None
+    latest_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BarLine:
+    """A stretch of the future on a node; of another organization without its name."""
+
+    id: str | None
+    name: str | None
+    node: str
+    gpu_milli: int
+    begins_at: int
+    ends_at: int | None
+    starts: bool  # False for what runs already
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastCard:
+    cluster: str
+    version: int
+    made_at: int
+    horizon_at: int
+    items: tuple[BarLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DelayLine:
+    id: str | None
+    from_at: int
+    to_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewCard:
+    """What a submission would do, read from one version of the cluster; nothing was written."""
+
+    cluster: str
+    version: int
+    starts_now: bool
+    node: str | None
+    estimate_at: int | None
+    latest_at: int | None
+    rate: Sum
+    hold: Sum
+    needs_approval: str | None
+    victims: tuple[str, ...]
+    blockers: tuple[BlockerLine, ...] = ()
+    delayed: tuple[DelayLine, ...] = ()
