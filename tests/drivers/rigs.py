@@ -78,10 +78,9 @@ class ProcessRig:
         self._ready: dict[Token, Path] = {}
         self.driver = self.opened()
 
-    def opened(self, **settings: str) -> ProcessDriver:
-        driver = ProcessDriver(
-            Site("c1", self.home, SystemClock(), {**self.settings, **settings}, deadline_s=PATIENCE_S)
-        )
+    def opened(self, *, deadline_s: float = PATIENCE_S, **settings: str) -> ProcessDriver:
+        site = Site("c1", self.home, SystemClock(), {**self.settings, **settings}, deadline_s=deadline_s)
+        driver = ProcessDriver(site)
         self._opened.append(driver)
         return driver
 

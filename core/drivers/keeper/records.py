@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import time
+from _thread import get_ident
 from typing import Any, NamedTuple
 
 RUNS, SOCKET, KEEPER_LOCK = "runs", "keeper.sock", "keeper.lock"
@@ -31,7 +32,7 @@ class Account(NamedTuple):
 
 def create_account(run: str, spec: Record) -> bool:
     """The first line, whole or not at all. False where there is one already: that one holds."""
-    fresh = f"{run}/.{os.getpid()}.new"
+    fresh = f"{run}/.{_writer()}.new"
     _write(fresh, os.O_CREAT | os.O_TRUNC, spec)
     try:
         os.link(fresh, f"{run}/{RECORD}")
@@ -45,6 +46,10 @@ def create_account(run: str, spec: Record) -> bool:
 
 def append(run: str, event: Record) -> None:
     _write(f"{run}/{RECORD}", os.O_APPEND, event)
+
+
+def _writer() -> str:
+    return f"{os.getpid()}-{get_ident()}"
 
 
 def _write(place: str, how: int, event: Record) -> None:
@@ -90,7 +95,7 @@ def read_note(place: str) -> Record | None:
 
 
 def write_note(place: str, note: Record) -> None:
-    fresh = f"{place}.{os.getpid()}.new"
+    fresh = f"{place}.{_writer()}.new"
     _write(fresh, os.O_CREAT | os.O_TRUNC, note)
     os.replace(fresh, place)  # noqa: PTH105
 
