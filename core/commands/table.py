@@ -32,10 +32,10 @@ def unknown_word(verbs: Sequence[Verb], said: tuple[str, ...], word: str) -> Inv
     path = " ".join((*said, word))
     near = nearest(word, next_words(verbs, said))
     elsewhere = [verb.name for verb in verbs if verb.path[-1] == word.lower()]
-    if near:
-        hint = f"did you mean '{' '.join((*said, near))}'?"
-    elif elsewhere:
+    if elsewhere:
         hint = f"did you mean '{elsewhere[0]}'?" if len(elsewhere) == 1 else f"one of {', '.join(elsewhere)}"
+    elif near:
+        hint = f"did you mean '{' '.join((*said, near))}'?"
     elif said:
         hint = f"one of {', '.join(next_words(verbs, said))}"
     else:

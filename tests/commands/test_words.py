@@ -72,6 +72,7 @@ def test_B36_pairs_dashes_and_smart_quotes_mean_the_same(line: str, name: str, s
         ("org switch", "NAME: is missing", "usage: org switch NAME"),
         ("org switch “vision", "this quote does not end", "end it\norg switch “vision\n           ^^^^^^^"),
         ("invite create uses 1 uses 2", "--uses: is given 2 times", "give it once"),
+        ("submit train file spec.toml", "--file: files are for the command line", "leave it out\nusage: submit"),
         ("audit --verify=maybe", "verify: yes or no (got 'maybe')", "give yes or no"),
         ("login ben", "'login' is for the command line", "in a terminal: bursar login NAME"),
     ],
@@ -128,7 +129,9 @@ def _texts(argument: Argument) -> st.SearchStrategy[str]:
 def test_pairs_and_dashes_read_alike_for_every_verb(data: st.DataObject) -> None:
     verb: Verb = data.draw(st.sampled_from([verb for verb in VERBS if not verb.terminal_only]))
     first = [data.draw(_texts(argument)) for argument in verb.positionals]
-    chosen = data.draw(st.lists(st.sampled_from(verb.options), unique=True)) if verb.options else []
+    offered = [argument for argument in verb.options if argument.kind is not Kind.FILE]
+    chosen = data.draw(st.lists(st.sampled_from(offered), unique=True)) if offered else []
+    chosen += [argument for argument in offered if argument.required and argument not in chosen]
     given_texts = [(argument, data.draw(_texts(argument))) for argument in chosen]
     pairs, dashes = [*verb.path, *first], [*verb.path, *first]
     for argument, text in given_texts:
