@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from core.domain.errors import Conflict, NotFound
-from core.domain.resources import Resources
+from core.domain.resources import NOTHING, Resources
 from core.scheduler.capacity import Host, by_node
 from core.scheduler.facts import Facts, Held, Usage, Who
 from core.scheduler.fragments import scorer_for
@@ -108,6 +108,8 @@ class Board:
         holding = self._unseat(holding_id)
         if holding.pinned_for is None:
             self.last_ended_at = max(self.last_ended_at, at)
+        for queue in self._queues.values():
+            queue.note_end(holding_id, at, max(0, at - holding.started_at))
         self.version += 1
 
     def pin(self, pin: Pin) -> None:
@@ -126,6 +128,7 @@ class Board:
         else:
             host.replace_node(node, self.foreign.get(node.id))
             self.log.touch(host.index)
+            self._measure()
         self.version += 1
 
     def node_removed(self, node_id: str) -> None:
@@ -199,7 +202,7 @@ class Board:
 
     def copy(self) -> Board:
         """A board of its own with the same content, for previews and forecasts."""
-        return Board(
+        twin = Board(
             [host.node for host in self.hosts],
             self.holdings.values(),
             self.waiting.values(),
@@ -209,6 +212,8 @@ class Board:
             last_ended_at=self.last_ended_at,
             version=self.version,
         )
+        twin.facts.longest_wait = self.facts.longest_wait
+        return twin
 
     @contextmanager
     def trial(self) -> Iterator[Board]:
@@ -266,6 +271,7 @@ class Board:
             Host(i, node, self.foreign.get(node.id))
             for i, node in enumerate(sorted(nodes, key=lambda n: (n.name, n.id)))
         ]
+        self._measure()
         self.host_of = {host.node.id: host for host in self.hosts}
         self.log.start_anew()
         for holding in self.holdings.values():
@@ -278,6 +284,9 @@ class Board:
     def _pin_end(self, pin: Pin) -> int | None:
         item = self.waiting.get(pin.waiting_id)
         return None if item is None or item.limit_ms is None else pin.expires_at + item.limit_ms * 1000
+
+    def _measure(self) -> None:
+        self.facts.capacity = sum((host.node.totals for host in self.hosts), NOTHING)
 
     def _seat(self, holding: Holding) -> None:
         self.holdings[holding.id] = holding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.domain.resources import Resources
+from core.domain.resources import NOTHING, Resources
 
 Who = tuple[str, str | None]  # an org, or a member of it
 
@@ -38,6 +38,8 @@ class Facts:
     usage: dict[tuple[str, str], Usage] = field(default_factory=dict)
     holds: dict[tuple[str, str], int] = field(default_factory=dict)
     present: dict[tuple[str, str], int] = field(default_factory=dict)
+    capacity: Resources = NOTHING
+    longest_wait: int = 0  # so far under a virtual EASY, in microseconds; for the order `smart`
 
     def count(self, org: str, member: str, hold: int, sign: int) -> None:
         who = (org, member)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.scheduler.fairshare import penalties
 from core.scheduler.placement import Shape
-from core.scheduler.policy import Policy
+from core.scheduler.policy import Order, Policy
+from core.scheduler.smart import SmartQueue
 from core.scheduler.values import Waiting
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class Queue(Protocol):
 
     def walk(self, now: int, closed: Closed, only: list[Class] | None = None) -> Iterator[tuple[Waiting, Class]]:
         """All eligible ones in order, those of closed classes left out, also when closed on the way."""
+        ...
+
+    def note_end(self, waiting_id: str, at: int, ran: int) -> None:
+        """One that had stood here has ended after running that long."""
         ...
 
     def promises(self, now: int, most: int) -> int:
@@ -181,6 +186,9 @@ class LaneQueue:
 
     # -- asking it --------------------------------------------------------------------------------------------
 
+    def note_end(self, waiting_id: str, at: int, ran: int) -> None:
+        """This order learns nothing from it."""
+
     def promises(self, now: int, most: int) -> int:  # noqa: ARG002 - other orders ask the time
         return most
 
@@ -276,4 +284,4 @@ def effective_priority(item: Waiting, policy: Policy, now: int) -> float:
 
 
 def queue_for(policy: Policy, facts: Facts) -> Queue:
-    return LaneQueue(policy, facts)
+    return SmartQueue(policy, facts) if policy.order is Order.SMART else LaneQueue(policy, facts)

@@ -121,6 +121,7 @@ class Policy:
 POLICIES: dict[str, Policy] = {
     "priority": Policy(),
     "fair": Policy(name="fair", fair_share=FairShare()),
+    "smart": Policy(name="smart", order=Order.SMART),
 }
 
 
