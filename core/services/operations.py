@@ -13,7 +13,7 @@ from core.domain.roles import Caller, Permission, require
 from core.services.usecase import composed, reads
 from core.settings import Settings
 from core.store.backup import copy_sqlite
-from core.store.queries import checks
+from core.store.queries import checks, ledger_checks
 from core.store.units import Unit, Units
 from core.views.operations import AuditLine, AuditVerdict, BackupMade, Diagnosis, Finding, Page, Verdict
 
@@ -50,6 +50,7 @@ class Operations:
             chain = _walk(unit.audit_everywhere("the doctor sees all").from_the_beginning())
             findings = [checks.schema(unit.connection), *checks.engine(database, unit.connection)]
             findings += checks.run(unit.connection, checks.PEOPLE)
+            findings += ledger_checks.run(unit.connection, unit.now)
         findings.append(
             Finding(
                 "I-A2",

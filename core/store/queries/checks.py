@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -52,15 +53,19 @@ PEOPLE = (
 
 
 def run(connection: Connection, rules: tuple[MustBeEmpty, ...]) -> list[Finding]:
-    return [_judged(connection, rule) for rule in rules]
+    return [judged(connection, rule) for rule in rules]
 
 
-def _judged(connection: Connection, rule: MustBeEmpty) -> Finding:
-    broken = [str(row[0]) for row in connection.execute(text(rule.query)).fetchmany(6)]
+def judged(connection: Connection, rule: MustBeEmpty, **values: object) -> Finding:
+    rows = connection.execute(text(rule.query), values).fetchmany(6)
+    return broken_by(rule.id, rule.check, [str(row[0]) for row in rows], rule.repair)
+
+
+def broken_by(law: str, check: str, broken: Sequence[str], repair: str) -> Finding:
     if not broken:
-        return Finding(rule.id, rule.check, Verdict.OK, "holds")
+        return Finding(law, check, Verdict.OK, "holds")
     shown = ", ".join(broken[:5]) + (" and more" if len(broken) > 5 else "")
-    return Finding(rule.id, rule.check, Verdict.FAIL, f"broken by {shown}", rule.repair)
+    return Finding(law, check, Verdict.FAIL, f"broken by {shown}", repair)
 
 
 def schema(connection: Connection) -> Finding:

@@ -192,9 +192,8 @@ class LedgerBook:
     def by_key(self, key: str) -> Written | None:
         return next(iter(self._found(postings.c.key == key)), None)
 
-    def walk(self, until: int | None = None, *, part: int = 2000) -> Iterator[Posting]:
+    def walk(self, until: int | None = None, *, after: int = 0, part: int = 2000) -> Iterator[Posting]:
         """Every posting in the order it was written, part by part, so that a long ledger needs no room."""
-        after = 0
         while True:
             found = self._found(postings.c.seq.in_(self._next_numbers(after, until, part)))
             yield from (written.posting for written in found)
