@@ -1,0 +1,243 @@
+"""The daemon dies at any moment, and the next one goes on as if nothing had been.
+
+A crash can only fall between two things that stay: a commit, or a call that an engine has carried out. Each such
+moment of a story is tried, one after the other; after each the story must come to the same end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from core.clock import HOUR, MINUTE
+from core.daemon.background import Daemon
+from core.domain.engines import Capabilities, Driver, Observation, Observed, Setting, Spec, Token
+from core.domain.errors import BursarError
+from core.domain.lifecycle import State
+from core.drivers.registry import DriverRegistry
+from core.ledger.amounts import NOTHING
+from core.store.leases import Leadership
+from core.store.units import Unit, Units
+from tests.daemon.world import World
+
+
+class Killed(BaseException):
+    """What kill -9 does, as far as one process can play it: nothing after it happens, no clean-up either."""
+
+
+class Fate:
+    """Counts the moments, and ends the process at the chosen one."""
+
+    def __init__(self, fatal: int | None) -> None:
+        self.fatal = fatal
+        self.met = 0
+        self.where: list[str] = []
+        self.dead = False
+
+    def moment(self, name: str) -> None:
+        if self.dead:
+            raise Killed
+        self.met += 1
+        self.where.append(name)
+        if self.met == self.fatal:
+            self.dead = True
+            raise Killed
+
+
+class MortalUnits(Units):
+    fate: Fate
+
+    @contextmanager
+    def lead(self, leadership: Leadership) -> Iterator[Unit]:
+        self.fate.moment("before a unit")
+        with super().lead(leadership) as unit:
+            yield unit
+        self.fate.moment("after a commit")
+
+
+class MortalDriver:
+    """An engine's driver in a process that can die before and after each call that changes something."""
+
+    name = "scripted"
+    capabilities = Capabilities(summary="mortal")
+    settings: tuple[Setting, ...] = ()
+    secret_names: tuple[str, ...] = ()
+
+    def __init__(self, inner: Driver, fate: Fate) -> None:
+        self._inner, self._fate = inner, fate
+
+    @classmethod
+    def kept_settings(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        return dict(settings)
+
+    def ensure_many(self, specs: Sequence[Spec]) -> list[Observed | BursarError]:
+        answers: list[Observed | BursarError] = []
+        for spec in specs:
+            self._fate.moment("before ensure")
+            answers.append(self._inner.ensure(spec))
+            self._fate.moment("after ensure")
+        return answers
+
+    def observe(self, install: str) -> Observation:
+        return self._inner.observe(install)
+
+    def stop(self, token: Token, grace_s: float) -> None:
+        self._fate.moment("before stop")
+        self._inner.stop(token, grace_s)
+        self._fate.moment("after stop")
+
+    def forget(self, token: Token) -> None:
+        self._inner.forget(token)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class MortalRegistry(DriverRegistry):
+    fate: Fate
+
+    def open(self, driver: str, cluster: str, settings: Mapping[str, str]) -> Driver:
+        return MortalDriver(super().open(driver, cluster, settings), self.fate)  # type: ignore[return-value]
+
+
+def mortal_daemon(world: World, fate: Fate) -> Daemon:
+    units = MortalUnits(world.bursar.database, world.time, world.ids)
+    registry = MortalRegistry(home=world.settings.home, clock=world.time, environ={})
+    units.fate = registry.fate = fate
+    return Daemon(units, world.settings, registry, world.ids)
+
+
+Story = Callable[[World, Callable[[], None]], None]
+
+
+def play(world: World, story: Story, fatal: int | None) -> Fate:
+    """The story with one death in it, after which another daemon takes over."""
+    fate = Fate(fatal)
+    current = [mortal_daemon(world, fate)]
+
+    def work() -> None:
+        try:
+            current[0].once()
+        except Killed:
+            assert fate.dead
+            current[0].close()
+            current[0] = world.daemon()
+            current[0].once()
+
+    story(world, work)
+    current[0].close()
+    return fate
+
+
+def start_and_finish(world: World, work: Callable[[], None]) -> None:
+    handle = world.submit(hours="2", labels={"sim.duration": "1h"})
+    work()
+    world.clock.advance(HOUR)
+    work()
+    assert world.state(handle) is State.COMPLETED
+    assert world.cost(handle).ucr == 60_000
+    assert world.held(handle) == NOTHING
+
+
+def start_and_cancel(world: World, work: Callable[[], None]) -> None:
+    handle = world.submit(hours="2")
+    work()
+    world.clock.advance(HOUR)
+    world.bursar.deployments.cancel(world.olga, handle)
+    work()
+    assert world.state(handle) is State.CANCELLED
+    assert world.cost(handle).ucr == 60_000
+    assert world.held(handle) == NOTHING
+
+
+def run_for_days(world: World, work: Callable[[], None]) -> None:
+    handle = world.submit("web")
+    work()
+    for _ in range(5):
+        world.clock.advance(7 * HOUR)
+        work()
+    assert world.state(handle) is State.RUNNING
+    assert world.cost(handle).ucr == 35 * 60_000
+
+
+def preempt_two(world: World, work: Callable[[], None]) -> None:
+    """E53: what was decided of two victims is carried out on both, whoever carries it out."""
+    first = world.submit("first", hours="3", cpu="4", priority=10)
+    second = world.submit("second", hours="3", cpu="4", priority=10)
+    work()
+    world.clock.advance(HOUR)
+    high = world.submit("high", hours="1", cpu="8", priority=90, labels={"sim.duration": "30m"})
+    work()
+    work()
+    assert world.state(high) is State.RUNNING
+    assert {world.state(first), world.state(second)} == {State.QUEUED}
+    world.clock.advance(HOUR // 2)
+    work()
+    assert world.state(high) is State.COMPLETED
+    assert {world.state(first), world.state(second)} == {State.RUNNING}
+
+
+def reach_the_limit(world: World, work: Callable[[], None]) -> None:
+    handle = world.submit(hours="1")
+    work()
+    world.clock.advance(HOUR)
+    work()
+    assert world.state(handle) is State.FAILED
+    assert world.cost(handle).ucr == 60_000
+
+
+def gang(world: World, work: Callable[[], None]) -> None:
+    handle = world.submit(hours="1", replicas=3, labels={"sim.duration": "10m"})
+    work()
+    assert world.control().ever_created() == 3
+    world.clock.advance(10 * MINUTE)
+    work()
+    assert world.state(handle) is State.COMPLETED
+
+
+STORIES: dict[str, Story] = {
+    "E1 E2 E3 E4 start and finish": start_and_finish,
+    "E5 start and cancel": start_and_cancel,
+    "E6 run for days": run_for_days,
+    "E5 reach the limit": reach_the_limit,
+    "E53 preempt two": preempt_two,
+    "E3 a gang": gang,
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_E1_E2_E3_E4_E5_E6_E53_the_story_comes_to_its_end_whenever_the_daemon_dies(name: str, world: World) -> None:
+    """Every moment once, so also: before the intent, between intent and call, between call and what is noted of it."""
+    world.cluster()
+    whole = _played(world, STORIES[name], None)
+    assert whole.met > 3
+    for fatal in range(1, whole.met + 1):
+        fate = _played(world, STORIES[name], fatal)
+        assert fate.dead, f"moment {fatal} was not reached"
+
+
+def _played(origin: World, story: Story, fatal: int | None) -> Fate:
+    world = origin.copied(origin.settings.home.parent / f"life-{fatal}")
+    try:
+        fate = play(world, story, fatal)
+        _nothing_is_wrong(world)
+    finally:
+        world.close()
+    return fate
+
+
+def _nothing_is_wrong(world: World) -> None:
+    """No instance but what the store knows of, none twice, and each run over or open with what it belongs to."""
+    with world.units.look() as unit:
+        rows = unit.deployments.in_states(set(State))
+        for row in rows:
+            open_runs = [run for run in unit.runs.of_deployment(row.id) if run.ended_at is None]
+            assert len(open_runs) == (row.state is State.RUNNING)
+            held = unit.runs.allocations_of([row.id])
+            assert len(held) == (row.replicas if row.state is State.RUNNING else 0)
+        known = {world.token(row.handle, g, k) for row in rows for g in range(1, row.generation + 1) for k in range(3)}
+    seen = world.engine().observe(next(iter(known)).install)
+    assert {one.token for one in seen.instances} <= known
+    assert world.control().ever_created() == sum(row.generation * row.replicas for row in rows)
