@@ -18,6 +18,7 @@ from core.clock import HOUR, Clock, ManualClock
 from core.domain.cluster_requests import NewCluster, Sharing
 from core.domain.requests import Joining, Login, NewAccount, NewInvite, NewOrg, NewToken
 from core.domain.roles import Caller, anonymous
+from core.domain.validation import validated
 from core.domain.workloads import SubmitRequest
 from core.ids import Ids, SeqIds
 from core.ledger import entries
@@ -104,7 +105,7 @@ class World:
         return replace(founder, org=name)
 
     def invite(self, admin: Caller, **fields: Any) -> InviteCard:
-        return self.bursar.invites.create(admin, NewInvite(**fields))
+        return self.bursar.invites.create(admin, validated(NewInvite, **fields))
 
     def join(self, person: Caller, code: str | None) -> Caller:
         card = self.bursar.invites.join(replace(person, org=None), Joining(code=code))
@@ -125,7 +126,9 @@ class World:
     def cluster(self, admin: Caller, name: str = "rack", **fields: Any) -> ClusterCard:
         """On the scripted driver; eight GPUs on one node unless said otherwise."""
         size = {"cpu": 64, "ram": 256, "gpu": 8, "gpu_model": "a100"}
-        return self.bursar.clusters.create(admin, NewCluster(name=name, driver="scripted", **{**size, **fields}))
+        return self.bursar.clusters.create(
+            admin, validated(NewCluster, name=name, driver="scripted", **{**size, **fields})
+        )
 
     def share(self, operator: Caller, cluster: str, org: str) -> None:
         self.bursar.clusters.share(operator, Sharing(cluster=cluster, org=org))
@@ -147,7 +150,7 @@ class World:
 
 def job(name: str, cluster: str = "rack", **fields: Any) -> SubmitRequest:
     asked: dict[str, Any] = {"image": "busybox", "gpu": 1, "hours": 1, **fields}
-    return SubmitRequest(name=name, cluster=cluster, **{k: v for k, v in asked.items() if v is not None})
+    return validated(SubmitRequest, name=name, cluster=cluster, **{k: v for k, v in asked.items() if v is not None})
 
 
 def account_id(unit: Unit, name: str) -> str:
