@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from core.domain.engines import Setting, Trouble, trouble
@@ -15,6 +16,7 @@ from core.domain.engines import Setting, Trouble, trouble
 MACHINE = Setting("machine", "the host it is bound to; by itself the one where the cluster was created")
 
 
+@cache
 def this_machine(root: Path = Path("/")) -> str:
     """The same through reboots and renamings, another on every host; a container without an id goes by its name."""
     for place in ("etc/machine-id", "var/lib/dbus/machine-id"):

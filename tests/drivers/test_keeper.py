@@ -268,8 +268,7 @@ def test_E22_time_that_the_host_slept_is_told_apart(rig: ProcessRig) -> None:
     assert found is not None and 8 * 3_600_000 <= found.asleep_ms < 8 * 3_600_000 + 1000
 
 
-def test_E48_a_keeper_that_hangs_is_a_timeout_and_the_run_is_adopted_later(tmp_path: Path) -> None:
-    rig = ProcessRig(tmp_path / "c1")
+def test_E48_a_keeper_that_hangs_is_a_timeout_and_the_run_is_adopted_later(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.ending(a_token("dep-warm"), 0))
     (pid,) = keepers(rig)
     os.kill(pid, signal.SIGSTOP)
@@ -282,7 +281,6 @@ def test_E48_a_keeper_that_hangs_is_a_timeout_and_the_run_is_adopted_later(tmp_p
     assert rig.driver.ensure(spec).is_live
     assert rig.until_running(TOKEN).is_live
     assert len(rig.driver.observe(INSTALL).instances) == 2
-    rig.close()
 
 
 def test_a_keeper_that_cannot_start_says_where_to_look(rig: ProcessRig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,18 +23,28 @@ is_root = os.getuid() == 0
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Any:
-    rig = ProcessRig(tmp_path / "c1")
-    yield rig
-    rig.close()
+def a_rig(tmp_path: Path) -> Any:
+    """Makes rigs with settings of their own, and cleans up after all of them."""
+    made: list[ProcessRig] = []
+
+    def make(home: Path = tmp_path / "c1", **settings: str) -> ProcessRig:
+        made.append(ProcessRig(home, **settings))
+        return made[-1]
+
+    yield make
+    for rig in made:
+        rig.close()
+
+
+@pytest.fixture
+def rig(a_rig: Any) -> ProcessRig:
+    return a_rig()
 
 
 class TestContract(DriverContract):
     @pytest.fixture
-    def rig(self, tmp_path: Path) -> Any:
-        rig = ProcessRig(tmp_path / "c1")
-        yield rig
-        rig.close()
+    def rig(self, a_rig: Any) -> ProcessRig:
+        return a_rig()
 
 
 def ran(rig: ProcessRig, script: str, driver: ProcessDriver | None = None, **parts: Any) -> tuple[Observed, str]:
@@ -110,7 +120,16 @@ def test_E50_what_can_never_run_has_failed_and_says_why(
 
 
 @pytest.mark.parametrize(
-    "parts", [{"command": ()}, {"command": ("true",), "kind": "vm"}, {"command": ("a\0b",)}, {"env": {"A": "\0"}}]
+    "parts",
+    [
+        {"command": ()},
+        {"command": ("true",), "kind": "vm"},
+        {"command": ("a\0b",)},
+        {"env": {"A": "\0"}},
+        {"env": {"A=B": "c"}},
+        {"env": {"": "c"}},
+        {"command": ("a\ud800",)},
+    ],
 )
 def test_what_is_no_command_is_refused_and_leaves_nothing(rig: ProcessRig, parts: dict[str, Any]) -> None:
     with pytest.raises(Invalid) as refused:
@@ -131,10 +150,10 @@ def test_it_is_closed_to_members_unless_the_cluster_says_otherwise(rig: ProcessR
 
 
 @pytest.mark.skipif(not is_root, reason="only root can become somebody else")
-def test_run_as_drops_to_the_user_for_good(tmp_path: Path) -> None:
-    rig = ProcessRig(tmp_path / "c1", run_as=NOBODY)
+def test_run_as_drops_to_the_user_for_good(a_rig: Any) -> None:
+    rig = a_rig(run_as=NOBODY)
     who = pwd.getpwnam(NOBODY)
-    script = "id -u; id -g; grep NoNewPrivs /proc/self/status; cat /etc/shadow; echo $USER"
+    script = "id -u; id -g; grep NoNewPrivs /proc/self/status; cat /etc/shadow; echo $USER >> /dev/stderr"
     over, text = ran(rig, script, by_operator=False)
     assert over.facts["user"] == str(who.pw_uid)
     lines = text.splitlines()
@@ -142,15 +161,13 @@ def test_run_as_drops_to_the_user_for_good(tmp_path: Path) -> None:
     assert lines[2].split() == ["NoNewPrivs:", "1"]
     assert "Permission denied" in lines[3]
     assert lines[4] == NOBODY
-    rig.close()
 
 
-def test_run_as_somebody_this_host_does_not_have_is_for_the_operator_to_mend(tmp_path: Path) -> None:
-    rig = ProcessRig(tmp_path / "c1", run_as="no-such-user")
+def test_run_as_somebody_this_host_does_not_have_is_for_the_operator_to_mend(a_rig: Any) -> None:
+    rig = a_rig(run_as="no-such-user")
     with pytest.raises(Forbidden) as refused:
         rig.driver.ensure(a_spec(TOKEN, command=("true",)))
     assert refused.value.code == "unauthorized"
-    rig.close()
 
 
 def test_a_signal_is_told_apart_from_an_exit_code(rig: ProcessRig) -> None:
@@ -204,8 +221,8 @@ def test_E2_a_record_without_a_start_is_started_by_the_next_ensure(rig: ProcessR
     assert rig.until_running(TOKEN).is_live
 
 
-def test_output_is_kept_small_and_a_cursor_stays_right(tmp_path: Path) -> None:
-    rig = ProcessRig(tmp_path / "c1", log_size="1MiB")
+def test_output_is_kept_small_and_a_cursor_stays_right(a_rig: Any) -> None:
+    rig = a_rig(log_size="1MiB")
     gate = rig.fifo()
     many = "i=0; while [ $i -lt 40 ]; do printf '%099999d\\n' $i; i=$((i+1)); done"
     rotated = "until [ $(stat -c %s ../output.log) -lt 1048576 ]; do :; done"
@@ -224,7 +241,6 @@ def test_output_is_kept_small_and_a_cursor_stays_right(tmp_path: Path) -> None:
         assert not late.skipped
         text += late.text
     assert [line.lstrip("0") for line in text.splitlines()[-3:]] == ["38", "39", "last"]
-    rig.close()
 
 
 def test_limits_say_what_they_are(rig: ProcessRig) -> None:
@@ -245,13 +261,12 @@ MEANS = find_means("auto")
 
 
 @pytest.mark.skipif(MEANS.version == 0, reason="no cgroup can be written here")
-def test_a_cgroup_holds_memory_and_says_that_it_ran_out(tmp_path: Path) -> None:
-    rig = ProcessRig(tmp_path / "c1", limits="auto")
+def test_a_cgroup_holds_memory_and_says_that_it_ran_out(a_rig: Any) -> None:
+    rig = a_rig(limits="auto")
     over, _ = ran(rig, "exec python3 -S -c 'bytearray(400 << 20)'", resources=Resources(cpu_milli=500, ram_mib=64))
     assert over.facts["limits"] == f"cgroup v{MEANS.version}"
     assert (over.oom, over.signal) == (True, 9)
     assert not any((root / str(TOKEN)).exists() for root in MEANS.roots.values()), "its cgroups are gone"
-    rig.close()
 
 
 def test_discover_finds_this_machine(rig: ProcessRig) -> None:
@@ -266,21 +281,19 @@ def test_a_directory_that_was_taken_away_proves_nothing(rig: ProcessRig) -> None
     assert (observation.instances, observation.complete) == ((), False)
 
 
-def test_what_cannot_be_written_is_the_engines_trouble(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_the_engines_trouble(tmp_path: Path, a_rig: Any) -> None:
     (tmp_path / "c1").write_text("a file where the directory should be")
-    rig = ProcessRig(tmp_path / "c1")
+    rig = a_rig()
     with pytest.raises(Unavailable) as refused:
         rig.driver.ensure(rig.lasting(TOKEN))
     assert refused.value.code == "engine_fault"
-    rig.close()
 
 
-def test_a_long_home_is_no_hindrance(tmp_path: Path) -> None:
-    rig = ProcessRig(tmp_path / ("deep-" * 20) / ("deeper-" * 20) / "c1")
+def test_a_long_home_is_no_hindrance(tmp_path: Path, a_rig: Any) -> None:
+    rig = a_rig(tmp_path / ("deep-" * 20) / ("deeper-" * 20) / "c1")
     (rig.home.parent).mkdir(parents=True)
     over, _ = ran(rig, "exit 2")
     assert over.exit_code == 2
-    rig.close()
 
 
 def test_many_runs_in_one_batch_each_have_their_own_end(rig: ProcessRig) -> None:

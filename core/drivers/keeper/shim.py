@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -67,6 +68,8 @@ class Shim:
             self._start()
         except OSError as error:
             failure = f"{error.errno}:{error.strerror}: {self.spec['argv'][0]}"
+        except ValueError as error:
+            failure = f"{errno.EINVAL}:{error}"
         if failure is None:
             tell()
         self._watch()
@@ -111,6 +114,8 @@ class Shim:
         """By spawning, which copies nothing of us; only what must happen between fork and exec needs a fork."""
         null = os.open(os.devnull, os.O_RDONLY)
         log = os.open(f"{self.run}/{LOG}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        if self.spec["uid"] is not None:
+            os.fchown(log, self.spec["uid"], self.spec["gid"])  # so that it may open /dev/stderr
         try:
             small = 0 < self.spec["data_bytes"] < SMALLEST_SHARED_LIMIT
             if self.spec["cages"] or self.spec["uid"] is not None or small:
@@ -297,7 +302,7 @@ def _first_that_is(command: str, env: dict[str, str], start: Callable[[str], int
             continue
         except PermissionError as error:
             refused = error
-    raise refused or FileNotFoundError(2, os.strerror(2))
+    raise refused or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def _write_text(file: str, text: str) -> None:

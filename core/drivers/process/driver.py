@@ -275,4 +275,4 @@ def _disk_answers(home: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise trouble(Trouble.ENGINE_FAULT, f"{home} cannot be written: {error.strerror}", "look at its disk") from None
+        raise trouble(Trouble.ENGINE_FAULT, f"{home} cannot be used: {error.strerror}", "look at its disk") from None

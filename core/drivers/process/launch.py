@@ -52,14 +52,23 @@ def refuse_unfit(spec: Spec, capabilities: Capabilities, settings: Mapping[str, 
     if not spec.command:
         hint = "give a command after --, or submit the image to another cluster"
         raise trouble(Trouble.CANNOT_RUN, "a process cluster runs commands, and none was given", hint)
-    if any("\0" in word for word in (*spec.command, *spec.env, *spec.env.values())):
-        raise trouble(Trouble.CANNOT_RUN, "command and environment cannot hold a NUL character")
+    if not all(_can_be_passed(word) for word in (*spec.command, *spec.env, *spec.env.values())):
+        raise trouble(Trouble.CANNOT_RUN, "command and environment cannot hold a NUL character or a lone surrogate")
+    if not all(name and "=" not in name for name in spec.env):
+        raise trouble(Trouble.CANNOT_RUN, "a variable has a name, and no = in it")
     if not spec.by_operator and not members_may_use(capabilities, settings):
         raise trouble(
             Trouble.MEMBERS_NOT_TRUSTED,
             "this cluster runs commands as the daemon's own user, so it is closed to members",
             "an operator sets run_as=USER, or trust=members",
         )
+
+
+def _can_be_passed(word: str) -> bool:
+    try:
+        return b"\0" not in word.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def launch_record(spec: Spec, run: Path, limits: Limits, who: Person | None, log_bytes: int, now: int) -> Record:
