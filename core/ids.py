@@ -75,3 +75,11 @@ class SeqIds:
     def secret(self, octets: int = 32) -> str:
         with self._guard:
             return self._random.randbytes(octets).hex()
+
+
+Chance = random.Random
+
+
+def chance(seed: int) -> Chance:
+    """Chance that can be played again: for stories and simulations, never for secrets."""
+    return Chance(seed)

@@ -33,6 +33,20 @@ def _failing(answer: Diagnosis) -> type[BursarError] | None:
 
 VERBS: tuple[Verb, ...] = (
     Verb(
+        ("demo",),
+        "see it all at work in a throw-away installation",
+        Permission.INSTALL,
+        Program("demo"),
+        (
+            Argument("headless", "print a plain board, and end by itself", Kind.FLAG),
+            Argument("seconds", "how long it goes on", Kind.COUNT, bounds=(1, 86_400)),
+            Argument("speed", "how much faster its short jobs are", Kind.COUNT, bounds=(1, 100), default="1"),
+        ),
+        more="Touches no other installation, and takes everything with it when it ends (Ctrl-C).",
+        terminal_only=True,
+        asker=Asker.NOBODY,
+    ),
+    Verb(
         ("daemon",),
         "plan, drive the engines and meter: the background side",
         Permission.DAEMON_RUN,

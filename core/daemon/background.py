@@ -31,9 +31,13 @@ class Daemon:
         self._foreign: dict[str, tuple[Claim, ...]] = {}
         self._troubles: dict[str, BursarError] = {}
 
+    def lead(self) -> bool:
+        """Lead if nobody else does, and go on leading; True while this process may act."""
+        return self._leadership.seek(self._units.now())
+
     def once(self) -> RoundDone:
         """Round after round until nothing more can be done now."""
-        if not self._leadership.seek(self._units.now()):
+        if not self.lead():
             return RoundDone(leading=False, rounds=0, moved=0, troubles=())
         rounds = moved = 0
         try:

@@ -1,0 +1,156 @@
+"""`bursar demo`: makes the throw-away installation, plays the story on it, and cleans up behind itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+from core.bootstrap import Bursar, build
+from core.clock import SECOND, SystemClock
+from core.demo.board import board
+from core.demo.cast import OPERATOR, ORGS, THIS_MACHINE, fill
+from core.demo.clock import DemoClock
+from core.demo.stage import WEEK, Stage
+from core.domain.lifecycle import State, holds_capacity
+from core.domain.roles import Caller
+from core.ids import RandomIds, chance
+from core.settings import Settings, load
+from core.views.operations import Verdict
+from core.views.work import DeploymentLine
+
+_SEED = 7
+_HEADLESS_SECONDS = 20
+_BOARD_EVERY = 5 * SECOND
+
+
+class Terminal(Protocol):
+    def write(self, text: str) -> None: ...
+
+
+def program(_place: object, values: Mapping[str, Any], terminal: Terminal) -> int:
+    home = Path(tempfile.mkdtemp(prefix="bursar-demo-"))
+    try:
+        return _Demo(home, values, terminal).run()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+class _Demo:
+    def __init__(self, home: Path, values: Mapping[str, Any], terminal: Terminal) -> None:
+        self._home = home
+        self._terminal = terminal
+        self._speed = float(values.get("speed") or 1)
+        self._seconds: int | None = values.get("seconds")
+        if self._seconds is None and (values.get("headless") or not sys.stdout.isatty()):
+            self._seconds = _HEADLESS_SECONDS
+        self._ended = False
+        self._callers: dict[str, Caller] = {}
+
+    def run(self) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._end)
+        now = SystemClock().now()
+        clock = DemoClock(now - WEEK)
+        bursar = build(_settings(self._home), clock=clock)
+        daemon = bursar.daemon()
+        try:
+            return self._play(bursar, daemon, clock, now)
+        finally:
+            _end_everything(bursar, daemon, self._callers)
+            daemon.close()
+            bursar.close()
+
+    def _play(self, bursar: Bursar, daemon: Any, clock: DemoClock, now: int) -> int:
+        password = RandomIds().code(12)
+        local = _this_machine()
+        self._say(f"a throw-away installation in {self._home}: two organizations, eight people, three clusters")
+        self._callers = fill(bursar, password, real_processes=local)
+        stage = Stage(bursar, daemon, clock, self._callers, chance(_SEED))
+        self._say("playing the past week in virtual time; hopper and bench are simulated, this-machine is real ...")
+        stage.play_past(now, lambda _at: None)
+        self._say(f"a week went by: {stage.tally.submitted} submissions, {sum(stage.tally.refused.values())} refused")
+        self._say(f"look around: bursar --home {self._home} login olga   (everybody's password: {password})")
+        return self._watch(bursar, stage)
+
+    def _watch(self, bursar: Bursar, stage: Stage) -> int:
+        real = SystemClock()
+        until = None if self._seconds is None else real.now() + self._seconds * SECOND
+        next_board, seen = real.now(), 0
+
+        def show() -> None:
+            nonlocal next_board, seen
+            if real.now() >= next_board:
+                text, seen = board(bursar, self._callers, seen=seen)
+                self._terminal.write(text)
+                next_board = real.now() + _BOARD_EVERY
+
+        stage.play_present(
+            self._speed,
+            real_processes=True,
+            goes_on=lambda: not self._ended and (until is None or real.now() < until),
+            after_round=show,
+        )
+        self._terminal.write(board(bursar, self._callers, seen=seen)[0])
+        return self._verdict(bursar)
+
+    def _verdict(self, bursar: Bursar) -> int:
+        """What the doctor says of all that: the demo is only as good as its books."""
+        diagnosis = bursar.operations.doctor(self._callers[OPERATOR])
+        bad = [f for f in diagnosis.findings if f.verdict is not Verdict.OK]
+        for finding in bad:
+            self._say(f"doctor: {finding.verdict.value} {finding.check}: {finding.message}")
+        self._say(f"doctor: {len(diagnosis.findings)} checks, all in all {diagnosis.verdict.value}")
+        return 7 if diagnosis.verdict is Verdict.FAIL else 0
+
+    def _say(self, text: str) -> None:
+        self._terminal.write(f"{text}\n")
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self._ended = True
+
+
+def _settings(home: Path) -> Settings:
+    """As everywhere, but for what would make a visitor wait."""
+    quick = {
+        "BURSAR_ACCOUNTS_BCRYPT_COST": "4",
+        "BURSAR_ACCOUNTS_SESSION_LIFETIME": "30d",
+        "BURSAR_SCHEDULING_GRACE": "10s",
+        "BURSAR_SCHEDULING_MIN_RUN": "20s",
+        "BURSAR_SCHEDULING_KILL_WAIT": "3s",
+        "BURSAR_APPROVALS_POLICY": "above_limits",
+        "PATH": os.defpath,
+    }
+    return load(quick, home)
+
+
+def _this_machine() -> dict[str, str]:
+    """A modest part of this host for real processes."""
+    return {"cpu": str(os.cpu_count() or 1), "ram": "1"}
+
+
+def _end_everything(bursar: Bursar, daemon: Any, callers: Mapping[str, Caller]) -> None:
+    """Real processes end with the demonstration: cancelled like any work, and waited for."""
+    clock, patience = SystemClock(), 15 * SECOND
+    until = clock.now() + patience
+    for admin in (org.admin for org in ORGS if org.admin in callers):
+        for line in _alive(bursar, callers[admin]):
+            if line.state is not State.STOPPING:
+                bursar.deployments.cancel(callers[admin], line.id)
+        while _alive(bursar, callers[admin]) and clock.now() < until:
+            daemon.lead()
+            daemon.round()
+            clock.sleep(0.1)
+
+
+def _alive(bursar: Bursar, caller: Caller) -> tuple[DeploymentLine, ...]:
+    if not any(line.name == THIS_MACHINE for line in bursar.clusters.list(caller).items):
+        return ()
+    states = tuple(state.value for state in State if holds_capacity(state) or state is State.QUEUED)
+    return bursar.deployments.list(caller, states=states, cluster=THIS_MACHINE, limit=200).items
