@@ -12,6 +12,7 @@ from core.ids import Ids, RandomIds
 from core.security import keys
 from core.security.throttle import Throttle
 from core.services.accounts import Accounts
+from core.services.browsing import Browsing
 from core.services.clusters import Clusters
 from core.services.credits import Credits
 from core.services.decisions import Decisions
@@ -49,6 +50,7 @@ class Bursar:
     statements: Statements
     prices: Prices
     limits: Limits
+    browsing: Browsing
     daemon: Callable[[], Daemon]
     database: Database
 
@@ -86,6 +88,7 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         statements=Statements(units),
         prices=Prices(units),
         limits=Limits(units),
+        browsing=Browsing(units, registry),
         daemon=lambda: Daemon(units, settings, registry, ids),
         database=database,
     )

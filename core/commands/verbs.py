@@ -16,6 +16,7 @@ from core.domain.roles import Caller, Permission
 
 if TYPE_CHECKING:
     from core.services.accounts import Accounts
+    from core.services.browsing import Browsing
     from core.services.clusters import Clusters
     from core.services.credits import Credits
     from core.services.decisions import Decisions
@@ -59,6 +60,8 @@ class Bursar(Protocol):
     def prices(self) -> Prices: ...
     @property
     def limits(self) -> Limits: ...
+    @property
+    def browsing(self) -> Browsing: ...
 
 
 Values = Mapping[str, Any]  # every argument of the verb by its name; None where it was not given

@@ -63,9 +63,9 @@ def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
 
 
 def lines(unit: Unit, rows: Sequence[DeploymentRow], *, with_org: bool = False) -> tuple[DeploymentLine, ...]:
-    owners = {row.owner_id: unit.accounts.by_id(row.owner_id) for row in rows}
-    clusters = {row.cluster_id: unit.clusters.by_id(row.cluster_id) for row in rows}
-    orgs = {row.org_id: unit.orgs.by_id(row.org_id) for row in rows} if with_org else {}
+    owners = {owner_id: unit.accounts.by_id(owner_id) for owner_id in {row.owner_id for row in rows}}
+    clusters = {cluster_id: unit.clusters.by_id(cluster_id) for cluster_id in {row.cluster_id for row in rows}}
+    orgs = {org_id: unit.orgs.by_id(org_id) for org_id in {row.org_id for row in rows}} if with_org else {}
     found = []
     for row in rows:
         owner, cluster, org = owners[row.owner_id], clusters[row.cluster_id], orgs.get(row.org_id)

@@ -98,6 +98,9 @@ class Deployments:
     def by_ids(self, ids: Sequence[str]) -> list[DeploymentRow]:
         return self._found(deployments.c.id.in_(list(ids)))
 
+    def by_handles(self, handles: Sequence[str]) -> list[DeploymentRow]:
+        return self._found(deployments.c.handle.in_(list(handles)))
+
     def living_named(self, name: str) -> DeploymentRow | None:
         ended = [state.value for state in FINAL]
         return next(iter(self._found(deployments.c.name == name, deployments.c.state.not_in(ended))), None)

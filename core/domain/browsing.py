@@ -1,0 +1,50 @@
+"""How a long list is narrowed and put in order: the words of a filter, and the orders that there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.domain.errors import Invalid
+from core.domain.names import did_you_mean
+from core.domain.text import refuse_controls, visible
+
+LONGEST_FILTER = 200
+FIELDS = ("id", "name", "owner", "cluster", "kind", "state", "image")
+
+
+class Order(StrEnum):
+    AGE = "age"
+    NAME = "name"
+    OWNER = "owner"
+    CLUSTER = "cluster"
+    STATE = "state"
+    PRIORITY = "priority"
+    GPU = "gpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A text that must stand in a field, or in any; `without` turns it round."""
+
+    text: str
+    field: str | None = None
+    without: bool = False
+
+
+def read_filter(text: str) -> tuple[Word, ...]:
+    """`train owner=ana !state=failed`: every word must fit; `!` says without."""
+    if len(text) > LONGEST_FILTER:
+        raise Invalid("too_long", f"filter: at most {LONGEST_FILTER} characters (got {len(text)})", "say it shorter")
+    refuse_controls(text, "filter")
+    return tuple(_word(part) for part in text.split())
+
+
+def _word(part: str) -> Word:
+    without = part.startswith("!") and len(part) > 1
+    name, sign, value = part.removeprefix("!" if without else "").partition("=")
+    if not sign:
+        return Word(name, None, without)
+    if name not in FIELDS:
+        raise Invalid("unknown_field", f"filter: there is no field {visible(name)}", did_you_mean(name, FIELDS))
+    return Word(value, name, without)
