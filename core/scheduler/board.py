@@ -108,8 +108,8 @@ class Board:
         holding = self._unseat(holding_id)
         if holding.pinned_for is None:
             self.last_ended_at = max(self.last_ended_at, at)
-        for queue in self._queues.values():
-            queue.note_end(holding_id, at, max(0, at - holding.started_at))
+            for queue in self._queues.values():
+                queue.note_end(holding, at)
         self.version += 1
 
     def pin(self, pin: Pin) -> None:

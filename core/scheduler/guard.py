@@ -35,7 +35,6 @@ class VirtualEasy:
         self._jobs: dict[str, _Job] = {}
         self._ends: list[tuple[int, str]] = []
         self._limits: list[tuple[int, str, int]] = []  # by the end of the limit, of those that run
-        self._finished: set[str] = set()
 
     def arrive(self, job_id: str, at: int, size: int, limit: int) -> None:
         if job_id in self._jobs or size > self.WHOLE:
@@ -44,15 +43,6 @@ class VirtualEasy:
         job = self._jobs[job_id] = _Job(job_id, at, size, limit)
         self._queue.append(job)
         if size <= self._free:
-            self._schedule()
-
-    def leave(self, job_id: str, at: int) -> None:
-        """It was withdrawn without ever having run."""
-        job = self._jobs.get(job_id)
-        if job is not None and job.started is None:
-            self._queue.remove(job)
-            del self._jobs[job_id]
-            self._advance(at)
             self._schedule()
 
     def learn(self, job_id: str, at: int, ran: int) -> None:

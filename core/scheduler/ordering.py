@@ -16,7 +16,7 @@ from core.scheduler.fairshare import penalties
 from core.scheduler.placement import Shape
 from core.scheduler.policy import Order, Policy
 from core.scheduler.smart import SmartQueue
-from core.scheduler.values import Waiting
+from core.scheduler.values import Holding, Waiting
 
 if TYPE_CHECKING:
     from core.scheduler.facts import Facts
@@ -57,8 +57,8 @@ class Queue(Protocol):
         """All eligible ones in order, those of closed classes left out, also when closed on the way."""
         ...
 
-    def note_end(self, waiting_id: str, at: int, ran: int) -> None:
-        """One that had stood here has ended after running that long."""
+    def note_end(self, holding: Holding, at: int) -> None:
+        """Something ended by itself; an order may learn from how long it ran."""
         ...
 
     def promises(self, now: int, most: int) -> int:
@@ -186,7 +186,7 @@ class LaneQueue:
 
     # -- asking it --------------------------------------------------------------------------------------------
 
-    def note_end(self, waiting_id: str, at: int, ran: int) -> None:
+    def note_end(self, holding: Holding, at: int) -> None:
         """This order learns nothing from it."""
 
     def promises(self, now: int, most: int) -> int:  # noqa: ARG002 - other orders ask the time

@@ -100,7 +100,7 @@ class Smart:
     floor_ms: int = 6 * HOUR_MS
     percent: int = 30
     tiny_permille: int = 10
-    overdue_reservations: int = 3
+    overdue_reservations: int = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from core.domain.resources import Resources
 from core.scheduler.guard import VirtualEasy
 from core.scheduler.policy import DAY_MS, Policy
-from core.scheduler.values import Waiting
+from core.scheduler.values import Holding, Waiting
 
 if TYPE_CHECKING:
     from core.scheduler.facts import Facts
@@ -35,7 +35,8 @@ class SmartQueue:
         self._keys: dict[str, Key] = {}
         self._by_key: list[Key] = []
         self._by_age: list[tuple[int, str]] = []
-        self._by_work: list[tuple[float, str]] = []
+        self._of_member: dict[tuple[str, str], dict[str, None]] = {}
+        self._runs: dict[tuple[str, str], deque[int]] = {}
         self._timers: list[tuple[int, str]] = []
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._tiny_below, self._learned = 0.0, 0
@@ -43,26 +44,36 @@ class SmartQueue:
 
     def add(self, item: Waiting, klass: Class) -> None:
         self._items[item.id] = (item, klass)
+        self._of_member.setdefault((item.org, item.member), {})[item.id] = None
         size = dominant_share(item, self._facts.capacity)
         if item.limit_ms is not None:
             self._easy.arrive(item.id, item.ages_from, size, item.limit_ms * 1000)
-        self._learn_tiny(_work(item, size))
         if item.not_before is not None:
             heapq.heappush(self._timers, (item.not_before, item.id))
         else:
             self._insert(item)
+            self._learn_tiny(self._keys[item.id][1])
 
     def remove(self, item: Waiting) -> None:
         del self._items[item.id]
-        key = self._keys.pop(item.id, None)
-        if key is not None:
-            del self._by_key[bisect_left(self._by_key, key)]
-            del self._by_age[bisect_left(self._by_age, (item.ages_from, item.id))]
-            del self._by_work[bisect_left(self._by_work, (key[1], item.id))]
+        mates = self._of_member[item.org, item.member]
+        del mates[item.id]
+        if not mates:
+            del self._of_member[item.org, item.member]
+        self._take_out(item)
 
-    def note_end(self, waiting_id: str, at: int, ran: int) -> None:
-        self._easy.learn(waiting_id, at, ran)
+    def note_end(self, holding: Holding, at: int) -> None:
+        """Its run time is what its owner's waiting ones are expected to take, with the one before."""
+        ran = max(0, at - holding.started_at)
+        self._easy.learn(holding.id, at, ran)
         self._facts.longest_wait = self._easy.longest_wait
+        member = (holding.org, holding.member)
+        self._runs.setdefault(member, deque(maxlen=2)).append(ran // 1000)
+        for waiting_id in self._of_member.get(member, ()):
+            if waiting_id in self._keys:
+                item = self._items[waiting_id][0]
+                self._take_out(item)
+                self._insert(item)
 
     def promises(self, now: int, most: int) -> int:
         return max(most, self._rules.overdue_reservations) if self._overdue(now) else most
@@ -89,8 +100,8 @@ class SmartQueue:
         by_key = (key[3] for key in self._by_key)
         if not overdue:
             return by_key
-        tiny = self._by_work[: bisect_left(self._by_work, (self._tiny_below, ""))]
-        first = dict.fromkeys(chain((key[3] for key in sorted(self._keys[i] for _, i in tiny)), overdue))
+        tiny = (key[3] for key in self._by_key if key[1] <= self._tiny_below)
+        first = dict.fromkeys(chain(tiny, overdue))
         return chain(first, (waiting_id for waiting_id in by_key if waiting_id not in first))
 
     def _overdue(self, now: int) -> list[str]:
@@ -104,13 +115,25 @@ class SmartQueue:
         return [i for _, i in self._by_age[: bisect_left(self._by_age, (now - allowed, ""))]]
 
     def _insert(self, item: Waiting) -> None:
-        size = dominant_share(item, self._facts.capacity)
         limit_ms = ENDLESS_MS if item.limit_ms is None else item.limit_ms
-        key = (-item.priority, sqrt(_expected_ms(item) * limit_ms) * size, item.submitted_at, item.id)
-        self._keys[item.id] = key
+        work = sqrt(self._expected_ms(item) * limit_ms) * dominant_share(item, self._facts.capacity)
+        key = self._keys[item.id] = (-item.priority, work, item.submitted_at, item.id)
         insort(self._by_key, key)
         insort(self._by_age, (item.ages_from, item.id))
-        insort(self._by_work, (key[1], item.id))
+
+    def _take_out(self, item: Waiting) -> None:
+        key = self._keys.pop(item.id, None)
+        if key is not None:
+            del self._by_key[bisect_left(self._by_key, key)]
+            del self._by_age[bisect_left(self._by_age, (item.ages_from, item.id))]
+
+    def _expected_ms(self, item: Waiting) -> int:
+        """The mean of its owner's last two runs, or what the store expects, at most the limit."""
+        limit_ms = ENDLESS_MS if item.limit_ms is None else item.limit_ms
+        runs = self._runs.get((item.org, item.member))
+        if runs:
+            return min(limit_ms, sum(runs) // len(runs))
+        return limit_ms if item.expected_ms is None else min(item.expected_ms, limit_ms)
 
     def _learn_tiny(self, work: float) -> None:
         """The smallest that together make up the set part of recent work; looked up anew every few arrivals."""
@@ -140,13 +163,3 @@ def dominant_share(item: Waiting, capacity: Resources) -> int:
         if whole
     ]
     return max(parts, default=0)
-
-
-def _expected_ms(item: Waiting) -> int:
-    limit_ms = ENDLESS_MS if item.limit_ms is None else item.limit_ms
-    return limit_ms if item.expected_ms is None else min(item.expected_ms, limit_ms)
-
-
-def _work(item: Waiting, size: int) -> float:
-    limit_ms = ENDLESS_MS if item.limit_ms is None else item.limit_ms
-    return sqrt(_expected_ms(item) * limit_ms) * size

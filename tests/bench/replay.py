@@ -15,7 +15,6 @@ import os
 import subprocess
 import sys
 import time
-from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +40,6 @@ class Replay:
         self._board = Board(make_node(i, per_node, gpus) for i in range(nodes))
         self._by_id = {job.id: job for job in jobs}
         self._ends: list[tuple[float, int, str]] = []
-        self._recent: dict[str, deque[float]] = {}
         self._used: dict[str, Usage] = {}
         self._serial = 0
         self.passes = 0
@@ -75,7 +73,6 @@ class Replay:
     def _arrive(self, job: Job, position: int) -> None:
         replicas = job.n if self._gpus and job.n > self._per_node else 1
         each = job.n // replicas
-        recent = self._recent.get(job.user)
         self._board.add_waiting(
             Waiting(
                 id=f"{position:08}.{job.id}",
@@ -87,14 +84,12 @@ class Replay:
                 priority=job.priority if self._policy.name != "smart" else 50,
                 replicas=replicas,
                 limit_ms=round(job.est * 1000),
-                expected_ms=round(min(job.est, sum(recent) / len(recent)) * 1000) if recent else None,
             )
         )
 
     def _end(self, waiting_id: str, now: float) -> None:
         self._board.ended(waiting_id, instant(now))
         job = self._by_id[self._log_id(waiting_id)]
-        self._recent.setdefault(job.user, deque(maxlen=2)).append(job.run)
         if self._policy.fair_share is not None:
             before = self._used.get(job.user, Usage(0, instant(now)))
             half_lives = (instant(now) - before.as_of) / (self._policy.fair_share.half_life_ms * 1000)
