@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from core.store.writelock import WriteLock
 
 # The advisory lock that makes PostgreSQL take one writer at a time, as SQLite does. Any fixed number serves.
 WRITER_LOCK = 0x62757273
+# Where PostgreSQL tells those who follow the feed that something was committed. SQLite tells by itself.
+CHANNEL = "bursar_events"
 SQLITE_WITHOUT_WAL_RESET_FAULT = (3, 51, 3)
 
 
@@ -38,11 +41,19 @@ class Database:
         if self.path is not None:
             _make_private(self.path)
             self._lock = WriteLock(self.path, patience_s)
+        self._file = _file_at(self.path)
+        _open_stores.add(self)
 
     def _new_engine(self, poolclass: type[Pool] | None = None) -> Engine:
         if self.is_sqlite:
             return _sqlite_engine(self.url, self._patience_s, poolclass)
-        return create_engine(self.url, pool_pre_ping=True, poolclass=poolclass, connect_args={"connect_timeout": 5})
+        return create_engine(
+            self.url,
+            pool_pre_ping=True,
+            poolclass=poolclass,
+            hide_parameters=True,  # what is stored may be secret, and an error's text is not
+            connect_args={"connect_timeout": 5},
+        )
 
     @property
     def path(self) -> Path | None:
@@ -53,7 +64,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A unit that commits as a whole, or leaves nothing behind."""
-        with _translated(self), self._only_writer(), self._writer.connect() as connection, connection.begin():
+        with translated(self), self._only_writer(), self._writer.connect() as connection, connection.begin():
             if not self.is_sqlite:
                 connection.execute(_TAKE_WRITER_LOCK)
             yield connection
@@ -62,7 +73,7 @@ class Database:
     def rebuild(self) -> Iterator[Connection]:
         """A write unit for migrations: SQLite rebuilds tables by copy and rename, and must not check references."""
         engine = self._new_engine(NullPool)
-        with _translated(self), self._only_writer(), engine.connect() as connection:
+        with translated(self), self._only_writer(), engine.connect() as connection:
             options = connection.execution_options(bursar_write=True, bursar_rebuild=True)
             with options.begin():
                 if not self.is_sqlite:
@@ -73,13 +84,14 @@ class Database:
     def alone(self) -> Iterator[Connection]:
         """A connection outside any transaction, with writers kept out: for a backup by SQLite's own means."""
         engine = self._new_engine(NullPool)
-        with _translated(self), self._only_writer(), engine.connect() as connection:
+        with translated(self), self._only_writer(), engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT", bursar_alone=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view; on PostgreSQL too every statement sees the same moment."""
-        with _translated(self), self.engine.connect() as connection:
+        self._refuse_replaced()
+        with translated(self), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin() as transaction:
@@ -92,7 +104,17 @@ class Database:
             yield
         else:
             with self._lock.held():
+                self._refuse_replaced()
                 yield
+
+    def _refuse_replaced(self) -> None:
+        """Connections stay with the file that they have opened: what they write once it is gone is lost with it."""
+        if _file_at(self.path) != self._file:
+            raise Unavailable(
+                "store_replaced",
+                f"the store {self.path} was replaced or removed while it was open; nothing was changed",
+                "stop every Bursar that uses it, look whether the right file is there, then start again",
+            )
 
     def close(self) -> None:
         self.engine.dispose()
@@ -101,10 +123,30 @@ class Database:
             self._lock = None
 
     def after_fork(self) -> None:
-        """Connections of the parent are not the child's to use or to close."""
+        """Connections of the parent are not the child's to use or to close, so they are kept, and never touched."""
+        _of_the_parent.append(self.engine.pool)
         self.engine.dispose(close=False)
 
 
+_open_stores: weakref.WeakSet[Database] = weakref.WeakSet()
+_of_the_parent: list[Pool] = []
+
+
+def _leave_connections_to_the_parent() -> None:
+    for database in list(_open_stores):
+        database.after_fork()
+
+
+os.register_at_fork(after_in_child=_leave_connections_to_the_parent)
+
+
+def announce(connection: Connection) -> None:
+    """Wake those who follow the feed, as soon as this transaction is committed."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_NOTIFY)
+
+
+_NOTIFY = text(f"NOTIFY {CHANNEL}")
 _TAKE_WRITER_LOCK = text(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
 
 
@@ -117,6 +159,15 @@ def _make_private(path: Path) -> None:
         raise Unavailable(
             "store_unreachable", f"the store {path} cannot be opened: {error.strerror}", "check its folder and owner"
         ) from error
+
+
+def _file_at(path: Path | None) -> tuple[int, int] | None:
+    """Which file that is now, whatever its name."""
+    try:
+        found = path.stat() if path is not None else None
+    except FileNotFoundError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None
 
 
 def sqlite_module() -> ModuleType:
@@ -144,6 +195,7 @@ def _sqlite_engine(url: URL, patience_s: float, poolclass: type[Pool] | None) ->
         url,
         poolclass=poolclass,
         module=sqlite_module(),
+        hide_parameters=True,
         connect_args={"timeout": patience_s, "check_same_thread": False},
     )
 
@@ -167,7 +219,7 @@ def _sqlite_engine(url: URL, patience_s: float, poolclass: type[Pool] | None) ->
 
 
 @contextmanager
-def _translated(database: Database) -> Iterator[None]:
+def translated(database: Database) -> Iterator[None]:
     """What the store cannot do now becomes an answer; a programming error stays what it is."""
     try:
         yield

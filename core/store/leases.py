@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Update, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from core.domain.errors import Conflict
-from core.store.database import Database
+from core.store.database import Database, translated
 from core.store.tables import journal
 
 leases = journal.Lease.__table__  # type: ignore[attr-defined]
 
 LEADER = "leader"
 _LEADER_LOCK = 0x6C656164
+_TRY_LOCK = text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK})")
+_UNLOCK = text(f"SELECT pg_advisory_unlock({_LEADER_LOCK})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +49,16 @@ class Leadership:
         self._lifetime_us = lifetime_us
         self._lock = _FileLock(database) if database.is_sqlite else _SessionLock(database)
         self.epoch: int | None = None
+        self._sure_until = 0
+        _seekers.add(self)
 
     def seek(self, now: int) -> bool:
         """Lead if nobody does. True when this process leads after the call."""
         if self.epoch is not None:
             return self.renew(now)
         alone = self._lock.acquire()
+        if not alone and self._is_led(now):
+            return False
         with self._database.write() as connection:
             held = current(connection)
             if held is not None and not alone and held.expires_at > now:
@@ -61,22 +70,37 @@ class Leadership:
             else:
                 connection.execute(insert(leases), {"name": LEADER, **values})
         self.epoch = epoch
+        self._sure_until = now + self._lifetime_us
         return True
+
+    def _is_led(self, now: int) -> bool:
+        """Asked without the writer's lock, so that any number of processes may stand by for nothing."""
+        with self._database.read() as connection:
+            held = current(connection)
+        return held is not None and held.expires_at > now
+
+    def is_sure(self, now: int) -> bool:
+        """Whether nobody else can lead yet: engines are only called then, for their calls cannot be fenced."""
+        return self.epoch is not None and now < self._sure_until
 
     def renew(self, now: int) -> bool:
         """Lead on. False when another leads by now."""
         with self._database.write() as connection:
             changed = connection.execute(self._mine().values(expires_at=now + self._lifetime_us)).rowcount
         if changed != 1:
-            self.epoch = None
-            self._lock.release()
-        return self.epoch is not None
+            self._give_up()
+            return False
+        # Who took over from one that hung leads without the lock, and so does who lost its connection: take it as soon
+        # as it is free, or the next who seeks would find it free and take a living leader for dead.
+        self._lock.acquire()
+        self._sure_until = now + self._lifetime_us
+        return True
 
     def prove(self, connection: Connection) -> None:
         """Refuse to write for a leader that is not one any more; asked in the transaction that writes."""
         held = current(connection)
         if held is None or held.epoch != self.epoch or held.owner != self._owner:
-            self.epoch = None
+            self._give_up()
             raise Conflict("lease_lost", "another process leads by now", "this one waits until it is needed")
 
     def resign(self) -> None:
@@ -90,6 +114,11 @@ class Leadership:
         """Stop leading without a word, as a process that is killed does: the lock is free from now on."""
         self.epoch = None
         self._lock.release()
+
+    def after_fork(self) -> None:
+        """A child does not lead, and must not keep its parent's lock when the parent dies."""
+        self.epoch = None
+        self._lock.forget()
 
     def _mine(self) -> Update:
         return update(leases).where(
@@ -118,6 +147,8 @@ class _FileLock:
             os.close(self._fd)
             self._fd = None
 
+    forget = release
+
 
 class _SessionLock:
     """PostgreSQL frees it when the connection's process is gone."""
@@ -127,16 +158,46 @@ class _SessionLock:
         self._connection: Connection | None = None
 
     def acquire(self) -> bool:
+        if self._connection is not None and not self._still_connected():
+            self._drop()
         if self._connection is None:
-            connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LEADER_LOCK}).scalar():
-                connection.close()
-                return False
+            with translated(self._database):
+                connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                if not connection.execute(_TRY_LOCK).scalar():
+                    connection.close()
+                    return False
             self._connection = connection
         return True
 
-    def release(self) -> None:
+    def _still_connected(self) -> bool:
+        try:
+            return self._connection is not None and bool(self._connection.execute(text("SELECT 1")).scalar())
+        except DBAPIError:
+            return False
+
+    def _drop(self) -> None:
         if self._connection is not None:
-            self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LEADER_LOCK})
+            self._connection.invalidate()
             self._connection.close()
             self._connection = None
+
+    def release(self) -> None:
+        if self._connection is not None:
+            with suppress(DBAPIError):  # where the connection is gone, the lock is too
+                self._connection.execute(_UNLOCK)
+            self._drop()
+
+    def forget(self) -> None:
+        """The connection is the parent's: the pool that it belongs to is left alone as a whole."""
+        self._connection = None
+
+
+_seekers: weakref.WeakSet[Leadership] = weakref.WeakSet()
+
+
+def _children_do_not_lead() -> None:
+    for leadership in list(_seekers):
+        leadership.after_fork()
+
+
+os.register_at_fork(after_in_child=_children_do_not_lead)

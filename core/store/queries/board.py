@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from typing import TypeVar
+
+from sqlalchemy import func, select
 
 from core.clock import DAY
+from core.domain.kinds import Kind as DeploymentKind
 from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.domain.resources import Resources
-from core.ledger.amounts import NOTHING
+from core.ledger.amounts import NOTHING, Book
+from core.ledger.refunds import RefundCause
 from core.scheduler.board import Board
 from core.scheduler.values import WHOLE, Claim, Dependency, Device, Gate, Holding, Kind, Node, NodeState, Pin, Waiting
 from core.store.repositories.clusters import ClusterRow, NodeRow
 from core.store.repositories.deployments import DependencyRow, DeploymentRow
-from core.store.repositories.runs import AllocationRow, PinRow
+from core.store.repositories.runs import AllocationRow, PinRow, runs
 from core.store.units import Unit
 
+T = TypeVar("T")
+
+JOB = DeploymentKind.JOB
+_PART = 500
+_RUN_OUT = Gate("credits_used_up", suggestion="an admin can grant more: bursar grant USER --credits N")
 _DONE_WELL = frozenset({State.COMPLETED})
 _NOT_OVER = frozenset(
     {State.AWAITING_APPROVAL, State.QUEUED, State.STARTING, State.RUNNING, State.SUSPENDED, State.STOPPING}
@@ -27,40 +37,82 @@ def board_of(unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...] = ()) -
     """Built once; from then on it is moved by events."""
     holding = unit.deployments.in_states(HOLDS_CAPACITY, cluster.id)
     waiting = unit.deployments.in_states({State.QUEUED}, cluster.id)
-    places = _by_deployment(unit.runs.allocations_on(cluster.id))
-    preempted = unit.deployments.preemptions_since(unit.now - DAY)
-    dependencies = _dependencies(unit.deployments.dependencies_of([row.id for row in waiting]))
-    holds = unit.ledger.holds_left([row.id for row in [*holding, *waiting]])
-    pins = unit.runs.pins_of(cluster.id)
-    pinned_for = {row.deployment_id: row for row in pins}
-    preemptors = {victim: by for victim, by in _pinned_victims(unit, holding) if by in pinned_for}
+    seats, queue = entries_of(unit, cluster, [*holding, *waiting])
     return Board(
         nodes=[node_value(node) for node in unit.clusters.nodes_of(cluster.id)],
-        holdings=[
-            holding_value(
-                row,
-                places[row.id],
-                preemptions=preempted.get(row.id, 0),
-                hold=holds.get(row.id, NOTHING).ucr,
-                pinned_for=preemptors.get(row.id),
-            )
-            for row in holding
-            if row.id in places
-        ],
-        waiting=[
-            waiting_value(
-                row,
-                dependencies.get(row.id, ()),
-                preemptions=preempted.get(row.id, 0),
-                hold=holds.get(row.id, NOTHING).ucr,
-                gates=_gates(cluster),
-            )
-            for row in waiting
-        ],
-        pins=[pin_value(pin) for pin in pins],
+        holdings=seats,
+        waiting=queue,
+        pins=[pin_value(pin) for pin in unit.runs.pins_of(cluster.id)],
         foreign=foreign,
+        last_ended_at=last_ended_at(unit, cluster, queue),
         version=cluster.version,
     )
+
+
+def entries_of(unit: Unit, cluster: ClusterRow, rows: Sequence[DeploymentRow]) -> tuple[list[Holding], list[Waiting]]:
+    """What these deployments are on the board of their cluster; those that neither hold nor wait are left out."""
+    holding = [row for row in rows if row.state in HOLDS_CAPACITY]
+    waiting = [row for row in rows if row.state is State.QUEUED]
+    places = _by_deployment(_in_parts(unit.runs.allocations_of, [row.id for row in holding]))
+    preempted = unit.deployments.preemptions_since(unit.now - DAY)
+    dependencies = _dependencies(_in_parts(unit.deployments.dependencies_of, [row.id for row in waiting]))
+    holds = unit.ledger.holds_left([row.id for row in [*holding, *waiting]])
+    pinned_for = {row.deployment_id for row in unit.runs.pins_of(cluster.id)}
+    preemptors = {victim: by for victim, by in _pinned_victims(unit, holding) if by in pinned_for}
+    run_out = _run_out(unit, waiting)
+    seats = [
+        holding_value(
+            row,
+            places[row.id],
+            preemptions=preempted.get(row.id, 0),
+            hold=holds.get(row.id, NOTHING).ucr,
+            pinned_for=preemptors.get(row.id),
+        )
+        for row in holding
+        if row.id in places
+    ]
+    queue = [
+        waiting_value(
+            row,
+            dependencies.get(row.id, ()),
+            preemptions=preempted.get(row.id, 0),
+            hold=holds.get(row.id, NOTHING).ucr,
+            gates=(*_gates(cluster), *((_RUN_OUT,) if row.id in run_out else ())),
+        )
+        for row in waiting
+    ]
+    return seats, queue
+
+
+def last_ended_at(unit: Unit, cluster: ClusterRow, waiting: Iterable[Waiting]) -> int:
+    """When the last run ended there that was not preempted; only asked where somebody waits who was preempted."""
+    if all(item.preempted_at is None for item in waiting):
+        return 0
+    ended = select(func.max(runs.c.ended_at)).where(
+        runs.c.cluster_id == cluster.id, runs.c.end_cause != RefundCause.PREEMPTED.value
+    )
+    return int(unit.connection.execute(ended).scalar() or 0)
+
+
+def _in_parts(ask: Callable[[Sequence[str]], list[T]], ids: list[str]) -> list[T]:
+    """A store takes so many words at once."""
+    return [row for start in range(0, len(ids), _PART) for row in ask(ids[start : start + _PART])]
+
+
+def _run_out(unit: Unit, waiting: Sequence[DeploymentRow]) -> set[str]:
+    """What has no hold and would draw on a wallet that is used up: it would have to be stopped again."""
+    found: set[str] = set()
+    known: dict[tuple[str, str, Book], bool] = {}
+    for row in waiting:
+        if row.kind is JOB or row.payer != "wallet":
+            continue
+        for book in (Book.CREDITS, *((Book.GPU_TIME,) if row.resources.gpu_milli else ())):
+            whose = (row.org_id, row.owner_id, book)
+            if whose not in known:
+                known[whose] = unit.standings.of(*whose).refuses_submissions
+            if known[whose]:
+                found.add(row.id)
+    return found
 
 
 def node_value(row: NodeRow) -> Node:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select
 
 from core.domain.audit import GENESIS, AuditRow, link
+from core.store.database import announce
 from core.store.scope import Scope
 from core.store.tables import journal
 
@@ -58,6 +59,7 @@ def write(connection: Connection, changes: list[Change]) -> None:
             for c in changes
         ],
     )
+    announce(connection)
 
 
 class Audit:
