@@ -1,4 +1,4 @@
-"""Wallets, grants, transfers and reversals, by the services on a real store: who may, once, and never what is not there."""
+"""Wallets, grants, transfers, reversals, by the services on a real store: who may, once, never what is not there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from core.domain.money_requests import GrantRequest, ReverseRequest, TransferReq
 from core.domain.roles import Caller
 from core.domain.validation import validated
 from core.views.money import PostingCard, WalletCard
-from tests.builders import World
 from tests.services.conftest import Team
 
 CREDIT, HOUR_MS = 1_000_000, 3_600_000

@@ -83,10 +83,13 @@ def balance_before(connection: Connection, account: AccountKey, instant: int | N
 
 
 def balances_at(connection: Connection, scope: Scope, until: int | None) -> dict[AccountKey, Balance]:
-    """Every balance of an organization as its entries say, of what counts before an instant."""
+    """Every balance of an organization as its entries say, of what counts before an instant.
+
+    The mint has no organization; here stands what it gave to this one.
+    """
     whose = (entries.c.account_kind, entries.c.org_id, entries.c.owner_id)
     statement = select(*whose, *_four_sums()).select_from(entries.join(postings, postings.c.seq == entries.c.seq))
-    found = connection.execute(statement.where(scope.covers(entries), *within(Period(until=until))).group_by(*whose))
+    found = connection.execute(statement.where(scope.covers(postings), *within(Period(until=until))).group_by(*whose))
     return {AccountKey(AccountKind(row[0]), row[1], row[2]): _balance(row[3:]) for row in found}
 
 
