@@ -88,7 +88,7 @@ class Leadership:
         with self._database.write() as connection:
             changed = connection.execute(self._mine().values(expires_at=now + self._lifetime_us)).rowcount
         if changed != 1:
-            self._give_up()
+            self.let_go()
             return False
         # Who took over from one that hung leads without the lock, and so does who lost its connection: take it as soon
         # as it is free, or the next who seeks would find it free and take a living leader for dead.
@@ -100,7 +100,7 @@ class Leadership:
         """Refuse to write for a leader that is not one any more; asked in the transaction that writes."""
         held = current(connection)
         if held is None or held.epoch != self.epoch or held.owner != self._owner:
-            self._give_up()
+            self.let_go()
             raise Conflict("lease_lost", "another process leads by now", "this one waits until it is needed")
 
     def resign(self) -> None:
