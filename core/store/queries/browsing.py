@@ -59,7 +59,7 @@ def order_of_deployments(
     return tuple(row[0] for row in connection.execute(_ordered(statement, order, backwards)))
 
 
-def _ordered(statement: Select[tuple[str]], order: Order, backwards: bool) -> Select[tuple[str]]:
+def _ordered(statement: Select[str], order: Order, backwards: bool) -> Select[str]:
     falling = (order in _LARGEST_FIRST) != backwards
     column = _SORTED_BY[order]
     first: UnaryExpression[object] = column.desc() if falling else column.asc()
