@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from core.scheduler.board import Board
 from core.scheduler.capacity import Host, Room
-from core.scheduler.placement import Shape, admits, claim_in, replicas_in
+from core.scheduler.placement import DeviceChoice, Shape, admits, claim_in, least_left, replicas_in
 from core.scheduler.values import Claim
 from core.scheduler.watch import ShapeWatch
 
@@ -130,7 +130,7 @@ class Promises:
         return room
 
 
-def fill(shape: Shape, rooms: list[tuple[Host, Room]]) -> tuple[Claim, ...] | None:
+def fill(shape: Shape, rooms: list[tuple[Host, Room]], device: DeviceChoice = least_left) -> tuple[Claim, ...] | None:
     """Claims for all replicas, filling the rooms in the order given, or one by one in turn for a shape that spreads."""
     claims: list[Claim] = []
     left = [(host, room.copy()) for host, room in rooms]
@@ -138,7 +138,7 @@ def fill(shape: Shape, rooms: list[tuple[Host, Room]]) -> tuple[Claim, ...] | No
         still: list[tuple[Host, Room]] = []
         for host, room in left:
             while len(claims) < shape.replicas:
-                claim = claim_in(shape, room, host)
+                claim = claim_in(shape, room, host, device)
                 if claim is None:
                     break
                 room.take(claim)

@@ -16,10 +16,10 @@ from core.domain.errors import Conflict, NotFound
 from core.domain.resources import NOTHING, Resources
 from core.scheduler.capacity import Host, by_node
 from core.scheduler.facts import Facts, Held, Usage, Who
-from core.scheduler.fragments import scorer_for
+from core.scheduler.fragments import packer_for
 from core.scheduler.ordering import Class, Queue, queue_for
 from core.scheduler.placement import Shape, check_request
-from core.scheduler.policy import Packing, Policy
+from core.scheduler.policy import Mix, Packing, Policy
 from core.scheduler.values import Claim, Holding, Node, Pin, Waiting, total_of
 from core.scheduler.watch import ChangeLog, ShapeWatch
 
@@ -55,7 +55,7 @@ class Board:
         self.doomed: dict[str, str] = {}  # waiting id to the dependency that failed
         self.classes: dict[tuple[Shape, int | None], Class] = {}
         self.classes_of: dict[Shape, dict[Class, None]] = {}
-        self._watches: dict[tuple[Shape, Packing], ShapeWatch] = {}
+        self._watches: dict[tuple[Shape, Packing, Mix | None], ShapeWatch] = {}
         self._queues: dict[object, Queue] = {}
         self._memo: dict[object, Any] = {}
         self._undo: list[Callable[[], None]] | None = None
@@ -174,10 +174,13 @@ class Board:
         return found if found is not None else Class(*key)
 
     def watch(self, shape: Shape, policy: Policy) -> ShapeWatch:
-        key = (shape, policy.packing)
+        key = (shape, policy.packing, policy.mix)
         found = self._watches.get(key)
         if found is None:
-            found = self._watches[key] = ShapeWatch(shape, self.hosts, self.log, scorer_for(policy))
+            if len(self._watches) > 4 * len(self.classes) + 512:
+                self._watches.clear()
+            packer = self.memo(("packer", policy.packing, policy.mix), lambda: packer_for(policy))
+            found = self._watches[key] = ShapeWatch(shape, self.hosts, self.log, packer)
         return found
 
     def claims_by_host(self, claims: Iterable[Claim]) -> Iterator[tuple[Host, list[Claim]]]:

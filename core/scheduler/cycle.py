@@ -210,7 +210,7 @@ class Pass:
                 return None
             order = sorted(places, key=lambda p: p[0] if klass.shape.spread else (-p[1], *p[0]))
         hosts = [self.board.hosts[score[-1]] for score, _ in order]
-        return fill(klass.shape, [(host, rooms.get(host.index, host.free)) for host in hosts])
+        return fill(klass.shape, [(host, rooms.get(host.index, host.free)) for host in hosts], watch.packer.device)
 
     def _rooms_beside(self, klass: Class, fitting: Container[int]) -> dict[int, Room]:
         """For hosts with a promise on which it fits now: what is left beside the promise, where it still fits."""
@@ -225,4 +225,4 @@ class Pass:
         return rooms
 
     def _judge(self, watch: ShapeWatch, host: Host, room: Room) -> tuple[Score, int]:
-        return watch.scorer(watch.shape, room, host), replicas_in(watch.shape, room, host)
+        return watch.packer.score(watch.shape, room, host), replicas_in(watch.shape, room, host)

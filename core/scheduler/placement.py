@@ -5,6 +5,7 @@ Equal shapes are equal here: whatever is decided for a shape holds for every dep
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,10 @@ from core.domain.resources import Resources, format_gpu, format_resources
 from core.scheduler.values import WHOLE, Claim, Node, NodeState, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from core.scheduler.capacity import Host, Room
 
-Score = tuple[int, ...]  # smaller is better
+Score = tuple[int, ...]  # smaller is better; the last is the index of the host
+DeviceChoice = Callable[["Shape", "Room", "Host"], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +87,26 @@ def replicas_in(shape: Shape, room: Room, host: Host) -> int:
     return most
 
 
-def claim_in(shape: Shape, room: Room, host: Host) -> Claim | None:
-    """The place for one replica in the room, or None. A share goes where the least is left beside it."""
+def least_left(shape: Shape, room: Room, host: Host) -> int | None:
+    """The device on which a share leaves the least beside it; None for what wants no share."""
+    gpu, gpus = shape.resources.gpu_milli, room.gpus
+    if not 0 < gpu < WHOLE:
+        return None
+    return min(((gpus[i], i) for i in host.devices_for(shape.gpu_models) if gpus[i] >= gpu), default=(0, None))[1]
+
+
+def claim_in(shape: Shape, room: Room, host: Host, device: DeviceChoice = least_left) -> Claim | None:
+    """The place for one replica in the room, or None."""
     need = shape.resources
     if need.cpu_milli > room.cpu or need.ram_mib > room.ram or need.disk_mib > room.disk:
         return None
     if not need.gpu_milli:
         return Claim(host.node.id, need)
-    allowed, gpus = host.devices_for(shape.gpu_models), room.gpus
     if need.gpu_milli < WHOLE:
-        able = [(gpus[i], i) for i in allowed if gpus[i] >= need.gpu_milli]
-        return Claim(host.node.id, need, ((min(able)[1], need.gpu_milli),)) if able else None
+        chosen = device(shape, room, host)
+        return None if chosen is None else Claim(host.node.id, need, ((chosen, need.gpu_milli),))
     count = need.gpu_milli // WHOLE
-    whole = [i for i in allowed if gpus[i] == WHOLE]
+    whole = [i for i in host.devices_for(shape.gpu_models) if room.gpus[i] == WHOLE]
     if len(whole) < count:
         return None
     return Claim(host.node.id, need, tuple((i, WHOLE) for i in whole[:count]))

@@ -104,6 +104,26 @@ class Smart:
 
 
 @dataclass(frozen=True, slots=True)
+class Typical:
+    """One usual kind of request, per replica."""
+
+    gpu_milli: int
+    models: frozenset[str] = frozenset()
+    cpu_milli: int = 0
+
+    @property
+    def sort_key(self) -> tuple[int, tuple[str, ...], int]:
+        return self.gpu_milli, tuple(sorted(self.models)), self.cpu_milli
+
+
+@dataclass(frozen=True, eq=False)
+class Mix:
+    """What is usually asked for, with how often; for `fragments`. One mix is only ever equal to itself."""
+
+    kinds: tuple[tuple[Typical, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     name: str = "priority"
     order: Order = Order.PRIORITY
@@ -115,13 +135,14 @@ class Policy:
     backfill_depth: int | None = 2000  # how many are looked at behind the head; None is all
     reservations: int = 1
     packing: Packing = Packing.TIGHT
+    mix: Mix | None = None
     smart: Smart = Smart()
 
 
 POLICIES: dict[str, Policy] = {
     "priority": Policy(),
     "fair": Policy(name="fair", fair_share=FairShare()),
-    "smart": Policy(name="smart", order=Order.SMART),
+    "smart": Policy(name="smart", order=Order.SMART, packing=Packing.FRAGMENTS),
 }
 
 

@@ -6,7 +6,7 @@ The same answers serve every deployment of that shape and every pass, so a pass 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from core.scheduler.placement import Score, Shape, admits, replicas_in
 
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from core.scheduler.capacity import Host, Room
 
 T = TypeVar("T")
-Scorer = Callable[["Shape", "Room", "Host"], Score]
+
+
+class Packer(Protocol):
+    """Which of several places is better, and which device of a node a share goes to."""
+
+    def score(self, shape: Shape, room: Room, host: Host) -> Score: ...
+
+    def device(self, shape: Shape, room: Room, host: Host) -> int | None:
+        """None where it makes no difference: for whole devices, and for what wants no GPU."""
+        ...
 
 
 class ChangeLog:
@@ -79,17 +88,16 @@ class PerHost(Generic[T]):
 class ShapeWatch:
     """Where the shape fits now and how well, how many replicas fit, and where it could fit later and when."""
 
-    def __init__(self, shape: Shape, hosts: list[Host], log: ChangeLog, scorer: Scorer) -> None:
-        self.shape, self.scorer = shape, scorer
+    def __init__(self, shape: Shape, hosts: list[Host], log: ChangeLog, packer: Packer) -> None:
+        self.shape, self.packer = shape, packer
         self.fitting: PerHost[tuple[Score, int]] = PerHost(hosts, log, self._fit)
         self.later: PerHost[tuple[tuple[int, int], ...]] = PerHost(hosts, log, self._later)
-        self.users = 0
 
     def _fit(self, host: Host) -> tuple[Score, int] | None:
         count = replicas_in(self.shape, host.free, host)
         if not count or not admits(host.node, self.shape):
             return None
-        return self.scorer(self.shape, host.free, host), count
+        return self.packer.score(self.shape, host.free, host), count
 
     def _later(self, host: Host) -> tuple[tuple[int, int], ...] | None:
         """(instant, replicas) each time that more of them fit, up to as many as are wanted. 0 stands for now."""
