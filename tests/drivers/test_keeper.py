@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import signal
 import subprocess
 import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.domain.engines import Phase, Token
+from core.domain.engines import Observed, Phase, Token, ensure_each
 from core.domain.errors import Unavailable
 from core.drivers.keeper.records import living, process_facts
 from tests.drivers.contract import INSTALL, a_token, seen
@@ -300,3 +303,32 @@ def test_what_runs_is_not_started_again_while_its_end_is_being_written(rig: Proc
         rig.reopened().ensure(spec)
     rig.until_over(TOKEN)
     assert rig.driver.ensure(spec).exit_code == 0
+
+
+def test_E2_E3_whatever_is_killed_meanwhile_no_command_runs_twice(rig: ProcessRig) -> None:
+    ledger = rig.home.parent / "ran"
+    command = ("/bin/sh", "-c", f"echo $BURSAR_RUN >> {ledger}; exit 5")
+    specs = [a_spec(a_token(f"dep-{n}"), command=command) for n in range(60)]
+    killed = 0
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(specs), 10):
+            asked = [
+                pool.submit(ensure_each, driver, specs[start : start + 10]) for driver in (rig.driver, rig.reopened())
+            ]
+            while not all(one.done() for one in asked):
+                for pid in keepers(rig):  # the keeper, and whichever shim has not yet written that it started
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                        killed += 1
+    assert killed > 0
+    for spec in specs:
+        while not isinstance(ensure_each(rig.driver, [spec])[0], Observed):
+            continue
+        rig.until_over(spec.token)
+    ends = {spec.token: seen(rig.driver, spec.token) for spec in specs}
+    ran = Counter(ledger.read_text().split())
+    assert max(ran.values()) == 1
+    for token, end in ends.items():
+        assert end is not None
+        assert (end.phase, end.exit_code) in {(Phase.FINISHED, 5), (Phase.GONE, None)}
+        assert end.phase is Phase.GONE or ran[str(token)] == 1

@@ -126,6 +126,7 @@ def test_cgroups_of_version_2_are_used_where_they_are_delegated(
     assert limits.cages == (
         {
             "dir": str(ours / "b7k2.dep-1.1"),
+            "home": str(ours / "shims"),
             "set": {
                 "cpu.max": "150000 100000",
                 "memory.max": str(512 * MIB),
@@ -172,7 +173,7 @@ def test_elsewhere_it_is_rlimits_and_nice(tmp_path: Path, mounts: str, own: str)
 def test_what_was_not_asked_for_is_not_limited(tmp_path: Path) -> None:
     assert Means().of("t", Resources()).data_bytes == 0
     two = Means(2, {"cpu": tmp_path, "memory": tmp_path})
-    assert two.of("t", Resources()).cages == ({"dir": str(tmp_path / "t"), "set": {}},)
+    assert two.of("t", Resources()).cages == ({"dir": str(tmp_path / "t"), "home": str(tmp_path / "shims"), "set": {}},)
 
 
 def test_rlimits_can_be_chosen() -> None:

@@ -261,10 +261,13 @@ MEANS = find_means("auto")
 
 
 @pytest.mark.skipif(MEANS.version == 0, reason="no cgroup can be written here")
-def test_a_cgroup_holds_memory_and_says_that_it_ran_out(a_rig: Any) -> None:
+@pytest.mark.parametrize("ram_mib", [32, 96])
+def test_a_cgroup_holds_memory_and_says_that_it_ran_out(a_rig: Any, ram_mib: int) -> None:
     rig = a_rig(limits="auto")
-    over, _ = ran(rig, "exec python3 -S -c 'bytearray(400 << 20)'", resources=Resources(cpu_milli=500, ram_mib=64))
+    script = "cat /proc/self/cgroup; exec python3 -S -c 'bytearray(400 << 20)'"
+    over, text = ran(rig, script, resources=Resources(cpu_milli=500, ram_mib=ram_mib))
     assert over.facts["limits"] == f"cgroup v{MEANS.version}"
+    assert f"/bursar/{TOKEN}\n" in text
     assert (over.oom, over.signal) == (True, 9)
     assert not any((root / str(TOKEN)).exists() for root in MEANS.roots.values()), "its cgroups are gone"
 

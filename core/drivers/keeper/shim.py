@@ -117,8 +117,8 @@ class Shim:
         if self.spec["uid"] is not None:
             os.fchown(log, self.spec["uid"], self.spec["gid"])  # so that it may open /dev/stderr
         try:
-            small = 0 < self.spec["data_bytes"] < SMALLEST_SHARED_LIMIT
-            if self.spec["cages"] or self.spec["uid"] is not None or small:
+            small = 0 < self.spec["ram_bytes"] < SMALLEST_SHARED_LIMIT
+            if self.spec["uid"] is not None or small or not self._live_with_the_shims():
                 self._fork(null, log)
             else:
                 self._spawn(null, log)
@@ -132,6 +132,7 @@ class Shim:
         self._take_limits()
         os.chdir(self.spec["cwd"])
         before = os.umask(0o022)
+        self._enter_cages()
         try:
             self.child = _first_that_is(
                 argv[0],
@@ -147,6 +148,7 @@ class Shim:
                 ),
             )
         finally:
+            self._leave_cages()
             os.umask(before)
             os.fchdir(back)
             os.close(back)
@@ -196,6 +198,23 @@ class Shim:
         for cage in self.spec["cages"]:
             with contextlib.suppress(FileNotFoundError):  # it could not be made, which has been said
                 _write_text(f"{cage['dir']}/cgroup.procs", "0")
+
+    def _live_with_the_shims(self) -> bool:
+        """Only from there is the way into a cage and out of it sure to be open."""
+        try:
+            for cage in self.spec["cages"]:
+                _write_text(f"{cage['home']}/cgroup.procs", "0")
+        except OSError:
+            return False
+        return True
+
+    def _leave_cages(self) -> None:
+        for cage in list(self.spec["cages"]):
+            try:
+                _write_text(f"{cage['home']}/cgroup.procs", "0")
+            except OSError as error:  # then it is never killed as a whole, since we are in it
+                self.spec["cages"].remove(cage)
+                self.limits.append(f"{cage['home']} not entered: {error.strerror}")
 
     def _watch(self) -> None:
         """Until nothing of the run is left. A stop that came before we could hear it is read first."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.domain.engines import Capabilities, Spec, Trouble, members_may_use, trouble
 from core.drivers.keeper.records import PLAIN_PATH, WORK, Record
-from core.drivers.process.limits import Limits
+from core.drivers.process.limits import MIB, Limits
 
 LANGUAGE = "C.UTF-8"
 # After what was declared: a run cannot take devices or a name that it was not given.
@@ -92,6 +92,7 @@ def launch_record(spec: Spec, run: Path, limits: Limits, who: Person | None, log
         "groups": list(who.groups) if who else [],
         "limits": limits.says,
         "cages": list(limits.cages),
+        "ram_bytes": amount.ram_mib * MIB,
         "data_bytes": limits.data_bytes,
         "nice": limits.nice,
         "log_bytes": log_bytes,

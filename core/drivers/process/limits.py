@@ -16,7 +16,7 @@ PERIOD_US = 100_000
 SHORTEST_QUOTA_US = 1_000
 GENTLE = 5
 MIB = 1 << 20
-OURS = "bursar"
+OURS, SHIMS = "bursar", "shims"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Limits:
     """What the shim sets for one run."""
 
     says: str
-    cages: tuple[dict[str, object], ...] = ()  # each a cgroup to make, with the files to write in it
+    cages: tuple[dict[str, object], ...] = ()  # each a cgroup to make, the files to write in it, and where shims live
     data_bytes: int = 0
     nice: int = 0
 
@@ -46,15 +46,14 @@ class Means:
             wanted = {"cpu.max": f"{quota} {PERIOD_US}"} if amount.cpu_milli else {}
             if memory:
                 wanted |= {"memory.max": str(memory), "memory.swap.max": "0", "memory.oom.group": "1"}
-            return Limits("cgroup v2", cages=(_cage(self.roots["cpu"] / name, wanted),))
+            return Limits("cgroup v2", cages=(self._cage("cpu", name, wanted),))
         cpu = {"cpu.cfs_period_us": str(PERIOD_US), "cpu.cfs_quota_us": str(quota)} if amount.cpu_milli else {}
         ram = {"memory.limit_in_bytes": str(memory), "memory.memsw.limit_in_bytes": str(memory)} if memory else {}
-        cages = (_cage(self.roots["cpu"] / name, cpu), _cage(self.roots["memory"] / name, ram))
-        return Limits("cgroup v1", cages=cages)
+        return Limits("cgroup v1", cages=(self._cage("cpu", name, cpu), self._cage("memory", name, ram)))
 
-
-def _cage(place: Path, wanted: dict[str, str]) -> dict[str, object]:
-    return {"dir": str(place), "set": wanted}
+    def _cage(self, controller: str, name: str, wanted: dict[str, str]) -> dict[str, object]:
+        root = self.roots[controller]
+        return {"dir": str(root / name), "home": str(root / SHIMS), "set": wanted}
 
 
 def find_means(choice: str, cgroup: str = "", proc: Path = Path("/proc")) -> Means:
@@ -91,6 +90,7 @@ def _version_2(root: Path) -> Means | None:
 def _is_ours(root: Path) -> bool:
     try:
         root.mkdir(exist_ok=True)
+        (root / SHIMS).mkdir(exist_ok=True)  # processes live in leaves only, so the shims have one of their own
     except OSError:
         return False
     return os.access(root, os.W_OK)
