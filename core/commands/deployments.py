@@ -71,7 +71,7 @@ VERBS: tuple[Verb, ...] = (
         _submit,
         (
             Argument("name", "what to call it", positional=True),
-            Argument("command", "the command and its words, behind --", positional=True, repeated=True),
+            Argument("command", "the command and its words", positional=True, repeated=True, behind_dashes=True),
             Argument("cluster", "where", placeholder="C"),
             Argument("image", "the image to run", placeholder="I"),
             Argument("flavor", "a size by its name, instead of the sizes", placeholder="F"),

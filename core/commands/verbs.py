@@ -111,6 +111,7 @@ class Argument:
     default: str = ""  # as it is shown: what holds where it is not given
     placeholder: str = ""
     short: str = ""  # one dash and one letter, where everybody types it so
+    behind_dashes: bool = False  # the words after `--`, and none before: a command with flags of its own
 
     @property
     def secret(self) -> bool:
@@ -203,7 +204,10 @@ class Verb:
 
     @property
     def usage(self) -> str:
-        words = [*self.path, *map(_positional_usage, self.positionals), *map(_option_usage, self.options)]
+        first = [a for a in self.positionals if not a.behind_dashes]
+        last = [a for a in self.positionals if a.behind_dashes]
+        words = [*self.path, *map(_positional_usage, first), *map(_option_usage, self.options)]
+        words += map(_positional_usage, last)
         return " ".join(words + (["[--password-stdin]"] if self.secrets else []))
 
 
@@ -217,6 +221,8 @@ class Family:
 
 def _positional_usage(argument: Argument) -> str:
     word = argument.shown + (" ..." if argument.repeated else "")
+    if argument.behind_dashes:
+        return f"[-- {word}]"
     return word if argument.required else f"[{word}]"
 
 

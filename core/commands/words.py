@@ -115,7 +115,7 @@ class _Given:
             name, equals, value = ("", "", "") if only_positionals or word.quoted else _option(word.text)
             argument = self._named(word, name) if name else self._by_its_word(word, only_positionals)
             if argument is None:
-                self._keep(self._next_positional(word), word.text, word)
+                self._keep(self._next_positional(word, only_positionals), word.text, word)
             elif equals:
                 self._keep(argument, value, word)
             elif argument.kind is Kind.FLAG and not (waiting and not name and is_yes_or_no(waiting[0].text)):
@@ -143,8 +143,9 @@ class _Given:
     def _positionals(self) -> tuple[Argument, ...]:
         return self._verb.positionals
 
-    def _next_positional(self, word: Word) -> Argument:
-        for argument in self._positionals:
+    def _next_positional(self, word: Word, behind_dashes: bool) -> Argument:
+        ordered = [a for a in self._positionals if a.behind_dashes] if behind_dashes else []
+        for argument in ordered or [a for a in self._positionals if not a.behind_dashes]:
             if argument.repeated or argument.name not in self.texts:
                 return argument
         names = [argument.name.replace("_", "-") for argument in self._verb.options]

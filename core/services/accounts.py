@@ -70,9 +70,9 @@ class Accounts:
                 unit.record("login.failed", visible(name))
             raise Forbidden("login_failed", "unknown name or wrong password", "try again; names are in small letters")
         better = hash_password(request.password, self._settings.bcrypt_cost) if verdict.outdated else None
-        self._guesses.forgive(caller, *guessed)
         with self.units.write(caller) as unit:
             unit.act_as(account.id, account.name)
+            self._guesses.forgive(unit, *guessed)
             if better is not None:
                 unit.accounts.set_password(account.id, better)
                 unit.record("password.upgrade", account.name)
@@ -108,14 +108,15 @@ class Accounts:
             require(unit.me, Permission.PASSWORD_CHANGE)
             me = unit.me
             stored = unit.accounts.by_id(me.account_id)
-        self._guesses.count(caller, f"login:{visible(me.name)}")
+        guessed = f"login:{visible(me.name)}"
+        self._guesses.count(caller, guessed)
         old_hash = stored.password_hash if stored else None
         if not check_password(request.old, old_hash, self._settings.bcrypt_cost).right:
             raise Forbidden("login_failed", "the old password is wrong", "try again")
-        self._guesses.forgive(caller, f"login:{visible(me.name)}")
         hashed = self._hashed(NewAccount(name=me.name, password=request.new))
         with self.units.write(caller) as unit:
             require(unit.me, Permission.PASSWORD_CHANGE)
+            self._guesses.forgive(unit, guessed)
             unit.accounts.set_password(me.account_id, hashed)
             unit.accounts.end_sessions_before(me.account_id, unit.now)
             unit.record("password.change", me.name)

@@ -36,6 +36,11 @@ class Browsing:
         self.units = units
         self._registry = registry
 
+    @reads(Permission.INSTALL)
+    def is_new(self, unit: Unit) -> bool:
+        """Whether the installation still waits for its first operator."""
+        return not unit.accounts.any_operator()
+
     @reads(Permission.IDENTITY_READ)
     def pulse(self, unit: Unit) -> Pulse:
         """Cheap enough to ask every second."""

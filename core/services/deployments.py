@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.domain.engines import Registry
 from core.domain.errors import Invalid
-from core.domain.lifecycle import FINAL, State, StopCause, Trigger
+from core.domain.lifecycle import State, StopCause, Trigger
 from core.domain.names import did_you_mean
 from core.domain.roles import Permission, require
 from core.domain.text import visible
@@ -126,11 +126,11 @@ class Deployments:
 
 
 def find(unit: Unit, reference: str) -> DeploymentRow:
-    """By id, by the beginning of one, or by the name of one that has not ended."""
+    """By id, by the beginning of one, or by name: who lives comes before who has ended, the newest before the older."""
     return picked(
         reference,
         unit.deployments.referred(reference.lower()),
-        lambda row: (row.handle, row.name) if row.state not in FINAL else (row.handle,),
+        lambda row: (row.handle, row.name),
         what="deployment",
         see="bursar list",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.domain.roles import Caller, anonymous
 from core.security.throttle import Throttle
-from core.store.units import Units
+from core.store.units import Unit, Units
 
 
 class Guesses:
@@ -20,8 +20,7 @@ class Guesses:
                 self._throttle.refuse_while_waiting(failures, last_at, unit.now)
                 unit.throttles.put(key, self._throttle.after_failure(failures, last_at, unit.now), unit.now)
 
-    def forgive(self, caller: Caller, *keys: str) -> None:
-        """The try was right: what was counted against it is forgotten."""
-        with self._units.write(anonymous(caller.face)) as unit:
-            for key in keys:
-                unit.throttles.clear(key)
+    def forgive(self, unit: Unit, *keys: str) -> None:
+        """The try was right, and what it opened is kept together with this: what was counted is forgotten."""
+        for key in keys:
+            unit.throttles.clear(key)

@@ -75,15 +75,14 @@ class Invites:
     @composed(Permission.ORG_JOIN)
     def join(self, caller: Caller, request: Joining) -> OrgCard:
         """Enter an organization by a code. Each try counts before it is judged, so that guessing stays slow."""
-        self._guesses.count(caller, f"join:{caller.account_id}")
-        card = self._enter(caller, request)
-        self._guesses.forgive(caller, f"join:{caller.account_id}")
-        return card
+        guessed = f"join:{caller.account_id}"
+        self._guesses.count(caller, guessed)
+        return self._enter(caller, request, guessed)
 
     def _hashed(self, code: str) -> str:
         return hash_code(Purpose.INVITE, code, self._keys.code_key)
 
-    def _enter(self, caller: Caller, request: Joining) -> OrgCard:
+    def _enter(self, caller: Caller, request: Joining, guessed: str) -> OrgCard:
         with self.units.write(caller) as unit:
             require(unit.me, Permission.ORG_JOIN)
             found = unit.invites_anywhere("the code itself says whose invite it is").by_code(self._hashed(request.code))
@@ -96,6 +95,7 @@ class Invites:
             members.add(org.id, unit.me.account_id, found.role, unit.now, found.id)
             unit.invites_anywhere("found by its code").use(found)
             unit.accounts.set_active_org(unit.me.account_id, org.id)
+            self._guesses.forgive(unit, guessed)
             given = give_allowance(unit, org.id, unit.me.account_id, _allowance(found, org))
             after = {"role": found.role.value, "invite": found.handle, **given}
             unit.record("member.join", unit.me.name, after=after, org_id=org.id)

@@ -128,7 +128,9 @@ def _texts(argument: Argument) -> st.SearchStrategy[str]:
 @settings(max_examples=150, deadline=None)
 def test_pairs_and_dashes_read_alike_for_every_verb(data: st.DataObject) -> None:
     verb: Verb = data.draw(st.sampled_from([verb for verb in VERBS if not verb.terminal_only]))
-    first = [data.draw(_texts(argument)) for argument in verb.positionals]
+    first = [data.draw(_texts(argument)) for argument in verb.positionals if not argument.behind_dashes]
+    last = [data.draw(_texts(argument)) for argument in verb.positionals if argument.behind_dashes]
+    tail = ["--", *last] if last else []
     offered = [argument for argument in verb.options if argument.kind is not Kind.FILE]
     chosen = data.draw(st.lists(st.sampled_from(offered), unique=True)) if offered else []
     chosen += [argument for argument in offered if argument.required and argument not in chosen]
@@ -138,5 +140,14 @@ def test_pairs_and_dashes_read_alike_for_every_verb(data: st.DataObject) -> None
         is_flag = argument.kind is Kind.FLAG
         pairs += [argument.flag[2:]] if is_flag else [argument.flag[2:], text]
         dashes += [argument.flag] if is_flag else [f"{argument.flag}={text}"]
-    assert parse_words(" ".join(pairs)) == parse_words(" ".join(dashes))
-    assert parse_words(" ".join(pairs))[0] is verb
+    assert parse_words(" ".join(pairs + tail)) == parse_words(" ".join(dashes + tail))
+    assert parse_words(" ".join(pairs + tail))[0] is verb
+
+
+def test_a_command_stands_behind_dashes_alone() -> None:
+    _, values = parse_words("submit train cluster c1 -- python x.py --hours 3")
+    assert (values["name"], values["command"], values["hours"]) == ("train", ("python", "x.py", "--hours", "3"), None)
+    with pytest.raises(Invalid) as refused:
+        parse_words("submit train clustr c1")
+    assert refused.value.code == "word_too_many"
+    assert "did you mean 'cluster'?" in (refused.value.hint or "")

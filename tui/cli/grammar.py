@@ -43,8 +43,13 @@ class Reading:
 
 
 def read_line(argv: Sequence[str], families: Sequence[Family]) -> Reading:
+    words, behind = list(argv), []
+    if "--" in words:
+        behind = words[words.index("--") + 1 :]
+        words = words[: words.index("--")]
     try:
-        reading: Reading = _Group((), families).main(list(argv), prog_name="bursar", standalone_mode=False)
+        root = _Group((), families, behind)
+        reading: Reading = root.main(words, prog_name="bursar", standalone_mode=False)
     except _Shown as shown:
         return Reading(Flags(), text=shown.text)
     except click.UsageError as error:
@@ -71,7 +76,7 @@ class _Shown(Exception):
 class _Group(click.Group):
     """All verbs that begin with the same words; the root of all with none."""
 
-    def __init__(self, said: tuple[str, ...], families: Sequence[Family]) -> None:
+    def __init__(self, said: tuple[str, ...], families: Sequence[Family], behind: Sequence[str]) -> None:
         super().__init__(
             " ".join(said) or "bursar",
             params=_flags(self._text) if said else [_version(), *_flags(self._text)],
@@ -81,6 +86,7 @@ class _Group(click.Group):
         )
         self._said = said
         self._families = families
+        self._behind = behind
         self._verbs = tuple(verb for family in families for verb in family.verbs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -93,7 +99,7 @@ class _Group(click.Group):
         if path == ("help",):
             return _help(self._families)
         verb = next((verb for verb in self._verbs if verb.path == path), None)
-        return _VerbCommand(verb) if verb else _Group(path, self._families)
+        return _VerbCommand(verb, self._behind) if verb else _Group(path, self._families, self._behind)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -114,17 +120,27 @@ class _Group(click.Group):
 
 
 class _VerbCommand(click.Command):
-    def __init__(self, verb: Verb) -> None:
-        params: list[click.Parameter] = [_parameter(argument) for argument in verb.arguments if not argument.secret]
+    """One verb. `behind` are the words after `--`: they are the verb's last argument's, or else ordinary words."""
+
+    def __init__(self, verb: Verb, behind: Sequence[str]) -> None:
+        given = [argument for argument in verb.arguments if not argument.secret and not argument.behind_dashes]
+        params: list[click.Parameter] = [_parameter(argument) for argument in given]
         if verb.secrets:
             params.append(click.Option(["--password-stdin"], is_flag=True))
         params += _flags(lambda: help_of(verb), own=frozenset(argument.name for argument in verb.arguments))
         super().__init__(verb.path[-1], params=params, callback=self.read, short_help=verb.help, add_help_option=False)
         self.verb = verb
+        self._last = next((argument.name for argument in verb.arguments if argument.behind_dashes), None)
+        self._behind = tuple(behind)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args if self._last else [*args, "--", *self._behind] if self._behind else args)
 
     def read(self, **given: Any) -> Reading:
         password_stdin = given.pop("password_stdin", False)
         texts = {name: _texts(value) for name, value in given.items()}
+        if self._last:
+            texts[self._last] = self._behind
         return Reading(_said_flags(), self.verb, values_of(self.verb, texts), password_stdin)
 
 
@@ -136,9 +152,9 @@ def _parameter(argument: Argument) -> click.Parameter:
         return click.Argument(
             [argument.name], nargs=nargs, required=False, type=click.UNPROCESSED, shell_complete=completes
         )
-    if argument.kind is Kind.FLAG:
-        return click.Option([argument.flag, argument.name], is_flag=True)
     names = [*([argument.short] if argument.short else []), argument.flag, argument.name]
+    if argument.kind is Kind.FLAG:
+        return click.Option(names, is_flag=True)
     return click.Option(names, multiple=True, type=click.UNPROCESSED, shell_complete=completes)
 
 

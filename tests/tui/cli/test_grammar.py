@@ -9,6 +9,7 @@ from core.commands.table import FAMILIES, VERBS
 from core.commands.verbs import Argument, Family, Kind, Program, Verb
 from core.commands.words import parse_words
 from core.domain.columns import columns
+from core.domain.errors import Invalid
 from core.domain.roles import Permission
 from tests.tui.cli.shell import Shell
 from tui.cli.grammar import read_line
@@ -78,3 +79,16 @@ def test_a_repeated_argument_takes_all_that_is_given(shell: Shell) -> None:
     shell.families = (Family("Trial", (Verb(("spin",), "turn", Permission.INSTALL, Program("x"), (many, label)),)),)
     shell.done("spin a --label k=v b --label j -- --c")
     assert shell.started == [("x", {"word": ("a", "b", "--c"), "label": ("k=v", "j")})]
+
+
+def test_the_words_behind_dashes_are_the_command_and_flags_among_them_are_its_own() -> None:
+    reading = read_line(["submit", "train", "--cluster", "c", "--", "sh", "-c", "echo --json"], FAMILIES)
+    assert reading.values["command"] == ("sh", "-c", "echo --json")
+    assert (reading.values["name"], reading.flags.json) == ("train", False)
+    with pytest.raises(Invalid) as refused:
+        read_line(["submit", "train", "clustr", "c1"], FAMILIES)
+    assert refused.value.code == "usage"
+
+
+def test_words_behind_dashes_are_ordinary_where_a_verb_has_no_command() -> None:
+    assert read_line(["show", "--", "--json"], FAMILIES).values["deployment"] == "--json"
