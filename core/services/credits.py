@@ -94,7 +94,7 @@ def _transferred(unit: Unit, source: AccountKey, request: TransferRequest, key: 
     target = treasury(unit.org_id) if request.user is None else members_wallet(unit, request.user)[0]
     amounts = _asked(request)
     posting = entries.transfer(source, target, amounts, key=key, at=unit.now, reason=request.reason or "")
-    pass
+    authorize(amounts, funds_of(unit, source).available)
     return posting
 
 
