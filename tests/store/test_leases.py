@@ -118,6 +118,7 @@ def test_E21_one_that_was_paused_can_write_nothing_late(
     assert refused.value.code == "lease_lost"
     with database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM audit")).scalar() == 1
+    assert next_one.renew(NOW + LIFETIME)  # until its first renewal it has no lock, and could be taken for dead
     assert not paused.seek(NOW + LIFETIME)
     write_as(next_one, other)
 
