@@ -7,6 +7,7 @@ import sys
 
 BENCHES = {
     "scheduler": ("tests.bench.scheduler", "one pass after one event, by size of the queue"),
+    "ledger": ("tests.bench.ledger", "postings a second beside raw batches; the doctor over a million entries"),
     "replay": ("tests.bench.replay", "job logs in simulated time under the real plan, beside the classics"),
     "pack": ("tests.bench.pack", "GPU fragmentation: pods arrive until a cluster is full"),
 }
