@@ -18,7 +18,7 @@ import pytest
 
 from core.domain.engines import Observed, Phase, Token, ensure_each
 from core.domain.errors import Unavailable
-from core.drivers.keeper.records import living, process_facts
+from core.drivers.keeper.records import living, process_facts, session_of
 from tests.drivers.contract import INSTALL, a_token, seen
 from tests.drivers.rigs import ProcessRig, a_spec, heard, until_ended
 
@@ -152,13 +152,13 @@ def test_what_outlives_its_shim_still_counts_and_can_be_stopped(rig: ProcessRig)
 def test_a_deaf_orphan_is_forced_by_who_asks_again(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.deaf(TOKEN))
     shim = int(rig.until_running(TOKEN).facts["shim"])
-    below = [pid for pid, facts in living().items() if facts.session == shim and pid != shim]
     kill(shim)
     rig.driver.stop(TOKEN, 3600)
     assert rig.until_running(TOKEN).is_live
-    rig.driver.stop(TOKEN, 0)
-    for pid in below:
-        until_ended(pid)
+    while below := session_of(shim):
+        rig.driver.stop(TOKEN, 0)
+        for pid in below:
+            until_ended(pid)
     gone = seen(rig.driver, TOKEN)
     assert gone is not None and gone.phase is Phase.GONE
 

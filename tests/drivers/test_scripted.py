@@ -418,3 +418,26 @@ def test_discover_finds_the_nodes_that_the_settings_describe(tmp_path: Path) -> 
     assert nodes[0].capacity == Resources(96_000, 1024 * 1024, 8_000)
     assert nodes[0].gpus[0].model == "H200"
     rig.close()
+
+
+def test_a_listing_asked_for_again_shows_every_change_even_within_one_instant(rig: ScriptedRig) -> None:
+    for n in range(4):
+        rig.driver.ensure(a_spec(a_token(f"dep-{n}"), labels={"sim.duration": "60s"} if n == 0 else {}))
+    seen(rig.driver, TOKEN)
+    rig.control.set_utilization(a_token("dep-1"), 500)
+    rig.driver.stop(a_token("dep-2"), 0)
+    rig.driver.suspend(a_token("dep-3"))
+    rig.clock.advance(60 * SECOND)
+    for driver in (rig.driver, rig.reopened()):
+        listed = driver.observe(INSTALL).by_token()
+        assert [listed[a_token(f"dep-{n}")].phase for n in range(4)] == [
+            *(Phase.FINISHED, Phase.RUNNING, Phase.FINISHED, Phase.SUSPENDED),
+        ]
+        assert listed[a_token("dep-1")].gpu_utilization_milli == 500
+    rig.driver.resume(a_token("dep-3"))
+    rig.driver.forget(a_token("dep-0"))
+    again = rig.driver.observe(INSTALL).by_token()
+    assert again[a_token("dep-3")].phase is Phase.RUNNING
+    assert a_token("dep-0") not in again
+    assert not rig.driver.observe("other").by_token(), "another installation's view is its own"
+    assert len(rig.driver.observe("other").foreign()) == 3

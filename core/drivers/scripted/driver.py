@@ -39,6 +39,8 @@ WORLD_FILE = "world.db"
 MOST_NODES = 10_000
 LONGEST_LAG_MS = 5000
 
+Shown = tuple[int, Phase, Observed]
+
 
 class ScriptedDriver:
     name: ClassVar[str] = "scripted"
@@ -82,6 +84,7 @@ class ScriptedDriver:
         self._boot_us = _micro(given, "boot")
         self._lag_us = _micro(given, "visible_after")
         self._stop_us = _micro(given, "stop_takes")
+        self._shown: dict[str, dict[int, Shown]] = {}  # by install: what was seen last, so that only changes are read
         self.world = World(site.home / WORLD_FILE, wait_s=site.deadline_s)
 
     @classmethod
@@ -119,9 +122,21 @@ class ScriptedDriver:
     def observe(self, install: str) -> Observation:
         now = self._site.clock.now()
         with self._call("observe") as (db, fault):
-            rows = world.listed(db, now)
-        cut = rows[: len(rows) // 2] if fault == faults.TRUNCATED else rows
-        seen = tuple(row.observed(now, Token.read(row.token, install)) for row in cut)
+            listed = world.outlines(db, now)
+            if fault == faults.TRUNCATED:
+                listed = listed[: len(listed) // 2]
+            shown = self._shown.get(install, {})
+            changed = [id_ for id_, version, phase in listed if id_ not in shown or shown[id_][:2] != (version, phase)]
+            fresh = {one.id: one for one in world.by_ids(db, changed)}
+        now_shown: dict[int, Shown] = {}
+        for id_, version, phase in listed:
+            one = fresh.get(id_)
+            if one is None:
+                now_shown[id_] = shown[id_]
+            else:
+                now_shown[id_] = (version, phase, one.observed(now, Token.read(one.token, install)))
+        self._shown[install] = now_shown
+        seen = tuple(entry[2] for entry in now_shown.values())
         return Observation(now, seen, complete=fault != faults.TRUNCATED)
 
     def stop(self, token: Token, grace_s: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS instances (
     devices TEXT NOT NULL, labels TEXT NOT NULL, public_ip TEXT,
     power TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, visible_at INTEGER NOT NULL,
     started_at INTEGER NOT NULL, ends_at INTEGER, left_us INTEGER, stopped INTEGER NOT NULL, exit_code INTEGER,
-    deaf INTEGER NOT NULL, oom INTEGER NOT NULL, utilization INTEGER
+    deaf INTEGER NOT NULL, oom INTEGER NOT NULL, utilization INTEGER, version INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS instances_lineage ON instances (lineage);
 CREATE TABLE IF NOT EXISTS faults (
@@ -69,6 +69,7 @@ class Instance:
     deaf: bool = False
     oom: bool = False
     utilization: int | None = None
+    version: int = 0  # of the row: one more at each change
     engine_id: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -76,13 +77,7 @@ class Instance:
             self.engine_id = f"sim-{self.id:06d}"
 
     def phase(self, now: int) -> Phase:
-        if self.power is Power.DELETED:
-            return Phase.GONE
-        if self.ends_at is not None and self.ends_at <= now:
-            return Phase.OFF if self.kind == "vm" else Phase.FINISHED
-        if self.power is Power.SUSPENDED:
-            return Phase.SUSPENDED
-        return Phase.STARTING if now < self.started_at else Phase.RUNNING
+        return phase_of(self.power, self.kind, self.started_at, self.ends_at, now)
 
     def observed(self, now: int, token: Token | None) -> Observed:
         phase = self.phase(now)
@@ -118,10 +113,20 @@ class Instance:
         return self.phase(now) not in (Phase.STARTING, Phase.RUNNING, Phase.SUSPENDED)
 
 
+def phase_of(power: str, kind: str, started_at: int, ends_at: int | None, now: int) -> Phase:
+    if power == Power.DELETED:
+        return Phase.GONE
+    if ends_at is not None and ends_at <= now:
+        return Phase.OFF if kind == "vm" else Phase.FINISHED
+    if power == Power.SUSPENDED:
+        return Phase.SUSPENDED
+    return Phase.STARTING if now < started_at else Phase.RUNNING
+
+
 _COLUMNS = (
     *("token", "lineage", "name", "kind", "node", "cpu", "ram", "gpu", "disk", "devices", "labels", "public_ip"),
     *("power", "created_at", "updated_at", "visible_at", "started_at", "ends_at", "left_us", "stopped"),
-    *("exit_code", "deaf", "oom", "utilization"),
+    *("exit_code", "deaf", "oom", "utilization", "version"),
 )
 _SELECT = f"SELECT id, {', '.join(_COLUMNS)} FROM instances"  # noqa: S608 - our own words
 _INSERT = f"INSERT INTO instances ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
@@ -194,6 +199,28 @@ def listed(db: sqlite3.Connection, now: int) -> list[Instance]:
     return [_instance(row) for row in rows]
 
 
+def outlines(db: sqlite3.Connection, now: int) -> list[tuple[int, int, Phase]]:
+    """What is listed, as id, version and phase only: with the same three, an instance looks the same as before."""
+    rows = db.execute(
+        "SELECT id, version, power, kind, started_at, ends_at FROM instances"
+        " WHERE power <> 'deleted' AND visible_at <= ? ORDER BY id",
+        (now,),
+    )
+    return [
+        (id_, version, phase_of(power, kind, started_at, ends_at, now))
+        for id_, version, power, kind, started_at, ends_at in rows
+    ]
+
+
+def by_ids(db: sqlite3.Connection, ids: Sequence[int]) -> list[Instance]:
+    found: list[Instance] = []
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        rows = db.execute(f"{_SELECT} WHERE id IN ({', '.join('?' * len(some))})", some)
+        found += [_instance(row) for row in rows]
+    return found
+
+
 def all_ever(db: sqlite3.Connection) -> list[Instance]:
     return [_instance(row) for row in db.execute(f"{_SELECT} ORDER BY id")]
 
@@ -205,7 +232,7 @@ def insert(db: sqlite3.Connection, new: Instance) -> Instance:
 
 
 def save(db: sqlite3.Connection, changed: Instance, now: int) -> Instance:
-    changed.updated_at = now
+    changed.updated_at, changed.version = now, changed.version + 1
     db.execute(_UPDATE, (*_values(changed), changed.id))
     return changed
 
@@ -249,12 +276,13 @@ def _values(one: Instance) -> tuple[object, ...]:
         int(one.deaf),
         int(one.oom),
         one.utilization,
+        one.version,
     )
 
 
 def _instance(row: tuple[Any, ...]) -> Instance:
     (id_, token, lineage_, name, kind, node, cpu, ram, gpu, disk, devices, labels, ip, power, *rest) = row
-    created, updated, visible, started, ends, left, stopped, code, deaf, oom, utilization = rest
+    created, updated, visible, started, ends, left, stopped, code, deaf, oom, utilization, version = rest
     return Instance(
         id_,
         token,
@@ -278,4 +306,5 @@ def _instance(row: tuple[Any, ...]) -> Instance:
         bool(deaf),
         bool(oom),
         utilization,
+        version,
     )
