@@ -76,7 +76,8 @@ class Audit:
     def from_the_beginning(self) -> Iterator[AuditRow]:
         # An option of the statement: on the connection it would stay, and make cursors for what cannot have one.
         everything = select(audit).order_by(audit.c.seq).execution_options(yield_per=2000)
-        return (AuditRow(*row) for row in self._connection.execute(everything))
+        with self._connection.execute(everything) as rows:  # whoever stops early leaves no cursor behind
+            yield from (AuditRow(*row) for row in rows)
 
 
 def _text(values: dict[str, object] | None) -> str | None:
