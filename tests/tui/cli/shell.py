@@ -108,6 +108,16 @@ class Shell:
         assert ran.code == 0, ran.err
         return ran
 
+    def serve(self) -> None:
+        """What `bursar daemon --once` does, in this process and at this shell's time."""
+        bursar = build(load(self.environ), clock=self.clock, ids=self.ids)
+        daemon = bursar.daemon()
+        try:
+            assert daemon.once().leading
+        finally:
+            daemon.close()
+            bursar.close()
+
     def log_in(self, name: str) -> None:
         self.done(f"login {name} --password-stdin", stdin=[PASSWORD])
 
