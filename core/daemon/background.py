@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from core.daemon import metering, planning, starting, stopping, watching
 from core.daemon.engines import Engines
+from core.daemon.ground import Ground
+from core.daemon.tending import Tender
+from core.daemon.timekeeping import Timekeeper
 from core.domain.engines import Registry
-from core.domain.errors import BursarError
 from core.ids import Ids
-from core.scheduler import Policy
-from core.scheduler.values import Claim
 from core.settings import Settings
 from core.store.installation import identity
 from core.store.leases import Leadership
-from core.store.queries.policy import policy_for
-from core.store.repositories.clusters import ClusterRow
 from core.store.units import Units
 from core.views.operations import RoundDone
 
@@ -22,18 +19,23 @@ _MOST_ROUNDS = 1_000
 
 class Daemon:
     def __init__(self, units: Units, settings: Settings, registry: Registry, ids: Ids) -> None:
-        self._units = units
-        self._settings = settings
-        self._engines = Engines(registry, identity(units.database, ids, units.now()))
-        lifetime = settings.daemon.lease_ms * 1000
-        self._leadership = Leadership(units.database, f"daemon-{ids.new()[-12:]}", lifetime)
-        self._policy = Policy()
-        self._foreign: dict[str, tuple[Claim, ...]] = {}
-        self._troubles: dict[str, BursarError] = {}
+        engines = Engines(
+            registry, identity(units.database, ids, units.now()), settings.daemon.driver_deadline_ms / 1000
+        )
+        leadership = Leadership(units.database, f"daemon-{ids.new()[-12:]}", settings.daemon.lease_ms * 1000)
+        self._ground = Ground(units, leadership, engines, settings)
+        self._tenders: dict[str, Tender] = {}
+        self._timekeeper = Timekeeper(self._ground)
 
     def lead(self) -> bool:
         """Lead if nobody else does, and go on leading; True while this process may act."""
-        return self._leadership.seek(self._units.now())
+        led = self._ground.leadership.epoch
+        leads = self._ground.leadership.seek(self._ground.units.now())
+        if leads and self._ground.leadership.epoch != led:
+            for tender in self._tenders.values():
+                tender.forget()
+            self._timekeeper.forget()
+        return leads
 
     def once(self) -> RoundDone:
         """Round after round until nothing more can be done now."""
@@ -48,44 +50,39 @@ class Daemon:
                 if not in_this_round:
                     break
         except BaseException:
-            self._leadership.let_go()
+            self._ground.leadership.let_go()
             raise
-        self._leadership.resign()
-        return RoundDone(True, rounds, moved, tuple(f"{name}: {e.message}" for name, e in self._troubles.items()))
+        self._ground.leadership.resign()
+        return RoundDone(True, rounds, moved, self.troubles())
 
     def round(self) -> int:
-        """Look, then decide, then act: what a look has freed can be given away in the same round."""
-        with self._units.look() as unit:
+        """What time alone brings, then each cluster: a look, a decision, and what was decided."""
+        moved = self._timekeeper.keep()
+        for tender in self.tenders():
+            moved += tender.tend()
+        self._note_paid(self._timekeeper.post_use())
+        return moved
+
+    def _note_paid(self, deployment_ids: set[str]) -> None:
+        for tender in self._tenders.values():
+            tender.board.also(deployment_ids)
+
+    def tenders(self) -> list[Tender]:
+        """One for each cluster that there is, in the order of their names."""
+        with self._ground.units.look() as unit:
             clusters = unit.clusters.all()
-            self._policy = policy_for(unit, self._settings)
-        moved = metering.stop_overdue(self._units, self._leadership, self._settings.scheduling.kill_wait_ms * 1000)
-        self._troubles.clear()
+        for gone in self._tenders.keys() - {cluster.id for cluster in clusters}:
+            del self._tenders[gone]
         for cluster in clusters:
-            moved += self._serve(cluster)
-        metering.post_use(self._units, self._leadership)
-        return moved
+            if cluster.id not in self._tenders:
+                self._tenders[cluster.id] = Tender(self._ground, cluster.id, cluster.name)
+        return [self._tenders[cluster.id] for cluster in clusters]
 
-    def _serve(self, cluster: ClusterRow) -> int:
-        moved = self._look_at(cluster)
-        foreign = self._foreign.get(cluster.id, ())
-        decided = planning.plan_cluster(self._units, self._leadership, cluster, self._policy, foreign)
-        moved += len(decided.starts) + len(decided.preempts) + len(decided.dooms)
-        moved += starting.start_pending(self._units, self._leadership, self._engines, cluster)
-        asked, troubles = stopping.stop_pending(self._units, self._engines, cluster)
-        for error in troubles:
-            self._troubles[cluster.name] = error
-        if asked:
-            moved += self._look_at(cluster)  # many end as soon as they are told to
-        return moved
-
-    def _look_at(self, cluster: ClusterRow) -> int:
-        look = watching.look_at(self._units, self._leadership, self._engines, cluster)
-        if look.error is not None:
-            self._troubles[cluster.name] = look.error
-        else:
-            self._foreign[cluster.id] = look.foreign
-        return look.moved
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong with engines now."""
+        errors = [(tender.name, tender.standing.error) for tender in self._tenders.values()]
+        return tuple(f"{name}: {error.message}" for name, error in errors if error is not None)
 
     def close(self) -> None:
-        self._leadership.let_go()
-        self._engines.close()
+        self._ground.leadership.let_go()
+        self._ground.engines.close()

@@ -1,23 +1,38 @@
-"""The engines as the daemon holds them: one open driver per cluster, and the tokens by which runs are known there."""
+"""The engines as the daemon holds them: one per cluster, called with a deadline, and the tokens of runs there."""
 
 from __future__ import annotations
 
-from core.domain.engines import Capabilities, Driver, Registry, Spec, Token
+import threading
+
+from core.daemon.calls import Engine
+from core.domain.engines import Capabilities, Registry, Spec, Token
 from core.store.repositories.clusters import ClusterRow, NodeRow
 from core.store.repositories.deployments import DeploymentRow
 from core.store.repositories.runs import AllocationRow
 
 
 class Engines:
-    def __init__(self, registry: Registry, install: str) -> None:
+    def __init__(self, registry: Registry, install: str, deadline_s: float) -> None:
         self._registry = registry
         self.install = install
-        self._open: dict[str, Driver] = {}
+        self._deadline_s = deadline_s
+        self._guard = threading.Lock()
+        self._open: dict[str, tuple[dict[str, str], Engine]] = {}
 
-    def driver(self, cluster: ClusterRow) -> Driver:
-        if cluster.id not in self._open:
-            self._open[cluster.id] = self._registry.open(cluster.driver, cluster.handle, cluster.settings)
-        return self._open[cluster.id]
+    def of(self, cluster: ClusterRow) -> Engine:
+        """The engine of a cluster; a new one where its settings have changed."""
+        settings = dict(cluster.settings)
+        with self._guard:
+            known = self._open.get(cluster.id)
+            if known is not None and known[0] == settings:
+                return known[1]
+            if known is not None:
+                known[1].close()
+            made = Engine(
+                lambda: self._registry.open(cluster.driver, cluster.handle, settings), cluster.name, self._deadline_s
+            )
+            self._open[cluster.id] = (settings, made)
+            return made
 
     def capabilities(self, cluster: ClusterRow) -> Capabilities:
         return self._registry.capabilities(cluster.driver)
@@ -47,6 +62,7 @@ class Engines:
         )
 
     def close(self) -> None:
-        for driver in self._open.values():
-            driver.close()
-        self._open.clear()
+        with self._guard:
+            for _, engine in self._open.values():
+                engine.close()
+            self._open.clear()

@@ -1,47 +1,40 @@
-"""Posts what runs have cost, and stops what has reached its limit. No tick changes a total."""
+"""Posts what runs have cost, at the ends of days and every six hours, up to their last proof of life.
+
+No tick changes a total: what is posted is the difference to what was posted before.
+"""
 
 from __future__ import annotations
 
-from core.clock import HOUR
-from core.domain.lifecycle import State, StopCause, Trigger
+from core.clock import MINUTE
+from core.daemon.ground import Ground
+from core.ledger.meter import instants_to_post, next_posting_at
 from core.store import settlement
-from core.store.leases import Leadership
-from core.store.moves import move
-from core.store.units import Units
+from core.store.queries import instants
+from core.store.repositories.runs import RunRow
+from core.store.units import Unit
+
+# A run that begins meanwhile may want a posting before the instant that was computed without it.
+_LONGEST_REST = 15 * MINUTE
 
 
-def post_use(units: Units, leadership: Leadership) -> int:
-    """Each open run that has something due: at the ends of days and after six hours, up to its last proof of life."""
-    with units.look() as unit:
-        runs = unit.runs.all_open()
-        now = unit.now
-    waiting = [run for run in runs if now - run.started_at >= HOUR]
-    if not waiting:
-        return 0
-    posted = 0
-    with units.lead(leadership) as unit:
-        for run in unit.runs.all_open():
-            org = unit.orgs.by_id(run.org_id)
-            posted += settlement.post_due(unit, run, min(unit.now, run.seen_at), org.time_zone if org else "UTC")
-    return posted
+def post_use(ground: Ground) -> tuple[set[str], int]:
+    """The deployments of runs for which something was posted, and when there will be more, as far as is known now."""
+    with ground.units.look() as unit:
+        runs, now = unit.runs.all_open(), unit.now
+        zones = _zones(unit, runs)
+        last = instants.last_posted(unit.connection, [run.id for run in runs])
+    since = {run.id: last[run.id] + 1 if run.id in last else run.started_at for run in runs}
+    due = {run.id for run in runs if instants_to_post(since[run.id], min(now, run.seen_at), zones[run.org_id])}
+    posted: set[str] = set()
+    if due:
+        with ground.units.lead(ground.leadership) as unit:
+            for run in unit.runs.all_open():
+                if run.id in due and settlement.post_due(unit, run, min(unit.now, run.seen_at), zones[run.org_id]):
+                    posted.add(run.deployment_id)
+    ahead = [next_posting_at(run.line, since[run.id], now, zones[run.org_id]) for run in runs]
+    return posted, min([now + _LONGEST_REST, *(at for at in ahead if at is not None and at > now)])
 
 
-def stop_overdue(units: Units, leadership: Leadership, kill_wait_us: int) -> int:
-    """Jobs that have run for all the time they asked for."""
-    with units.look() as unit:
-        now = unit.now
-        overdue = [
-            row.id
-            for row in unit.deployments.in_states({State.RUNNING, State.SUSPENDED})
-            if row.limit_ms is not None and row.started_at is not None and row.started_at + row.limit_ms * 1000 <= now
-        ]
-    if not overdue:
-        return 0
-    moved = 0
-    with units.lead(leadership) as unit:
-        for row in unit.deployments.by_ids(overdue):
-            if row.state in (State.RUNNING, State.SUSPENDED):
-                stop_by = unit.now + kill_wait_us
-                move(unit, row, Trigger.REACH_LIMIT, stop_cause=StopCause.TIME_LIMIT, stop_by=stop_by)
-                moved += 1
-    return moved
+def _zones(unit: Unit, runs: list[RunRow]) -> dict[str, str]:
+    orgs = {org_id: unit.orgs.by_id(org_id) for org_id in {run.org_id for run in runs}}
+    return {org_id: org.time_zone if org else "UTC" for org_id, org in orgs.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from core.clock import MINUTE
 from core.domain.engines import Observed
 from core.domain.kinds import Kind
 from core.domain.lifecycle import PROOF_OF, State, StopCause, Trigger
@@ -24,6 +25,10 @@ REFUND_FOR_STOP: dict[StopCause, RefundCause] = {
     StopCause.TIME_LIMIT: RefundCause.TIME_LIMIT,
     StopCause.DELETED: RefundCause.CANCELLED,
 }
+
+# So often in all a deployment that the engine loses is started again.
+MOST_LOSSES = 2
+_SHORTEST_PAUSE, _LONGEST_PAUSE = MINUTE // 2, 10 * MINUTE
 
 # However it ended meanwhile: who asked for this does not want it back.
 ENDS_ANYWAY = frozenset({StopCause.CANCELLED, StopCause.DELETED})
@@ -52,13 +57,36 @@ def finished(unit: Unit, row: DeploymentRow, seen: Sequence[Observed]) -> None:
     unit.clusters.touch(row.cluster_id)
 
 
-def gone(unit: Unit, row: DeploymentRow, ended_at: int, message: str) -> None:
-    """It was running and is no more, and nobody here asked for that: paid for by us, and its owner is told."""
+def gone(unit: Unit, row: DeploymentRow, ended_at: int, message: str, *, by_somebody: bool = False) -> None:
+    """It was running and is no more, and nobody here asked for that. Nobody starts it again; its owner is told.
+
+    What somebody switched off ran until then; what vanished is taken for our failure, and paid for by us.
+    """
     moved = move(unit, row, Trigger.SEEN_GONE, reason=f"external: {message}", ended_at=ended_at)
-    settlement.end_run(
-        unit, moved, ended_at=ended_at, cause=RefundCause.ENGINE_FAILED, event=f"{row.handle}:{Trigger.SEEN_GONE.value}"
-    )
+    cause = RefundCause.STOPPED if by_somebody else RefundCause.ENGINE_FAILED
+    event = f"{row.handle}:{Trigger.SEEN_GONE.value}"
+    settlement.end_run(unit, moved, ended_at=ended_at, cause=cause, event=event)
     unit.clusters.touch(row.cluster_id)
+
+
+def lost(unit: Unit, row: DeploymentRow, ended_at: int, message: str) -> None:
+    """The engine itself says that it failed: given back, and tried again a few times. A VM waits with its disk."""
+    failures = sum(run.end_cause == RefundCause.ENGINE_FAILED.value for run in unit.runs.of_deployment(row.id))
+    if row.kind.keeps_disk or failures >= MOST_LOSSES:
+        gone(unit, row, ended_at, message)
+        return
+    pause = pause_after(failures + 1)
+    values = {"ended_at": None, "started_at": None, "not_before": unit.now + pause, "eligible_since": unit.now}
+    moved = move(unit, row, Trigger.REQUEUE, reason=f"engine: {message}", **values)
+    event = f"{row.handle}:{Trigger.REQUEUE.value}"
+    settlement.end_run(unit, moved, ended_at=ended_at, cause=RefundCause.ENGINE_FAILED, event=event)
+    settlement.restore_hold(unit, moved)
+    unit.clusters.touch(row.cluster_id)
+
+
+def pause_after(failures: int) -> int:
+    """How long to wait before the next attempt: 30 seconds, then twice as long each time, at most 10 minutes."""
+    return min(_LONGEST_PAUSE, _SHORTEST_PAUSE << min(failures - 1, 10))
 
 
 def stopped(unit: Unit, row: DeploymentRow, ended_at: int) -> None:

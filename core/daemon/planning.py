@@ -2,38 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from core.daemon.boards import KeptBoard
+from core.daemon.ground import Ground
 from core.domain.lifecycle import StopCause, Trigger
 from core.ledger.refunds import RefundCause
-from core.scheduler import Plan, Policy, Preempt, Start, plan
+from core.scheduler import Plan, Preempt, Start, plan
 from core.scheduler.values import Claim
 from core.store import settlement
-from core.store.leases import Leadership
 from core.store.moves import move
-from core.store.queries.board import board_of, claims_text
+from core.store.queries import touched
+from core.store.queries.board import claims_text
+from core.store.queries.policy import policy_for
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.deployments import DeploymentRow
 from core.store.repositories.runs import AllocationRow, PinRow
-from core.store.units import Unit, Units
+from core.store.units import Unit
+
+# So many starts are written in one unit, so that whoever wants to write meanwhile waits no longer than that.
+_MOST_STARTS = 500
 
 
-def plan_cluster(
-    units: Units, leadership: Leadership, cluster: ClusterRow, policy: Policy, foreign: tuple[Claim, ...] = ()
-) -> Plan:
-    """Decide and write in one unit, so that what was decided on is what is written to."""
-    with units.lead(leadership) as unit:
-        decided = plan(board_of(unit, cluster, foreign), policy, unit.now)
-        rows = {row.id: row for row in unit.deployments.by_ids(_touched(decided))}
-        for start in decided.starts:
-            _start(unit, rows[start.id], start)
-        for preemption in decided.preempts:
-            _preempt(unit, rows, cluster, preemption)
-        for doom in decided.dooms:
-            _fail(unit, rows[doom.id], rows[doom.dependency])
-        for unpinned in decided.unpins:
-            unit.runs.unpin(unpinned.id)
-        if not decided.is_empty:
-            unit.clusters.touch(cluster.id)
-    return decided
+def plan_cluster(ground: Ground, cluster: ClusterRow, board: KeptBoard, foreign: tuple[Claim, ...]) -> int:
+    """Decide and write in one unit, so that what was decided on is what is written to. How many moved."""
+    try:
+        with ground.units.lead(ground.leadership) as unit:
+            current = unit.clusters.by_id(cluster.id) or cluster
+            kept = board.current(unit, current, foreign)
+            decided = _bounded(plan(kept, policy_for(unit, ground.settings), unit.now))
+            _write(unit, current, decided)
+    except BaseException:
+        board.forget()  # what was not committed must not be remembered
+        raise
+    return len(decided.starts) + len(decided.preempts) + len(decided.dooms)
+
+
+def _bounded(decided: Plan) -> Plan:
+    """The first part of a large plan. Who is to leave is decided when the starts before it are done."""
+    if len(decided.starts) <= _MOST_STARTS:
+        return decided
+    return replace(decided, starts=decided.starts[:_MOST_STARTS], preempts=())
+
+
+def _write(unit: Unit, cluster: ClusterRow, decided: Plan) -> None:
+    if decided.is_empty:
+        return
+    rows = {row.id: row for row in touched.rows(unit.deployments, _touched(decided))}
+    for start in decided.starts:
+        _start(unit, rows[start.id], start)
+    for preemption in decided.preempts:
+        _preempt(unit, rows, cluster, preemption)
+    for doom in decided.dooms:
+        _fail(unit, rows[doom.id], rows[doom.dependency])
+    for unpinned in decided.unpins:
+        unit.runs.unpin(unpinned.id)
+    unit.clusters.touch(cluster.id)
 
 
 def _touched(decided: Plan) -> list[str]:

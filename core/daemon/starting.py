@@ -2,48 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
-from core.clock import MINUTE
-from core.daemon.engines import Engines
-from core.daemon.outcomes import finished, saw_running
-from core.domain.engines import Observed, Phase, Remedy, Spec, Trouble, ensure_each, rule_of, trouble
+from core.clock import MINUTE, SECOND
+from core.daemon.ground import Ground
+from core.daemon.outcomes import finished, pause_after, saw_running
+from core.daemon.troubles import OF_THE_ENGINE
+from core.domain.engines import Observed, Phase, Remedy, Spec, Trouble, rule_of, trouble
 from core.domain.errors import BursarError
 from core.domain.lifecycle import State, Trigger
 from core.ledger.refunds import RefundCause
 from core.store import settlement
-from core.store.leases import Leadership
 from core.store.moves import move
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.deployments import DeploymentRow
-from core.store.units import Unit, Units
+from core.store.units import Unit
 
 MOST_ATTEMPTS = 3
-_SHORTEST_PAUSE, _LONGEST_PAUSE = MINUTE // 2, 10 * MINUTE
+# So many are asked for, noted, and only then the next: what waits to write meanwhile waits no longer than that.
+_AT_ONCE = 200
+_FIRST_PAUSE, _LAST_PAUSE = SECOND, MINUTE
 
 Answer = Observed | BursarError
 
 
-def start_pending(units: Units, leadership: Leadership, engines: Engines, cluster: ClusterRow) -> int:
-    """Ask the engine for everything that shall start there; returns how many moved on."""
-    rows, specs = _load(units, engines, cluster)
-    if not rows:
-        return 0
-    answers = _ask(engines, cluster, specs)
+@dataclass(slots=True)
+class Asked:
+    """Which starts have been asked for, so that one that is under way is not asked for at each pass."""
+
+    _again_at: dict[tuple[str, int], int | None] = field(default_factory=dict)
+    _failures: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def wants(self, row: DeploymentRow, now: int, missing: Collection[str]) -> bool:
+        key = (row.id, row.generation)
+        if key not in self._again_at or row.id in missing:
+            return True
+        again_at = self._again_at[key]
+        return again_at is not None and now >= again_at
+
+    def note(self, row: DeploymentRow, now: int, *, failed: bool) -> None:
+        key = (row.id, row.generation)
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + failed
+        self._again_at[key] = now + min(_LAST_PAUSE, _FIRST_PAUSE << min(failures, 10)) if failed else None
+
+    def next_at(self) -> int | None:
+        return min((at for at in self._again_at.values() if at is not None), default=None)
+
+    def keep(self, rows: Sequence[DeploymentRow]) -> None:
+        """Forget what does not start any more."""
+        alive = {(row.id, row.generation) for row in rows}
+        for key in self._again_at.keys() - alive:
+            del self._again_at[key], self._failures[key]
+
+
+def start_pending(
+    ground: Ground, cluster: ClusterRow, asked: Asked, missing: Collection[str] = ()
+) -> tuple[int, BursarError | None]:
+    """Ask the engine for everything that shall start there; how many moved on, and what is wrong with the engine."""
+    with ground.units.look() as unit:
+        starting = unit.deployments.in_states({State.STARTING}, cluster.id)
+        now = unit.now
+    asked.keep(starting)
+    wanted = [row for row in starting if asked.wants(row, now, missing)]
     moved = 0
-    with units.lead(leadership) as unit:
+    for start in range(0, len(wanted), _AT_ONCE):
+        if not ground.may_act():
+            break
+        more, error = _start(ground, cluster, asked, wanted[start : start + _AT_ONCE])
+        moved += more
+        if error is not None:
+            return moved, error
+    return moved, None
+
+
+def _start(
+    ground: Ground, cluster: ClusterRow, asked: Asked, rows: list[DeploymentRow]
+) -> tuple[int, BursarError | None]:
+    engines = ground.engines
+    specs = _specs(ground, cluster, rows)
+    answers = engines.of(cluster).ensure_each(specs)
+    by_token = dict(zip([spec.token for spec in specs], answers, strict=True))
+    moved = 0
+    with ground.units.lead(ground.leadership) as unit:
         fresh = {row.id: row for row in unit.deployments.by_ids([row.id for row in rows])}
-        by_token = dict(zip([spec.token for spec in specs], answers, strict=True))
         for row in rows:
+            of_row = [by_token[token] for token in engines.tokens(row) if token in by_token]
+            asked.note(row, unit.now, failed=any(isinstance(answer, BursarError) for answer in of_row))
             now = fresh[row.id]
-            if now.state is State.STARTING and now.generation == row.generation:
-                moved += apply(unit, now, [by_token[token] for token in engines.tokens(row)])
-    return moved
+            if now.state is State.STARTING and now.generation == row.generation and len(of_row) == row.replicas:
+                moved += apply(unit, now, of_row)
+    errors = [answer for answer in answers if isinstance(answer, BursarError) and answer.code in OF_THE_ENGINE]
+    return moved, errors[0] if errors else None
 
 
-def _load(units: Units, engines: Engines, cluster: ClusterRow) -> tuple[list[DeploymentRow], list[Spec]]:
-    with units.look() as unit:
-        rows = unit.deployments.in_states({State.STARTING}, cluster.id)
+def _specs(ground: Ground, cluster: ClusterRow, rows: list[DeploymentRow]) -> list[Spec]:
+    with ground.units.look() as unit:
         places = unit.runs.allocations_of([row.id for row in rows])
         nodes = {node.id: node for node in unit.clusters.nodes_of(cluster.id)}
         owners = {row.owner_id: unit.accounts.by_id(row.owner_id) for row in rows}
@@ -53,15 +108,8 @@ def _load(units: Units, engines: Engines, cluster: ClusterRow) -> tuple[list[Dep
         row = by_id[place.deployment_id]
         owner = owners[row.owner_id]
         by_operator = owner is not None and owner.operator
-        specs.append(engines.spec(row, place, nodes[place.node_id], by_operator=by_operator))
-    return rows, specs
-
-
-def _ask(engines: Engines, cluster: ClusterRow, specs: Sequence[Spec]) -> list[Answer]:
-    try:
-        return list(ensure_each(engines.driver(cluster), specs))
-    except BursarError as error:  # the engine as a whole does not answer: each start asks again
-        return [error] * len(specs)
+        specs.append(ground.engines.spec(row, place, nodes[place.node_id], by_operator=by_operator))
+    return specs
 
 
 def apply(unit: Unit, row: DeploymentRow, answers: list[Answer]) -> bool:
@@ -109,7 +157,8 @@ def _refused(unit: Unit, row: DeploymentRow, error: BursarError) -> bool:
 
 def _back_to_queue(unit: Unit, row: DeploymentRow, error: BursarError, attempts: int) -> bool:
     """The engine has no room after all: the place is given back, the hold is kept, and it waits a little."""
-    pause = min(_LONGEST_PAUSE, _SHORTEST_PAUSE << min(attempts - 1, 10))
-    move(unit, row, Trigger.REQUEUE, reason=error.message, attempts=attempts, not_before=unit.now + pause)
+    not_before = unit.now + pause_after(attempts)
+    move(unit, row, Trigger.REQUEUE, reason=error.message, attempts=attempts, not_before=not_before)
     unit.runs.give_back(row.id, unit.now)
+    unit.clusters.touch(row.cluster_id)
     return True

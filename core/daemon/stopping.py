@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from core.clock import SECOND
-from core.daemon.engines import Engines
+from core.daemon.ground import Ground
+from core.daemon.troubles import OF_THE_ENGINE
 from core.domain.errors import BursarError
 from core.domain.lifecycle import State
 from core.store.repositories.clusters import ClusterRow
-from core.store.units import Units
+from core.store.repositories.deployments import DeploymentRow
+
+_AGAIN_AFTER = 10 * SECOND
 
 
-def stop_pending(units: Units, engines: Engines, cluster: ClusterRow) -> tuple[int, list[BursarError]]:
-    """How many were asked, and what went wrong. Nothing is written: only a later listing proves an end."""
-    with units.look() as unit:
+@dataclass(slots=True)
+class AskedToStop:
+    """Which stops have been asked for: again only when the grace has changed or is over, or nothing came of it."""
+
+    _last: dict[str, tuple[int | None, int]] = field(default_factory=dict)
+
+    def wants(self, row: DeploymentRow, now: int) -> bool:
+        grace, at = self._last.get(row.id, (None, 0))
+        if row.id not in self._last or grace != row.stop_by:
+            return True
+        over = row.stop_by is not None and at < row.stop_by <= now
+        return over or now >= at + _AGAIN_AFTER
+
+    def note(self, row: DeploymentRow, now: int) -> None:
+        self._last[row.id] = (row.stop_by, now)
+
+    def keep(self, rows: list[DeploymentRow]) -> None:
+        for known in self._last.keys() - {row.id for row in rows}:
+            del self._last[known]
+
+
+def stop_pending(ground: Ground, cluster: ClusterRow, asked: AskedToStop) -> tuple[int, BursarError | None]:
+    """How many were asked, and what is wrong with the engine. Nothing is written: only a later look proves an end."""
+    with ground.units.look() as unit:
         rows = unit.deployments.in_states({State.STOPPING}, cluster.id)
         now = unit.now
-    troubles = []
+    asked.keep(rows)
+    done = 0
+    engine = ground.engines.of(cluster)
     for row in rows:
+        if not asked.wants(row, now) or not ground.may_act():
+            continue
+        asked.note(row, now)
         grace_s = max(0, (row.stop_by or now) - now) / SECOND
-        for token in engines.tokens(row):
+        for token in ground.engines.tokens(row):
             try:
-                engines.driver(cluster).stop(token, grace_s)
+                engine.stop(token, grace_s)
             except BursarError as error:
-                troubles.append(error)
-    return len(rows), troubles
+                if error.code in OF_THE_ENGINE:
+                    return done, error
+        done += 1
+    return done, None

@@ -1,118 +1,148 @@
-"""Looks at what the engines have, and draws the consequences: runs that ended, stops that are proved, strangers.
+"""Reads what an engine has shown, and draws the consequences: runs that ended, stops that are proved, strangers.
 
 Only a complete listing proves an absence. What is not ours is never touched; it only takes room.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.clock import MINUTE, SECOND
 from core.daemon import outcomes, starting
-from core.daemon.engines import Engines
-from core.domain.engines import Capabilities, Observation, Observed, Phase
-from core.domain.errors import BursarError
-from core.domain.lifecycle import State
+from core.daemon.ground import Ground
+from core.domain.engines import Capabilities, Observation, Observed, Phase, Token
+from core.domain.kinds import Kind
+from core.domain.lifecycle import HOLDS_CAPACITY, State, StopCause
 from core.scheduler.values import Claim
-from core.store.leases import Leadership
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.deployments import DeploymentRow
-from core.store.units import Unit, Units
+from core.store.repositories.runs import RunRow
+from core.store.units import Unit
 
 # How long what was accepted may stay unseen before its absence counts.
-_LATE_VISIBILITY = MINUTE // 2
+LATE_VISIBILITY = MINUTE // 2
+# Life is proved at each look, but written down no oftener: a crash may leave so much unbilled, never too much billed.
+_WRITTEN_EVERY = 5 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look at one engine brought."""
+    """What a look at one engine came to.
+
+    `missing` are starts that it does not show, to be asked for again; `strays` bear our token and belong to nothing.
+    """
 
     moved: int = 0
     foreign: tuple[Claim, ...] = ()
-    error: BursarError | None = None
+    missing: frozenset[str] = frozenset()
+    strays: tuple[Observed, ...] = ()
 
 
-def look_at(units: Units, leadership: Leadership, engines: Engines, cluster: ClusterRow) -> Look:
-    with units.look() as unit:
-        rows = unit.deployments.in_states({State.STARTING, State.RUNNING, State.SUSPENDED, State.STOPPING}, cluster.id)
-    try:
-        seen = engines.driver(cluster).observe(engines.install)
-    except BursarError as error:
-        return Look(error=error)  # proves nothing: everything stays as it was last seen
-    moved = 0
-    with units.lead(leadership) as unit:
-        fresh = unit.deployments.by_ids([row.id for row in rows])
-        capabilities = engines.capabilities(cluster)
-        for row in fresh:
-            moved += _judge(unit, engines, capabilities, row, seen)
-        foreign = _foreign(unit, cluster, seen)
-    return Look(moved, foreign)
+def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
+    by_token = seen.by_token()
+    with ground.units.lead(ground.leadership) as unit:
+        rows = unit.deployments.in_states(HOLDS_CAPACITY, cluster.id)
+        runs = {run.deployment_id: run for run in unit.runs.all_open(cluster.id)}
+        judged = _Judge(unit, ground.engines.capabilities(cluster), seen, runs)
+        expected = {row.id: ground.engines.tokens(row) for row in rows}
+        for row in rows:
+            judged.judge(row, expected[row.id], by_token)
+        stale = [run_id for run_id in judged.alive if seen.at - judged.alive[run_id] >= _WRITTEN_EVERY]
+        for start in range(0, len(stale), 500):
+            unit.runs.note_seen(stale[start : start + 500], seen.at)
+        known = {token for tokens in expected.values() for token in tokens}
+        strays = tuple(one for token, one in by_token.items() if one.is_live and token not in known)
+        return Look(judged.moved, _foreign(unit, cluster, seen), frozenset(judged.missing), strays)
 
 
-def _judge(unit: Unit, engines: Engines, capabilities: Capabilities, row: DeploymentRow, seen: Observation) -> bool:
-    found = [seen.find(token) for token in engines.tokens(row)]
-    present = [one for one in found if one is not None]
-    if len(present) < len(found) and not seen.complete:
-        return False
-    if row.state is State.STARTING:
-        # What is missing is asked for again by the next start; what is there may have come to run meanwhile.
-        return len(present) == len(found) and starting.apply(unit, row, list(present))
-    if row.state is State.STOPPING:
-        return _judge_stopping(unit, capabilities, row, present, seen)
-    return _judge_running(unit, row, present, len(found), seen)
+class _Judge:
+    def __init__(self, unit: Unit, capabilities: Capabilities, seen: Observation, runs: Mapping[str, RunRow]) -> None:
+        self._unit, self._seen, self._runs = unit, seen, runs
+        lag = round(capabilities.eventual_list_s * SECOND)
+        self._lag = max(lag, LATE_VISIBILITY) if lag else 0
+        self.moved = 0
+        self.missing: set[str] = set()
+        self.alive: dict[str, int] = {}  # runs seen to live, with the proof of it that is written down
 
+    def judge(self, row: DeploymentRow, tokens: list[Token], by_token: Mapping[Token, Observed]) -> None:
+        present = [by_token[token] for token in tokens if token in by_token]
+        whole = len(present) == len(tokens)
+        if not whole and not self._seen.complete:
+            return
+        run = self._runs.get(row.id)
+        if row.state is State.STARTING:
+            # What is missing is asked for again by the next start; what is there may have come to run meanwhile.
+            if not whole:
+                self.missing.add(row.id)
+            elif starting.apply(self._unit, row, list(present)):
+                self.moved += 1
+        elif not whole and not self._is_surely_absent(row, run):
+            return
+        elif row.state is State.STOPPING:
+            self.moved += self._judge_stopping(row, run, present)
+        else:
+            self.moved += self._judge_running(row, run, present, whole=whole)
 
-def _judge_running(unit: Unit, row: DeploymentRow, present: list[Observed], expected: int, seen: Observation) -> bool:
-    run = unit.runs.open_of(row.id)
-    last_seen = run.seen_at if run else seen.at
-    if present and len(present) == expected:
-        if all(one.is_live for one in present):
+    def _is_surely_absent(self, row: DeploymentRow, run: RunRow | None) -> bool:
+        """What has just been created may be missing from a listing for a while."""
+        born = run.started_at if run is not None else row.state_since
+        return self._seen.at >= born + self._lag
+
+    def _judge_running(self, row: DeploymentRow, run: RunRow | None, present: list[Observed], *, whole: bool) -> bool:
+        if whole and all(one.is_live for one in present):
             if run is not None:
-                unit.runs.note_seen([run.id], seen.at)
+                self.alive[run.id] = run.seen_at
             return False
-        if all(one.phase is Phase.FINISHED for one in present):
-            outcomes.finished(unit, row, present)
+        finished = [one for one in present if one.phase is Phase.FINISHED]
+        if whole and finished:
+            if len(finished) < len(present):
+                return False  # part of a gang has ended; the others decide when it is over
+            outcomes.finished(self._unit, row, present)
             return True
-    if any(one.phase is Phase.FINISHED for one in present) and len(present) == expected:
-        return False  # part of a gang has ended; the others decide when it is over
-    ended_at = max([one.finished_at for one in present if one.finished_at is not None], default=last_seen)
-    message = next((one.message for one in present if one.message), "it vanished from the engine")
-    outcomes.gone(unit, row, ended_at, message)
-    return True
+        last_seen = run.seen_at if run else self._seen.at
+        ended_at = max([one.finished_at for one in present if one.finished_at is not None], default=last_seen)
+        failed = next((one for one in present if one.phase in (Phase.FAILED, Phase.GONE)), None)
+        if failed is not None:
+            outcomes.lost(self._unit, row, ended_at, failed.message or "the engine lost it")
+        else:
+            switched_off = any(one.phase is Phase.OFF for one in present)
+            message = "it was switched off at the engine" if switched_off else "it vanished from the engine"
+            outcomes.gone(self._unit, row, ended_at, message, by_somebody=switched_off)
+        return True
+
+    def _judge_stopping(self, row: DeploymentRow, run: RunRow | None, present: list[Observed]) -> bool:
+        if any(one.is_live for one in present):
+            return False
+        ended = [one.finished_at for one in present if one.finished_at is not None]
+        ended_at = max(ended, default=run.seen_at if run else self._seen.at)
+        if run is not None and ended and _ended_by_itself(row, present, ended_at):
+            outcomes.finished(self._unit, row, present)
+        else:
+            outcomes.stopped(self._unit, row, ended_at)
+        return True
 
 
-def _judge_stopping(
-    unit: Unit, capabilities: Capabilities, row: DeploymentRow, present: list[Observed], seen: Observation
-) -> bool:
-    if any(one.is_live for one in present):
+def _ended_by_itself(row: DeploymentRow, present: list[Observed], ended_at: int) -> bool:
+    """It did its work before the stop reached it. A preempted job that ends well in its grace has done it, too."""
+    if row.stop_cause in outcomes.ENDS_ANYWAY:
         return False
-    run = unit.runs.open_of(row.id)
-    if not present and run is None and not _surely_absent(capabilities, row, seen):
+    if not all(one.phase is Phase.FINISHED and one.exit_code == 0 for one in present):
         return False
-    ended = [one.finished_at for one in present if one.finished_at is not None]
-    ended_at = max(ended, default=run.seen_at if run else seen.at)
-    before_the_stop = ended_at <= row.state_since
-    well = present and all(one.phase is Phase.FINISHED and one.exit_code == 0 for one in present)
-    if well and ended and before_the_stop and run is not None and row.stop_cause not in outcomes.ENDS_ANYWAY:
-        outcomes.finished(unit, row, present)
-    else:
-        outcomes.stopped(unit, row, ended_at)
-    return True
-
-
-def _surely_absent(capabilities: Capabilities, row: DeploymentRow, seen: Observation) -> bool:
-    """A start may have been accepted just before it was cancelled, and not be listed yet."""
-    lag = round(capabilities.eventual_list_s * SECOND)
-    return lag == 0 or seen.at >= row.state_since + max(lag, _LATE_VISIBILITY)
+    in_its_grace = row.stop_cause is StopCause.PREEMPTED and row.kind is Kind.JOB
+    return ended_at <= row.state_since or (in_its_grace and all(one.signal is None for one in present))
 
 
 def _foreign(unit: Unit, cluster: ClusterRow, seen: Observation) -> tuple[Claim, ...]:
     """What strangers take from each node."""
+    strangers = [one for one in seen.foreign() if one.is_live]
+    if not strangers:
+        return ()
     nodes = {node.name: node for node in unit.clusters.nodes_of(cluster.id)}
     taken: dict[str, Claim] = {}
-    for one in seen.foreign():
+    for one in strangers:
         node = nodes.get(one.node)
-        if node is None or not one.is_live:
+        if node is None:
             continue
         shares = tuple((node.gpu_ids.index(device), 1000) for device in one.gpu_devices if device in node.gpu_ids)
         before = taken.get(node.id)

@@ -75,7 +75,12 @@ class Standing:
 
 
 def next_steps(
-    before: Standing, funds: Funds, now: int, *, emptied_at: int | None = None
+    before: Standing,
+    funds: Funds,
+    now: int,
+    *,
+    emptied_at: int | None = None,
+    ladder: Sequence[Rung] = LADDER,
 ) -> tuple[Standing, list[Step]]:
     """The standing now, and the steps to take now that were not taken before for the same funding.
 
@@ -88,17 +93,25 @@ def next_steps(
         since = known if known is not None else emptied_at if emptied_at is not None else now
     told = before.told if before.funding == funds.funding else 0
     rung = 0
-    while rung < len(LADDER) and _reached(LADDER[rung], funds, since, now):
+    while rung < len(ladder) and _reached(ladder[rung], funds, since, now):
         rung += 1
-    steps = [step for passed in LADDER[told:rung] for step in passed.steps]
+    steps = [step for passed in ladder[told:rung] for step in passed.steps]
     return Standing(rung, max(told, rung), since, funds.funding), steps
 
 
-def next_look_at(standing: Standing, funds: Funds, book: Book, burning: Sequence[Burning], now: int) -> int | None:
+def next_look_at(
+    standing: Standing,
+    funds: Funds,
+    book: Book,
+    burning: Sequence[Burning],
+    now: int,
+    *,
+    ladder: Sequence[Rung] = LADDER,
+) -> int | None:
     """When the next rung will be reached if nothing changes; None where it never is."""
-    if standing.rung >= len(LADDER):
+    if standing.rung >= len(ladder):
         return None
-    rung = LADDER[standing.rung]
+    rung = ladder[standing.rung]
     if rung.delay_us and standing.emptied_at is not None:
         return max(now, standing.emptied_at + rung.delay_us)
     total = funds.used + funds.left

@@ -1,0 +1,132 @@
+"""The board of one cluster as the leader keeps it from pass to pass: moved by what the feed names, never read whole.
+
+It asks the store only for what changed since its last pass, inside the unit that will decide, so it is exact. On
+any doubt it is built anew: a gap in the feed, another node, a cluster paused, a wallet that ran out, too much news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from core.clock import DAY
+from core.domain.errors import BursarError
+from core.scheduler.board import Board
+from core.scheduler.values import Claim, Holding, Waiting
+from core.store import feed
+from core.store.queries import touched
+from core.store.queries.board import board_of, entries_of, last_ended_at, pin_value
+from core.store.repositories.clusters import ClusterRow
+from core.store.units import Unit
+
+MOST_NEWS = 2_000
+# Events that may change more of a board than the one deployment they name.
+_CHANGES_ALL = ("cluster.", "wallet.", "org.")
+
+
+@dataclass(slots=True)
+class KeptBoard:
+    """`current` is asked inside a leader's unit; `also` is told what changed without an event, such as a hold."""
+
+    _board: Board | None = None
+    _seq: int = 0
+    _as_of: int = 0
+    _state: str = ""
+    _also: set[str] = field(default_factory=set)
+    rebuilt: int = 0
+
+    def forget(self) -> None:
+        """Whatever is known may be wrong from here on."""
+        self._board = None
+
+    def also(self, deployment_ids: Iterable[str]) -> None:
+        self._also.update(deployment_ids)
+
+    def ripens_at(self, now: int, min_run_us: int) -> int | None:
+        """When the next of those that run has run for long enough to be preempted."""
+        if self._board is None:
+            return None
+        ripe = (holding.started_at + min_run_us for holding in self._board.holdings.values() if holding.preemptible)
+        return min((instant for instant in ripe if instant > now), default=None)
+
+    def current(self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...]) -> Board:
+        newest = feed.newest(unit.connection)
+        board = self._moved(unit, cluster, foreign, newest)
+        if board is None:
+            board = board_of(unit, cluster, foreign)
+            self.rebuilt += 1
+        self._board, self._seq, self._as_of, self._state = board, newest, unit.now, cluster.state
+        self._also.clear()
+        return board
+
+    def _moved(self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...], newest: int) -> Board | None:
+        """The board as it was, brought up to date; None where only a new one is sure."""
+        board = self._board
+        if board is None or cluster.state != self._state or unit.now < self._as_of:
+            return None
+        if newest - self._seq > MOST_NEWS or not feed.is_kept(unit.connection, self._seq):
+            return None
+        news = feed.behind(unit.connection, self._seq)
+        if any(event.kind.startswith(_CHANGES_ALL) for event in news):
+            return None
+        handles = {event.subject for event in news if event.kind.startswith("deployment.")}
+        ids = touched.on_cluster(unit.connection, cluster.id, handles) | self._also
+        ids |= touched.by_time(unit.connection, cluster.id, self._as_of - DAY, unit.now - DAY)
+        try:
+            move_to_rows(board, unit, cluster, ids)
+            _move_foreign(board, foreign)
+        except BursarError:  # it contradicts the store: the store is right
+            return None
+        board.last_ended_at = last_ended_at(unit, cluster, board.waiting.values())
+        board.version = cluster.version
+        return board
+
+
+def move_to_rows(board: Board, unit: Unit, cluster: ClusterRow, ids: Collection[str]) -> None:
+    """Make the board say of these deployments what the store says now."""
+    pins = {pin.waiting_id: pin for pin in map(pin_value, unit.runs.pins_of(cluster.id))}
+    ids = set(ids)
+    if pins != board.pins:  # whom somebody leaves for hangs on the pins
+        ids |= {holding.id for holding in board.holdings.values() if holding.ending_by is not None}
+    for waiting_id in [known for known, pin in board.pins.items() if pins.get(known) != pin]:
+        board.unpin(waiting_id)
+    rows = [row for row in touched.rows(unit.deployments, sorted(ids)) if row.cluster_id == cluster.id]
+    holdings, waiting = entries_of(unit, cluster, rows)
+    seats = {holding.id: holding for holding in holdings}
+    queue = {item.id: item for item in waiting}
+    for deployment_id in sorted(ids - seats.keys()):
+        if deployment_id in board.holdings:
+            board.ended(deployment_id, unit.now)
+    for deployment_id in sorted(ids - queue.keys() - seats.keys()):
+        if deployment_id in board.waiting:
+            board.remove_waiting(deployment_id)
+    for holding in holdings:
+        _seat(board, holding)
+    for item in waiting:
+        _queue(board, item)
+    for waiting_id, pin in pins.items():
+        if waiting_id not in board.pins:
+            board.pin(pin)
+
+
+def _seat(board: Board, holding: Holding) -> None:
+    before = board.holdings.get(holding.id)
+    if before is None:
+        board.started(holding)
+    elif before != holding:
+        board.change_holding(holding)
+
+
+def _queue(board: Board, item: Waiting) -> None:
+    before = board.waiting.get(item.id)
+    if before is None:
+        board.add_waiting(item)
+    elif before != item:
+        board.change_waiting(item)
+
+
+def _move_foreign(board: Board, foreign: tuple[Claim, ...]) -> None:
+    wanted = {claim.node_id: claim for claim in foreign}
+    for node_id in sorted(board.foreign.keys() | wanted.keys()):
+        if board.foreign.get(node_id) != wanted.get(node_id):
+            board.foreign_changed(node_id, wanted.get(node_id))

@@ -1,0 +1,133 @@
+"""Lets wallets go down the run-out ladder: each is looked at when something moved it, or when it was computed to.
+
+What a rung asks for is taken once for each funding; what must not run on is stopped, with its disk.
+"""
+
+from __future__ import annotations
+
+from core.clock import HOUR
+from core.daemon.ground import Ground
+from core.domain.kinds import Kind
+from core.domain.lifecycle import State, StopCause, Trigger
+from core.ledger.accounts import wallet as wallet_account
+from core.ledger.amounts import Book
+from core.ledger.burn import Burning, accrued
+from core.ledger.ladder import LADDER, Funds, Rung, Standing, Step, next_look_at, next_steps
+from core.ledger.meter import draws_on
+from core.settings import RunOut
+from core.store import feed, settlement
+from core.store.moves import move
+from core.store.queries import wallets
+from core.store.queries.wallets import Wallet
+from core.store.repositories.runs import RunRow
+from core.store.units import Unit
+
+# Events after which a wallet may stand elsewhere; those of money name an organization, the others a deployment.
+_OF_MONEY = ("money.", "member.", "org.", "invite.")
+
+
+class Ladder:
+    def __init__(self) -> None:
+        self._seq: int | None = None
+
+    def forget(self) -> None:
+        self._seq = None
+
+    def keep(self, ground: Ground) -> tuple[int, int]:
+        with ground.units.look() as unit:
+            newest = feed.newest(unit.connection)
+            to_look_at = self._moved(unit) | set(unit.standings.due(unit.now))
+        self._seq = newest
+        moved = 0
+        if to_look_at:
+            rungs = rungs_of(ground.settings.run_out)
+            kill_wait = ground.settings.scheduling.kill_wait_ms * 1000
+            with ground.units.lead(ground.leadership) as unit:
+                for whose in sorted(to_look_at):
+                    moved += _look(unit, whose, rungs, kill_wait)
+        with ground.units.look() as unit:
+            ahead = unit.standings.next_look_at()
+            return moved, min(unit.now + HOUR, ahead if ahead is not None else unit.now + HOUR)
+
+    def _moved(self, unit: Unit) -> set[Wallet]:
+        if self._seq is None or not feed.is_kept(unit.connection, self._seq):
+            return wallets.that_matter(unit.connection)
+        news = feed.behind(unit.connection, self._seq)
+        orgs = {event.org_id for event in news if event.org_id and event.kind.startswith(_OF_MONEY)}
+        found = wallets.that_matter(unit.connection, orgs) if orgs else set()
+        handles = {event.subject for event in news if event.kind.startswith("deployment.")}
+        return found | wallets.of_deployments(unit.connection, handles)
+
+
+def rungs_of(rules: RunOut) -> tuple[Rung, ...]:
+    """The ladder with this installation's numbers."""
+    notice, approval, refuse, stop = LADDER
+    return (
+        Rung(rules.notice_percent * 10, notice.delay_us, notice.steps),
+        Rung(rules.approval_percent * 10, approval.delay_us, approval.steps),
+        refuse,
+        Rung(stop.used_milli, rules.stop_after_ms * 1000, stop.steps),
+    )
+
+
+def _look(unit: Unit, whose: Wallet, rungs: tuple[Rung, ...], kill_wait_us: int) -> int:
+    runs = unit.runs.open_of_payer(*whose)
+    burning = _burning(unit, runs)
+    account = wallet_account(*whose)
+    posted = unit.ledger.balance(account).posted
+    used_now = accrued(burning, unit.now)
+    stopped = 0
+    for book in Book:
+        funded = wallets.used_since_funded(unit.connection, account, book)
+        more = used_now.of(book)
+        funds = Funds(funded.used + more, posted.of(book) - more, funded.funding)
+        before = unit.standings.of(*whose, book)
+        computed = wallets.look_at(unit.connection, whose, book)
+        emptied_at = computed if computed is not None and computed <= unit.now else None
+        after, steps = next_steps(before, funds, unit.now, emptied_at=emptied_at, ladder=rungs)
+        look_at = next_look_at(after, funds, book, burning, unit.now, ladder=rungs)
+        if (after, look_at) != (before, computed):
+            unit.standings.put(*whose, book, after, look_at)
+        _tell(unit, whose, book, before, after, steps, funds)
+        if after.rung == len(rungs):
+            stopped += _stop_unheld(unit, runs, book, kill_wait_us)
+    return stopped
+
+
+def _burning(unit: Unit, runs: list[RunRow]) -> list[Burning]:
+    """What the wallet's runs cost; a job ends at its limit."""
+    rows = {row.id: row for row in unit.deployments.by_ids([run.deployment_id for run in runs])}
+    found = []
+    for run, burning in zip(runs, settlement.burning_of(unit, runs), strict=True):
+        limit = rows[run.deployment_id].limit_ms
+        ends_at = None if limit is None else run.started_at + limit * 1000
+        found.append(Burning(burning.line, burning.posted, ends_at))
+    return found
+
+
+def _tell(
+    unit: Unit, whose: Wallet, book: Book, before: Standing, after: Standing, steps: list[Step], funds: Funds
+) -> None:
+    """Each step once for a funding; and that a wallet has come up again, for what waits because of it."""
+    owner = unit.accounts.by_id(whose[1])
+    name = owner.name if owner else whose[1]
+    facts: dict[str, object] = {"book": book.value, "used": funds.used, "left": funds.left}
+    for step in dict.fromkeys(steps):
+        unit.record(f"wallet.{step.value}", name, after=facts, org_id=whose[0])
+    if before.refuses_submissions and not after.refuses_submissions:
+        unit.record("wallet.refilled", name, after=facts, org_id=whose[0])
+
+
+def _stop_unheld(unit: Unit, runs: list[RunRow], book: Book, kill_wait_us: int) -> int:
+    """Services and machines that draw on the empty book. Work whose cost is held goes on."""
+    drawing = {run.deployment_id for run in runs if draws_on(run.line, book)}
+    stopped = 0
+    for row in unit.deployments.by_ids(sorted(drawing)):
+        if row.kind is Kind.JOB or row.state not in (State.RUNNING, State.SUSPENDED):
+            continue
+        reason = "the balance is used up"
+        stop_by = unit.now + kill_wait_us
+        move(unit, row, Trigger.RUN_OUT, reason=reason, stop_cause=StopCause.RUN_OUT, stop_by=stop_by)
+        unit.clusters.touch(row.cluster_id)
+        stopped += 1
+    return stopped

@@ -1,0 +1,111 @@
+"""Tends one cluster: looks at its engine, plans, starts and stops, and says when it wants to be asked again.
+
+Each cluster has a tender of its own, so that one whose engine hangs delays no other.
+"""
+
+from __future__ import annotations
+
+from core.clock import SECOND
+from core.daemon import leaks, planning, starting, stopping, watching
+from core.daemon.boards import KeptBoard
+from core.daemon.ground import Ground
+from core.daemon.troubles import Standing
+from core.domain.errors import BursarError
+from core.scheduler.values import Claim
+from core.store.queries import instants
+from core.store.repositories.clusters import ClusterRow
+
+# What lives is looked at the more rarely, the longer nothing has moved.
+_SHORTEST_PAUSE, _LONGEST_PAUSE, _PAUSE_SHARE = SECOND // 20, 5 * SECOND, 8
+
+
+class Tender:
+    def __init__(self, ground: Ground, cluster_id: str, name: str) -> None:
+        self._ground = ground
+        self.name = name
+        self._cluster_id = cluster_id
+        self.board = KeptBoard()
+        self.standing = Standing()
+        self._foreign: tuple[Claim, ...] = ()
+        self._missing: frozenset[str] = frozenset()
+        self._leaks = leaks.Sightings()
+        self._asked = starting.Asked()
+        self._asked_to_stop = stopping.AskedToStop()
+        self._look_at = 0
+        self._moved_at = 0
+        self._plan_at = 0
+
+    def forget(self) -> None:
+        """Another may have led meanwhile: nothing that was kept in memory is sure."""
+        self.board.forget()
+        self._look_at = self._plan_at = 0
+
+    def tend(self, *, now_or_later: bool = False) -> int:
+        """One pass; returns how much moved. With `now_or_later` the engine is asked only when its time has come."""
+        cluster = self._cluster()
+        if cluster is None or self.standing.is_resting(self._now()) or not self._ground.may_act():
+            return 0
+        moved = 0
+        if not now_or_later or self._now() >= self._look_at:
+            moved += self._look(cluster)
+            if self.standing.error is not None:
+                return moved  # blind: nothing is started where nothing is seen
+        moved += planning.plan_cluster(self._ground, cluster, self.board, self._foreign)
+        started, error = starting.start_pending(self._ground, cluster, self._asked, self._missing)
+        moved += started
+        self._missing = frozenset()
+        asked, stop_error = stopping.stop_pending(self._ground, cluster, self._asked_to_stop)
+        error = error or stop_error
+        if error is not None:
+            self._trouble(cluster, error)
+        elif asked:
+            moved += self._look(cluster)  # many end as soon as they are told to
+        self._plan_next(cluster, moved)
+        return moved
+
+    def _look(self, cluster: ClusterRow) -> int:
+        try:
+            seen = self._ground.engines.of(cluster).observe(self._ground.engines.install)
+        except BursarError as error:
+            self._trouble(cluster, error)
+            return 0  # proves nothing: everything stays as it was last seen
+        if self.standing.mended():
+            self._record(cluster, "cluster.mended", {})
+        look = watching.judge(self._ground, cluster, seen)
+        self._foreign, self._missing = look.foreign, look.missing
+        return look.moved + leaks.reap(self._ground, cluster, look.strays, self._leaks)
+
+    def _trouble(self, cluster: ClusterRow, error: BursarError) -> None:
+        if self.standing.failed(error, self._now()):
+            self._record(cluster, "cluster.trouble", {"code": error.code, "reason": error.message})
+
+    def _record(self, cluster: ClusterRow, verb: str, facts: dict[str, object]) -> None:
+        with self._ground.units.lead(self._ground.leadership) as unit:
+            unit.record(verb, cluster.handle, after=facts, org_id=cluster.org_id)
+
+    def _plan_next(self, cluster: ClusterRow, moved: int) -> None:
+        now = self._now()
+        if moved:
+            self._moved_at = now
+        with self._ground.units.look() as unit:
+            outlook = instants.of_cluster(unit.connection, cluster.id, now)
+        regular = now + self._ground.settings.daemon.reconcile_every_ms * 1000
+        pause = min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, (now - self._moved_at) // _PAUSE_SHARE))
+        self._look_at = min(regular, now + pause) if outlook.holding else regular
+        ripe = self.board.ripens_at(now, self._ground.settings.scheduling.min_run_ms * 1000)
+        wanted = [outlook.next_at, self._asked.next_at(), ripe if outlook.waiting else None]
+        self._plan_at = min([regular, *(instant for instant in wanted if instant is not None)])
+
+    def next_at(self) -> int:
+        """When it wants to be asked again, if nothing is told meanwhile."""
+        if self.standing.error is not None:
+            return self.standing.again_at
+        return min(self._look_at, self._plan_at)
+
+    def _cluster(self) -> ClusterRow | None:
+        with self._ground.units.look() as unit:
+            row = unit.clusters.by_id(self._cluster_id)
+        return row if row is not None and row.deleted_at is None else None
+
+    def _now(self) -> int:
+        return self._ground.units.now()

@@ -1,0 +1,82 @@
+"""What the run-out ladder asks of wallets: what was used since they were last funded, and whose must be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select
+
+from core.ledger.accounts import AccountKey
+from core.ledger.amounts import Book
+from core.ledger.postings import FUNDING, Side
+from core.store.repositories.deployments import deployments
+from core.store.repositories.ledger import entries, postings
+from core.store.repositories.prices import standings
+from core.store.repositories.runs import runs
+
+Wallet = tuple[str, str]  # organization and owner
+
+
+@dataclass(frozen=True, slots=True)
+class Funded:
+    """What was used and posted since the last grant or allowance, and the key of that."""
+
+    used: int
+    funding: str
+
+
+def used_since_funded(connection: Connection, account: AccountKey, book: Book) -> Funded:
+    joined = entries.join(postings, postings.c.seq == entries.c.seq)
+    ours = _of(account, book)
+    grants = [kind.value for kind in FUNDING]
+    funding = select(postings.c.seq, postings.c.key).select_from(joined)
+    funding = funding.where(*ours, postings.c.kind.in_(grants), entries.c.amount > 0).order_by(postings.c.seq.desc())
+    last = connection.execute(funding.limit(1)).one_or_none()
+    seq, key = (last.seq, last.key) if last else (0, "")
+    used = select(func.coalesce(func.sum(-entries.c.amount), 0)).select_from(joined)
+    used = used.where(*ours, postings.c.run_id.is_not(None), postings.c.seq > seq)
+    return Funded(max(0, int(connection.execute(used).scalar_one())), key)
+
+
+def _of(account: AccountKey, book: Book) -> tuple[ColumnElement[bool], ...]:
+    return (
+        entries.c.org_id == account.org,
+        entries.c.owner_id == account.owner,
+        entries.c.account_kind == account.kind.value,
+        entries.c.book == book.value,
+        entries.c.side == Side.POSTED.value,
+    )
+
+
+def that_matter(connection: Connection, org_ids: Collection[str] | None = None) -> set[Wallet]:
+    """Wallets that pay for something now, or that stand on a rung; with `org_ids` of these organizations alone."""
+    paying = select(runs.c.org_id, runs.c.owner_id).where(runs.c.ended_at.is_(None), runs.c.payer == "wallet")
+    standing = select(standings.c.org_id, standings.c.owner_id).where(
+        or_(standings.c.rung > 0, standings.c.look_at.is_not(None))
+    )
+    if org_ids is not None:
+        paying = paying.where(runs.c.org_id.in_(org_ids))
+        standing = standing.where(standings.c.org_id.in_(org_ids))
+    return {(row[0], row[1]) for statement in (paying, standing) for row in connection.execute(statement.distinct())}
+
+
+def of_deployments(connection: Connection, handles: Collection[str]) -> set[Wallet]:
+    """Whose wallets pay for these."""
+    found: set[Wallet] = set()
+    ordered = sorted(handles)
+    for start in range(0, len(ordered), 500):
+        statement = select(deployments.c.org_id, deployments.c.owner_id).where(
+            deployments.c.handle.in_(ordered[start : start + 500]), deployments.c.payer == "wallet"
+        )
+        found.update((row[0], row[1]) for row in connection.execute(statement.distinct()))
+    return found
+
+
+def look_at(connection: Connection, wallet: Wallet, book: Book) -> int | None:
+    """When the next rung was computed to be reached."""
+    statement = select(standings.c.look_at).where(
+        standings.c.org_id == wallet[0], standings.c.owner_id == wallet[1], standings.c.book == book.value
+    )
+    found: int | None = connection.execute(statement).scalar()
+    return found
