@@ -13,9 +13,11 @@ from core.security import keys
 from core.security.throttle import Throttle
 from core.services.accounts import Accounts
 from core.services.browsing import Browsing
+from core.services.chat import Chat
 from core.services.clusters import Clusters
 from core.services.credits import Credits
 from core.services.decisions import Decisions
+from core.services.deliveries import Deliveries
 from core.services.deployments import Deployments
 from core.services.foresight import Foresight
 from core.services.guessing import Guesses
@@ -25,6 +27,8 @@ from core.services.logs import Logs
 from core.services.operations import Operations
 from core.services.organizations import Organizations
 from core.services.prices import Prices
+from core.services.reports import Reports
+from core.services.slack_links import SlackLinks
 from core.services.statements import Statements
 from core.settings import Settings, check_database_path, make_home
 from core.store import schema
@@ -51,6 +55,10 @@ class Bursar:
     prices: Prices
     limits: Limits
     browsing: Browsing
+    reports: Reports
+    slack_links: SlackLinks
+    chat: Callable[[], Chat]
+    deliveries: Callable[[], Deliveries]
     daemon: Callable[[], Daemon]
     database: Database
 
@@ -88,6 +96,10 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         statements=Statements(units),
         prices=Prices(units),
         limits=Limits(units),
+        reports=Reports(units, settings),
+        slack_links=SlackLinks(units, ring, guesses),
+        chat=lambda: Chat(units, settings, ring),
+        deliveries=lambda: Deliveries(units, settings),
         browsing=Browsing(units, registry),
         daemon=lambda: Daemon(units, settings, registry, ids),
         database=database,

@@ -14,7 +14,16 @@ from core.commands.verbs import Bursar, Call, Values
 from core.domain.roles import Caller
 
 if TYPE_CHECKING:
-    from core.domain import changes, cluster_requests, money_requests, requests, spec_file, validation, workloads
+    from core.domain import (
+        changes,
+        cluster_requests,
+        money_requests,
+        report_requests,
+        requests,
+        spec_file,
+        validation,
+        workloads,
+    )
 
     Model = TypeVar("Model", bound=validation.Request)
 else:
@@ -31,7 +40,7 @@ else:
     requests, validation = _Deferred("core.domain.requests"), _Deferred("core.domain.validation")
     cluster_requests, workloads = _Deferred("core.domain.cluster_requests"), _Deferred("core.domain.workloads")
     spec_file, money_requests = _Deferred("core.domain.spec_file"), _Deferred("core.domain.money_requests")
-    changes = _Deferred("core.domain.changes")
+    changes, report_requests = _Deferred("core.domain.changes"), _Deferred("core.domain.report_requests")
 
 __all__ = [
     "asked",
@@ -39,6 +48,7 @@ __all__ = [
     "cluster_requests",
     "money_requests",
     "plain",
+    "report_requests",
     "requests",
     "spec_file",
     "validation",

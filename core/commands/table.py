@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.commands import clusters, deployments, money, operations, orgs, people
+from core.commands import clusters, deployments, money, operations, orgs, people, reports, slack
 from core.commands.verbs import Family, Verb
 from core.domain.errors import Invalid
 from core.domain.names import nearest
@@ -16,6 +16,8 @@ FAMILIES: tuple[Family, ...] = (
     Family("Clusters", clusters.VERBS),
     Family("Deployments", deployments.VERBS),
     Family("Money", money.VERBS),
+    Family("Reports", reports.VERBS),
+    Family("Slack", slack.VERBS),
     Family("Operations", operations.VERBS),
 )
 VERBS: tuple[Verb, ...] = tuple(verb for family in FAMILIES for verb in family.verbs)

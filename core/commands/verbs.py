@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from core.services.operations import Operations
     from core.services.organizations import Organizations
     from core.services.prices import Prices
+    from core.services.reports import Reports
+    from core.services.slack_links import SlackLinks
     from core.services.statements import Statements
 
 
@@ -60,6 +62,10 @@ class Bursar(Protocol):
     def prices(self) -> Prices: ...
     @property
     def limits(self) -> Limits: ...
+    @property
+    def reports(self) -> Reports: ...
+    @property
+    def slack_links(self) -> SlackLinks: ...
     @property
     def browsing(self) -> Browsing: ...
 

@@ -79,6 +79,10 @@ class Permission(StrEnum):
     RATES_READ = "rates.read"
     RATES_SET = "rates.set"
     USAGE_READ = "usage.read"
+    REPORT_READ = "report.read"
+    REPORT_SCHEDULE = "report.schedule"
+    SLACK_LINK = "slack.link"
+    BOT_RUN = "bot.run"
     DAEMON_RUN = "daemon.run"
 
 
@@ -145,6 +149,10 @@ GRANTS: dict[Permission, Grant] = {
     _P.RATES_READ: Grant(_ORG),
     _P.RATES_SET: Grant(_OPERATORS),
     _P.USAGE_READ: Grant(_ADMINS, to_own=_ORG),
+    _P.REPORT_READ: Grant(_ADMINS),
+    _P.REPORT_SCHEDULE: Grant(_ADMINS),
+    _P.SLACK_LINK: Grant(_ACCOUNTS),
+    _P.BOT_RUN: Grant(_OPERATORS),
     _P.DAEMON_RUN: Grant(_OPERATORS),
 }
 
@@ -163,6 +171,7 @@ _READS = frozenset(
         _P.LIMITS_READ,
         _P.RATES_READ,
         _P.USAGE_READ,
+        _P.REPORT_READ,
     }
 )
 
@@ -179,12 +188,16 @@ NEEDS_ORG: frozenset[Permission] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What a face hands in: an identity that a token has proved, and the org it names. Rights are not in it."""
+    """What a face hands in: an identity that a token has proved, and the org it names. Rights are not in it.
+
+    `delivery` is the key of what was delivered to the face: what bears the same key changes something only once.
+    """
 
     account_id: str
     session_id: str
     face: str
     org: str | None = None
+    delivery: str | None = None
 
 
 def anonymous(face: str) -> Caller:

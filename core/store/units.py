@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 
 from sqlalchemy import Connection, and_, bindparam, or_, select
@@ -21,15 +22,19 @@ from core.store.leases import Leadership
 from core.store.repositories import journal
 from core.store.repositories.accounts import Accounts, Throttles, accounts, sessions
 from core.store.repositories.answers import Answers
+from core.store.repositories.chat import Inbox, Slack
 from core.store.repositories.clusters import Clusters
+from core.store.repositories.deliveries import Deliveries
 from core.store.repositories.deployments import Deployments
 from core.store.repositories.ledger import Ledger, LedgerBook
 from core.store.repositories.orgs import Invites, Members, Orgs, memberships, orgs
 from core.store.repositories.prices import Limits, Prices, Standings
 from core.store.repositories.runs import Runs
+from core.store.repositories.schedules import Schedules
 from core.store.scope import Scope, unscoped
 
 DAEMON = Principal("system", "daemon", "daemon", operator=True)
+BOT = Principal("system", "bot", "slack", operator=True)
 
 
 class Unit:
@@ -142,6 +147,18 @@ class Unit:
     def standings(self) -> Standings:
         return Standings(self.connection, self.scope)
 
+    @cached_property
+    def slack(self) -> Slack:
+        return Slack(self.connection)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(self.connection, self.scope)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        return Schedules(self.connection, self.scope)
+
     def members_of(self, org_id: str) -> Members:
         """For an organization that is only now being entered: made, or joined by a code."""
         return Members(self.connection, Scope(org_id))
@@ -152,6 +169,10 @@ class Unit:
     def for_all(self, why: str) -> Unit:
         """The same moment, seen across all organizations."""
         return Unit(self.connection, self.now, self.ids, self.me, session_id=self.session_id, scope=unscoped(why))
+
+    def within(self, org_id: str) -> Unit:
+        """The same moment, seen from one organization: for the background side, which serves them one by one."""
+        return Unit(self.connection, self.now, self.ids, replace(self.me, org_id=org_id), scope=Scope(org_id))
 
     def deployments_everywhere(self, why: str) -> Deployments:
         return Deployments(self.connection, unscoped(why))
@@ -179,6 +200,18 @@ class Units:
         with self.database.write() as connection:
             now = self._clock.now()
             unit = Unit(connection, now, self._ids, identify(connection, caller, now), session_id=caller.session_id)
+            if caller.delivery is not None:
+                Inbox(connection).take(caller.delivery, now)
+            yield unit
+            if unit.changes:
+                journal.write(connection, unit.changes)
+
+    @contextmanager
+    def serve(self) -> Iterator[Unit]:
+        """A write unit of the bot's own side: it links people and keeps what it delivers, in every organization."""
+        with self.database.write() as connection:
+            scope = unscoped("the bot serves all")
+            unit = Unit(connection, self._clock.now(), self._ids, BOT, scope=scope)
             yield unit
             if unit.changes:
                 journal.write(connection, unit.changes)

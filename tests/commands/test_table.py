@@ -80,6 +80,7 @@ TOGETHER: dict[str, dict[str, object]] = {
     "limits set": {"gpu_hours": "5", "credits": "5", "gpus": "1", "cpus": "1", "deployments": "1", "member": None},
     "flavor set": {"price": "1.5", "cpu": "1"},
     "rates": {"set": (), "from": None},
+    "report schedule": {"channel": "C024BE91L", "when": ("weekly", "mon")},
 }
 
 

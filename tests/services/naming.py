@@ -26,6 +26,7 @@ from core.domain.money_requests import (
     TransferRequest,
     UseRequest,
 )
+from core.domain.report_requests import LinkCode, NewSchedule
 from core.domain.requests import Joining, Login, NewAccount, NewInvite, NewOrg, NewPassword, NewRole, NewToken
 from core.domain.roles import Permission
 from core.domain.validation import validated
@@ -166,6 +167,10 @@ NAMES_A_THING: dict[str, tuple[Way, ...]] = {
     ),
     "RatesRequest": _of(lambda x: validated(RatesRequest, cluster=x.cluster, set=["gpu-hour=4"])),
     "prices.cluster": _of(lambda x: x.cluster),
+    "reports.reference": _of(lambda x: x.schedule, lambda x: x.schedule[:7]),
+    "NewSchedule": _of(
+        lambda x: validated(NewSchedule, channel=f"{x.workspace}/C0{next(_fresh)}X", when="daily 08:00")
+    ),
 }
 
 NAMES_NOTHING: dict[str, Way] = {
@@ -199,6 +204,8 @@ NAMES_NOTHING: dict[str, Way] = {
     "logs.replica": lambda *_: 0,
     "logs.tail": lambda *_: 10,
     "logs.cursor": lambda *_: None,
+    "LinkCode": lambda _named, own, _: validated(LinkCode, code=own.link_code),
+    "reports.period": lambda *_: "week",
     "statements.at": lambda *_: "2026-01-01T00:00:00Z",
     "prices.retire_flavor.name": lambda *_: "small",
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from core.clock import MINUTE
 from core.domain.money_requests import FlavorRequest, PeriodRequest
+from core.domain.report_requests import LinkCode, NewSchedule
 from core.domain.roles import Caller
 from tests.builders import NOBODY, Dump, World, copy_of, dump
 
@@ -37,6 +38,9 @@ class Things:
     stopped: str
     posting: int
     api_token: str  # as its bearer would send it, with a wrong secret
+    workspace: str
+    schedule: str
+    link_code: str  # shown to a stranger in Slack
 
 
 NOTHING_THERE = Things(
@@ -54,6 +58,9 @@ NOTHING_THERE = Things(
     stopped="dep-yyyyyy",
     posting=999_999,
     api_token="bur_tok-zzzzzz_" + "0" * 64,
+    workspace="T0NOWHERE",
+    schedule="rep-zzzzzz",
+    link_code="ZZZZZZZZ",
 )
 
 
@@ -85,6 +92,11 @@ def settle_org(world: World, operator: Caller, name: str, letter: str, between: 
     stopped = world.submit(member, f"{letter}-stopped", cluster.name)
     world.bursar.deployments.stop(member, stopped.id)
     between()
+    chat = world.bursar.chat()
+    offer = chat.offer_link(f"T0{letter.upper()}", "U0ADMIN", f"{letter}-admin", f"{letter}-space")
+    world.bursar.slack_links.confirm(admin, LinkCode(code=offer.code))
+    schedule = world.bursar.reports.schedule(admin, NewSchedule(channel="C0REPORTS", when="weekly mon 09:00"))
+    between()
     token = world.bursar.accounts.list_tokens(member).items[0].id
     grants = [line for line in world.bursar.statements.of_wallet(member, PeriodRequest()).items if line.kind == "grant"]
     things = Things(
@@ -102,6 +114,9 @@ def settle_org(world: World, operator: Caller, name: str, letter: str, between: 
         stopped=stopped.id,
         posting=grants[-1].number,
         api_token=f"bur_{token}_{'0' * 64}",
+        workspace=f"T0{letter.upper()}",
+        schedule=schedule.id,
+        link_code=world.bursar.chat().offer_link(f"T0{letter.upper()}", "U0STRANGER", "zoe", "Elsewhere").code,
     )
     return Org(things, admin, member)
 

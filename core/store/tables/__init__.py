@@ -2,8 +2,8 @@
 
 from sqlmodel import SQLModel
 
-from core.store.tables import journal, money, people, work
+from core.store.tables import journal, money, people, slack, work
 
 metadata = SQLModel.metadata
 
-__all__ = ["journal", "metadata", "money", "people", "work"]
+__all__ = ["journal", "metadata", "money", "people", "slack", "work"]

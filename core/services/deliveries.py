@@ -1,0 +1,338 @@
+"""What is to be shown in Slack: follows the journal, says what is due, hands it out once, and keeps what became of it.
+
+The bot's own side, as chat.py is. What a message shows is read under its reader's own rights when it is posted.
+"""
+
+from __future__ import annotations
+
+from core.clock import DAY, MINUTE, SECOND
+from core.domain.chat import DeliveryKind, DeliveryState, NoticeKind
+from core.domain.errors import Conflict, NotFound
+from core.domain.lifecycle import State, Trigger
+from core.domain.periods import Period
+from core.domain.roles import Caller, Permission, Role, require
+from core.domain.schedule import next_due, period_before
+from core.services.reporting import report_card, zone_of
+from core.services.reports import want_report
+from core.settings import Settings
+from core.store.queries import reports
+from core.store.repositories.chat import Inbox, PersonRow
+from core.store.repositories.deliveries import DeliveryRow, Happened
+from core.store.repositories.deployments import DeploymentRow
+from core.store.repositories.schedules import ScheduleRow
+from core.store.units import Unit, Units
+from core.views.chat import Parcel, UnsureLine
+from core.views.money import Sum
+from core.views.people import Done
+from core.views.reports import ReportCard
+
+PLACE = "slack"
+LEASE_US = 2 * MINUTE
+PACE_US = SECOND
+MOST_ATTEMPTS = 8
+MOST_WAITING_CARDS = 20
+INBOX_KEPT_US = 2 * DAY  # Slack delivers again for less than an hour
+_AT_ONCE = 500
+_WARNINGS_MIN = (15, 5)
+_MOST_SLOTS = 1_000
+
+_NOTICE_OF: dict[str, NoticeKind] = {
+    Trigger.APPROVE.value: NoticeKind.APPROVED,
+    Trigger.SEEN_RUNNING.value: NoticeKind.STARTED,
+    Trigger.PREEMPT.value: NoticeKind.PREEMPTED,
+}
+_ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.REJECTED, State.EXPIRED, State.STOPPED})
+
+
+class Deliveries:
+    def __init__(self, units: Units, settings: Settings) -> None:
+        self._units = units
+        self._settings = settings
+
+    # What is due
+
+    def follow(self) -> int:
+        """Read on in the journal; what was read and what follows from it are kept together, so nothing counts twice."""
+        with self._units.look() as unit:
+            place, newest = unit.deliveries.place(PLACE), unit.deliveries.newest_seq()
+        if place == newest:
+            return 0
+        with self._units.serve() as unit:
+            place = unit.deliveries.place(PLACE)
+            if place is None:
+                unit.deliveries.move_place(PLACE, unit.deliveries.newest_seq())
+                return 0
+            happened = unit.deliveries.happened_after(place, _AT_ONCE)
+            for one in happened:
+                if one.org_id is not None and one.verb.startswith("deployment."):
+                    self._spread(unit, one, one.org_id)
+            if happened:
+                unit.deliveries.move_place(PLACE, happened[-1].seq)
+        return len(happened)
+
+    def tick(self) -> int:
+        """What time brings: reports that are due, limits that are near, claims whose holder is gone."""
+        with self._units.serve() as unit:
+            found = sum(self._lose(unit, row) for row in unit.deliveries.lost(unit.now))
+            found += sum(self._due(unit, row) for row in unit.schedules.due(unit.now))
+            found += self._warn(unit)
+            Inbox(unit.connection).forget_before(unit.now - INBOX_KEPT_US)
+            unit.deliveries.forget_before(unit.now - self._settings.retention.deliveries_ms * 1000)
+        return found
+
+    def _spread(self, unit: Unit, one: Happened, org_id: str) -> None:
+        row = next(iter(unit.deployments.by_handles([one.target])), None)
+        if row is None:
+            return
+        unit.deliveries.freshen(DeliveryKind.CARD, row.handle, unit.now)
+        unit.deliveries.freshen(DeliveryKind.APPROVAL, row.handle, unit.now)
+        for person in unit.slack.recipients(org_id, {row.owner_id}):
+            if self._has_card(unit, row, person):
+                self._notice(unit, one, row, person)
+        if one.verb == "deployment.submit" and one.after.get("state") == State.AWAITING_APPROVAL.value:
+            members = unit.within(org_id).members.all()
+            admins = {member.account_id for member in members if member.role is Role.ADMIN}
+            for person in unit.slack.recipients(org_id, admins):
+                self._want(unit, person, row, DeliveryKind.APPROVAL, row.handle)
+
+    def _has_card(self, unit: Unit, row: DeploymentRow, person: PersonRow) -> bool:
+        """One card a deployment. Of very many at once only some get one: the rest is seen in the list."""
+        if unit.deliveries.one(person.team_id, person.user_id, DeliveryKind.CARD, row.handle) is not None:
+            return True
+        if unit.deliveries.waiting_cards(person.team_id, person.user_id) >= MOST_WAITING_CARDS:
+            return False
+        return self._want(unit, person, row, DeliveryKind.CARD, row.handle)
+
+    def _notice(self, unit: Unit, one: Happened, row: DeploymentRow, person: PersonRow) -> None:
+        trigger, state = one.verb.removeprefix("deployment."), str(one.after.get("state", ""))
+        kind = _NOTICE_OF.get(trigger)
+        if kind is None and state in _ENDED and one.after.get("trigger") == trigger:
+            kind = NoticeKind.ENDED
+        if kind is None:
+            return
+        data: dict[str, object] = {"notice": kind.value, "deployment": row.handle, "by": one.actor, "state": state}
+        if kind is NoticeKind.PREEMPTED:
+            data["reason"] = one.after.get("reason")
+        self._want(unit, person, row, DeliveryKind.NOTICE, f"{row.handle}:{one.seq}", data)
+
+    def _want(
+        self,
+        unit: Unit,
+        person: PersonRow,
+        row: DeploymentRow,
+        kind: DeliveryKind,
+        subject: str,
+        data: dict[str, object] | None = None,
+    ) -> bool:
+        return unit.deliveries.want(
+            unit.ids.new(),
+            org_id=row.org_id,
+            team_id=person.team_id,
+            recipient=person.user_id,
+            kind=kind,
+            subject=subject,
+            now=unit.now,
+            data=data or {"deployment": row.handle},
+        )
+
+    def _lose(self, unit: Unit, row: DeliveryRow) -> int:
+        """Bringing a message up to date may be done again; a first posting may have happened, so it may not."""
+        if row.message_ts is not None:
+            unit.deliveries.put_back(row, DeliveryState.DUE, unit.now)
+        else:
+            unit.deliveries.put_back(row, DeliveryState.UNSURE, unit.now, "the bot ended while it was posting")
+            self._tell_unsure(unit, row)
+        return 1
+
+    def _due(self, unit: Unit, row: ScheduleRow) -> int:
+        """Every period that has come due since: each once; what is older than its limit is only recorded."""
+        if unit.slack.org_name(row.org_id) is None:
+            unit.schedules.change(row.id, next_at=None)
+            return 0
+        here = unit.within(row.org_id)
+        zone = zone_of(here, self._settings.reports.timezone)
+        slot, found = row.next_at or unit.now, 0
+        for _ in range(_MOST_SLOTS):
+            if slot > unit.now:
+                break
+            too_late = unit.now - slot > self._settings.reports.catch_up_ms * 1000
+            state = DeliveryState.SKIPPED if too_late else DeliveryState.DUE
+            period = period_before(row.cadence, slot, zone)
+            if want_report(here, row, period, slot=slot, state=state):
+                found += 1
+                if too_late:
+                    unit.record("report.skipped", row.handle, after={"since": period.since}, org_id=row.org_id)
+            slot = next_due(row.when, slot)
+        unit.schedules.change(row.id, next_at=slot)
+        return found
+
+    def _warn(self, unit: Unit) -> int:
+        """Jobs whose limit is near, each once for each limit that it had."""
+        found = 0
+        ending = reports.ending_by(unit.connection, unit.scope, unit.now, max(_WARNINGS_MIN) * MINUTE)
+        rows = {row.id: row for row in unit.deployments.by_ids([one[0] for one in ending])}
+        for row_id, handle, limit_ms, ends_at in ending:
+            minutes = min(m for m in _WARNINGS_MIN if ends_at - unit.now <= m * MINUTE)
+            data: dict[str, object] = {"notice": NoticeKind.LIMIT_NEAR.value, "deployment": handle, "ends_at": ends_at}
+            row = rows[row_id]
+            for person in unit.slack.recipients(row.org_id, {row.owner_id}):
+                subject = f"{handle}:{row.generation}:{limit_ms}:{minutes}"
+                found += self._want(unit, person, row, DeliveryKind.NOTICE, subject, data)
+        return found
+
+    # What is handed out, and what became of it
+
+    def claim(self, owner: str, most: int = 10) -> list[Parcel]:
+        with self._units.look() as unit:
+            if not unit.deliveries.any_due(unit.now):
+                return []
+        with self._units.serve() as unit:
+            rows = unit.deliveries.claim(owner, unit.now, lease_us=LEASE_US, pace_us=PACE_US, most=most)
+            return [_parcel(unit, row) for row in rows]
+
+    def posted(self, parcel: Parcel, channel: str, message_ts: str) -> None:
+        """It stands in Slack now; what belongs to it may still be on its way."""
+        with self._units.serve() as unit:
+            row = _claimed(unit, parcel)
+            if row is not None:
+                unit.deliveries.mark(
+                    row, DeliveryState.CLAIMED, channel=channel, message_ts=message_ts, sent_at=unit.now
+                )
+
+    def remember(self, parcel: Parcel, **facts: object) -> None:
+        """Keep a fact with the delivery, such as that its files are being sent."""
+        with self._units.serve() as unit:
+            row = _claimed(unit, parcel)
+            if row is not None:
+                unit.deliveries.keep_data(row, {**row.data, **facts})
+
+    def done(self, parcel: Parcel) -> None:
+        """Shown. What changed meanwhile is due at once."""
+        with self._units.serve() as unit:
+            row = _claimed(unit, parcel)
+            if row is not None:
+                state = DeliveryState.SENT if row.changes == parcel.changes else DeliveryState.DUE
+                unit.deliveries.mark(row, state, reason=None, sent_at=unit.now, due_at=unit.now)
+
+    def later(self, parcel: Parcel, after_us: int, reason: str) -> None:
+        """It was surely not posted; try again, but not for ever."""
+        with self._units.serve() as unit:
+            row = _claimed(unit, parcel)
+            if row is not None:
+                poisoned = row.attempts >= MOST_ATTEMPTS
+                state = DeliveryState.DEAD if poisoned else DeliveryState.DUE
+                unit.deliveries.mark(row, state, reason=reason, due_at=unit.now + after_us)
+
+    def never(self, parcel: Parcel, reason: str) -> None:
+        with self._units.serve() as unit:
+            row = _claimed(unit, parcel)
+            if row is not None:
+                unit.deliveries.mark(row, DeliveryState.DEAD, reason=reason, due_at=unit.now)
+
+    def unsure(self, parcel: Parcel, reason: str) -> None:
+        """Nobody knows whether it was posted."""
+        with self._units.serve() as unit:
+            row = _claimed(unit, parcel)
+            if row is not None:
+                unit.deliveries.mark(row, DeliveryState.UNSURE, reason=reason, due_at=unit.now)
+                self._tell_unsure(unit, row)
+
+    def _tell_unsure(self, unit: Unit, row: DeliveryRow) -> None:
+        """Who asked for the report is asked whether to post it again."""
+        schedule = unit.schedules.by_handle(str(row.data.get("schedule", "")))
+        if row.kind is not DeliveryKind.REPORT or schedule is None:
+            return
+        for person in unit.slack.recipients(row.org_id, {schedule.created_by}):
+            unit.deliveries.want(
+                unit.ids.new(),
+                org_id=row.org_id,
+                team_id=person.team_id,
+                recipient=person.user_id,
+                kind=DeliveryKind.NOTICE,
+                subject=f"{row.subject}:unsure:{row.attempts}:{unit.now}",
+                now=unit.now,
+                data={"notice": NoticeKind.UNSURE.value, "delivery": row.id, "channel": row.recipient},
+            )
+
+    # What is asked about deliveries
+
+    def report_of(self, parcel: Parcel) -> ReportCard:
+        """What the report of this delivery says now."""
+        with self._units.look() as unit:
+            row = unit.deliveries.by_id(parcel.id)
+            if row is None:
+                raise NotFound("delivery_not_found", "the delivery is gone", None)
+            since, until = row.data.get("since"), row.data.get("until")
+            assert isinstance(since, int) and isinstance(until, int), "a report's delivery names its period"
+            here = unit.within(row.org_id)
+            return report_card(here, Period(since, until), zone_of(here, self._settings.reports.timezone))
+
+    def refund_of(self, caller: Caller, handle: str) -> Sum:
+        """What a deployment of one's organization was given back."""
+        with self._units.read(caller) as unit:
+            require(unit.me, Permission.DEPLOYMENT_READ)
+            row = next(iter(unit.deployments.by_handles([handle])), None)
+            back = reports.refunded(unit.connection, row.id) if row else None
+        return Sum(back.ucr, back.gpu_ms) if back else Sum()
+
+    def unsure_of(self, caller: Caller, team_id: str, user_id: str) -> tuple[UnsureLine, ...]:
+        with self._units.read(caller) as unit:
+            require(unit.me, Permission.IDENTITY_READ)
+            rows = unit.for_all("one's own messages").deliveries.unsure_for(team_id, user_id)
+        return tuple(UnsureLine(row.id, f"{row.kind.value} {row.subject.split(':')[0]}", row.due_at) for row in rows)
+
+    def post_again(self, caller: Caller, team_id: str, user_id: str, delivery_id: str) -> Done:
+        """Whoever looked and did not find it says so; then it is due anew."""
+        with self._units.write(caller) as unit:
+            require(unit.me, Permission.IDENTITY_READ)
+            everywhere = unit.for_all("a delivery is found by its id, then judged").deliveries
+            row = everywhere.by_id(delivery_id)
+            if row is None or not _may_repeat(unit, row, team_id, user_id):
+                raise NotFound("delivery_not_found", "there is no such message of yours", None)
+            if row.state is not DeliveryState.UNSURE:
+                raise Conflict("not_unsure", f"it is {row.state.value} by now", "nothing was posted again")
+            everywhere.put_back(row, DeliveryState.DUE, unit.now)
+            unit.record("delivery.again", row.subject, org_id=row.org_id)
+        return Done("it is posted again")
+
+    def counts(self) -> dict[DeliveryState, int]:
+        with self._units.look() as unit:
+            return unit.deliveries.counts()
+
+
+def _may_repeat(unit: Unit, row: DeliveryRow, team_id: str, user_id: str) -> bool:
+    if row.kind is not DeliveryKind.REPORT:
+        return (row.team_id, row.recipient) == (team_id, user_id)
+    if row.org_id != unit.me.org_id:
+        return False
+    require(unit.me, Permission.REPORT_SCHEDULE)
+    return True
+
+
+def _claimed(unit: Unit, parcel: Parcel) -> DeliveryRow | None:
+    """The row, if this owner still holds it: one that was lost meanwhile is somebody else's."""
+    row = unit.deliveries.by_id(parcel.id)
+    return row if row is not None and row.owner == parcel.owner else None
+
+
+def _parcel(unit: Unit, row: DeliveryRow) -> Parcel:
+    thread = None
+    if row.kind is DeliveryKind.NOTICE and "deployment" in row.data:
+        card = unit.deliveries.one(row.team_id, row.recipient, DeliveryKind.CARD, str(row.data["deployment"]))
+        thread = card.message_ts if card else None
+    return Parcel(
+        id=row.id,
+        owner=row.owner or "",
+        org=unit.slack.org_name(row.org_id) or "",
+        team_id=row.team_id,
+        recipient=row.recipient,
+        kind=row.kind,
+        subject=row.subject,
+        data=row.data,
+        changes=row.changes,
+        attempts=row.attempts,
+        channel=row.channel,
+        message_ts=row.message_ts,
+        thread_ts=thread,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,81 @@
+"""What a report says beside the ledger's sums: how long work waited, what still runs unposted, what was given back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, select
+
+from core.domain.lifecycle import State
+from core.domain.periods import Period
+from core.ledger.accounts import AccountKind
+from core.ledger.amounts import NOTHING, Amounts, Book, in_book
+from core.ledger.postings import PostingKind, Side
+from core.store.repositories.accounts import accounts
+from core.store.repositories.deployments import deployments
+from core.store.repositories.ledger import entries, postings
+from core.store.repositories.runs import runs
+from core.store.scope import Scope
+
+
+def waits_ms(connection: Connection, scope: Scope, period: Period) -> list[int]:
+    """How long each deployment whose first run began in the period had waited since it was submitted; sorted."""
+    first = (
+        select(runs.c.deployment_id, func.min(runs.c.started_at).label("began"))
+        .where(scope.covers(runs))
+        .group_by(runs.c.deployment_id)
+        .subquery("first")
+    )
+    statement = select(first.c.began - deployments.c.created_at).select_from(
+        first.join(deployments, deployments.c.id == first.c.deployment_id)
+    )
+    within = statement.where(first.c.began >= period.since, first.c.began < period.until)
+    return sorted(max(0, int(row[0])) // 1000 for row in connection.execute(within))
+
+
+def unposted_runs(connection: Connection, scope: Scope, until: int) -> int:
+    """Runs that go on from before the period's end and whose life up to there is not yet proved."""
+    statement = select(func.count()).where(
+        scope.covers(runs), runs.c.ended_at.is_(None), runs.c.started_at < until, runs.c.seen_at < until
+    )
+    return int(connection.execute(statement).scalar_one())
+
+
+def named(connection: Connection, scope: Scope, handles: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The name and the owner's name of deployments by their handles."""
+    statement = select(deployments.c.handle, deployments.c.name, accounts.c.name).select_from(
+        deployments.join(accounts, accounts.c.id == deployments.c.owner_id)
+    )
+    found = connection.execute(statement.where(scope.covers(deployments), deployments.c.handle.in_(handles)))
+    return {row[0]: (row[1], row[2]) for row in found}
+
+
+def refunded(connection: Connection, deployment_id: str) -> Amounts:
+    """What came back to its payer for runs of a deployment."""
+    statement = (
+        select(entries.c.book, func.sum(entries.c.amount))
+        .select_from(entries.join(postings, postings.c.seq == entries.c.seq))
+        .where(
+            postings.c.deployment_id == deployment_id,
+            postings.c.kind == PostingKind.REFUND.value,
+            entries.c.side == Side.POSTED.value,
+            entries.c.account_kind.in_([AccountKind.WALLET.value, AccountKind.TREASURY.value]),
+        )
+    )
+    back = NOTHING
+    for book, amount in connection.execute(statement.group_by(entries.c.book)):
+        back += in_book(Book(book), int(amount))
+    return back
+
+
+def ending_by(connection: Connection, scope: Scope, now: int, within_us: int) -> list[tuple[str, str, int, int]]:
+    """Running jobs whose time limit comes within a while: id, handle, the limit in ms, the instant."""
+    ends = deployments.c.started_at + deployments.c.limit_ms * 1000
+    statement = select(deployments.c.id, deployments.c.handle, deployments.c.limit_ms, ends).where(
+        scope.covers(deployments),
+        deployments.c.state == State.RUNNING.value,
+        deployments.c.limit_ms.is_not(None),
+        ends > now,
+        ends <= now + within_us,
+    )
+    return [(row[0], row[1], int(row[2]), int(row[3])) for row in connection.execute(statement)]

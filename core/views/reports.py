@@ -1,0 +1,158 @@
+"""What was used in a period and what is left, as one value that every face and every file renders alike.
+
+The sentence that answers the question stands here, so that a channel, a terminal and a telephone read the same words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from core.domain.flavors import format_credits, format_gpu_hours
+from core.domain.resources import format_duration
+from core.views.money import Sum, UsageCard, UsageLine
+
+TOP = 5
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_BARS = "▁▂▃▄▅▆▇█"
+_ROUGH_MS = 36_000  # a hundredth of a GPU-hour, in which a sentence speaks
+
+
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    day: str  # a local date such as 2026-11-09
+    credits_ucr: int
+    gpu_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentUse:
+    id: str
+    name: str
+    owner: str
+    credits_ucr: int
+    gpu_ms: int
+    postings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long deployments that began in the period had waited: half of them less than the first, 95 % the second."""
+
+    started: int
+    half_ms: int
+    most_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCard:
+    org: str
+    zone: str
+    since: int
+    until: int
+    first_day: str
+    last_day: str
+    total: Sum
+    before: Sum  # of the period before this one
+    left: Sum  # of the whole organization at the period's end, wallets and treasury
+    lasts_until_day: str | None  # at the period's pace; none where nothing was used or it lasts for years
+    waits: Waits | None
+    unposted_runs: int
+    users: tuple[UsageLine, ...]
+    deployments: tuple[DeploymentUse, ...]
+    days: tuple[DayUse, ...]
+
+    @property
+    def uses_gpus(self) -> bool:
+        return bool(self.total.gpu_ms or self.before.gpu_ms)
+
+
+def sentence(card: ReportCard) -> str:
+    """The whole answer: used and its change, what is left, how long that lasts."""
+    used, left = ((s.gpu_ms if card.uses_gpus else s.credits_ucr) for s in (card.total, card.left))
+    amount = _gpu_hours if card.uses_gpus else _credits
+    words = f"{days(card)}: {amount(used)} used ({change(card)}), {amount(left)} left"
+    return words + (f", which lasts until about {_day(card.lasts_until_day)}" if card.lasts_until_day else "")
+
+
+def change(card: ReportCard) -> str:
+    """Against the period before: `+12 %`, `the same`, or in words where there is nothing to compare with."""
+    now, before = (s.gpu_ms if card.uses_gpus else s.credits_ucr for s in (card.total, card.before))
+    if before == now:
+        return "as much as before"
+    if before <= 0:
+        return "nothing before"
+    percent = round(100 * (now - before) / before)
+    return f"{percent:+d} %" if abs(percent) < 1000 else f"{now / before:.0f} times as much"
+
+
+def days(card: ReportCard) -> str:
+    """The period as people say it: `9-15 Nov`, `1 Nov`, `28 Dec-3 Jan`."""
+    if card.first_day == card.last_day:
+        return _day(card.first_day)
+    first, last = date.fromisoformat(card.first_day), date.fromisoformat(card.last_day)
+    begin = str(first.day) if (first.year, first.month) == (last.year, last.month) else _day(card.first_day)
+    return f"{begin}–{_day(card.last_day)}"
+
+
+def waiting(card: ReportCard) -> str:
+    if card.waits is None:
+        return "nothing started"
+    half, most = format_duration(card.waits.half_ms), format_duration(card.waits.most_ms)
+    return f"{card.waits.started} started; half within {half}, 95 % within {most}"
+
+
+def bars(card: ReportCard) -> str:
+    """The days as a row of blocks, for where no picture is shown; the numbers stand beside it."""
+    amounts = [max(0, one.gpu_ms if card.uses_gpus else one.credits_ucr) for one in card.days]
+    largest = max(amounts, default=0)
+    if not largest:
+        return ""
+    return "".join(_BARS[min(len(_BARS) - 1, amount * len(_BARS) // (largest + 1))] for amount in amounts)
+
+
+def as_usage(card: ReportCard) -> UsageCard:
+    """By deployment, for the CSV: its rows add up to the report's total."""
+    lines = tuple(UsageLine(one.id, one.credits_ucr, one.gpu_ms, one.postings) for one in card.deployments)
+    return UsageCard(card.since, card.until, "deployment", card.total, lines)
+
+
+def rough_gpu_hours(gpu_ms: int) -> str:
+    """To a hundredth of an hour; what is smaller is said to be so."""
+    if 0 < gpu_ms < _ROUGH_MS:
+        return "under 0.01"
+    return format_gpu_hours((gpu_ms + _ROUGH_MS // 2) // _ROUGH_MS * _ROUGH_MS)
+
+
+def rough_credits(ucr: int) -> str:
+    if 0 < ucr < 10_000:
+        return "under 0.01"
+    return format_credits((ucr + 5_000) // 10_000 * 10_000)
+
+
+def _gpu_hours(gpu_ms: int) -> str:
+    return f"{rough_gpu_hours(gpu_ms)} GPU-hours"
+
+
+def _credits(ucr: int) -> str:
+    return f"{rough_credits(ucr)} credits"
+
+
+def _day(iso: str | None) -> str:
+    if iso is None:
+        return "-"
+    day = date.fromisoformat(iso)
+    return f"{day.day} {_MONTHS[day.month - 1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleLine:
+    """Where and when a report is posted. `next_dues` are the three times that come next."""
+
+    id: str
+    channel: str
+    when: str
+    state: str
+    next_at: int | None
+    next_dues: tuple[str, ...]
+    last: str | None  # what became of the newest one
