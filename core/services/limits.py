@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from core.domain.money_requests import LimitsRequest
 from core.domain.quota import OF_USE, Level, Limit, Measure, show
@@ -87,9 +88,9 @@ def _lines(unit: Unit, limits: list[tuple[str, Limit]]) -> tuple[LimitLine, ...]
     return tuple(lines)
 
 
-def _number(measure: Measure, amount: int) -> str:
+def _number(measure: Measure, amount: int) -> Decimal:
     """The amount alone: its unit is the measure."""
-    return show(measure, amount).split(" ")[0]
+    return Decimal(show(measure, amount).split(" ")[0])
 
 
 def _name(unit: Unit, level: Level, subject: str) -> str:
@@ -105,4 +106,4 @@ def _name(unit: Unit, level: Level, subject: str) -> str:
 
 
 def _facts(limits: dict[Measure, int]) -> dict[str, object]:
-    return {measure.value: _number(measure, most) for measure, most in limits.items()}
+    return {measure.value: show(measure, most) for measure, most in limits.items()}

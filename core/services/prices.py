@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from core.domain.flavors import Flavor, RateCard, card_at, format_credits, next_card, next_flavor, retired_flavor
 from core.domain.money_requests import FlavorRequest, RatesRequest
@@ -95,7 +96,7 @@ def _rates_line(cluster: ClusterRow, card: RateCard) -> RatesLine:
         cpu_hour_ucr=card.cpu_hour_ucr,
         gib_hour_ucr=card.gib_hour_ucr,
         gpu_hour_ucr=card.gpu_hour_ucr,
-        gpu_models={model: format_credits(price) for model, price in card.gpu_models},
+        gpu_models={model: Decimal(format_credits(price)) for model, price in card.gpu_models},
         disk_gib_hour_ucr=card.disk_gib_hour_ucr,
         suspended_milli=card.suspended_milli,
         stopped_milli=card.stopped_milli,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from core.domain.resources import Resources
 
@@ -130,7 +131,7 @@ class RatesLine:
     cpu_hour_ucr: int
     gib_hour_ucr: int
     gpu_hour_ucr: int
-    gpu_models: Mapping[str, str]
+    gpu_models: Mapping[str, Decimal]  # credits per hour
     disk_gib_hour_ucr: int
     suspended_milli: int
     stopped_milli: int
@@ -145,9 +146,9 @@ class LimitLine:
     level: str
     subject: str
     measure: str
-    most: str
-    used: str
-    left: str
+    most: Decimal
+    used: Decimal
+    left: Decimal
 
 
 @dataclass(frozen=True, slots=True)

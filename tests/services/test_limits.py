@@ -18,9 +18,11 @@ def set_limits(team: Team, who: Caller, **asked: Any) -> tuple[LimitLine, ...]:
     return team.world.bursar.limits.set(who, validated(LimitsRequest, **asked)).items
 
 
-def shown(team: Team, who: Caller) -> dict[tuple[str, str, str], tuple[str, str, str]]:
+def shown(team: Team, who: Caller) -> dict[tuple[str, str, str], tuple[float, float, float]]:
     items = team.world.bursar.limits.show(who).items
-    return {(line.level, line.subject, line.measure): (line.most, line.used, line.left) for line in items}
+    return {
+        (line.level, line.subject, line.measure): tuple(map(float, (line.most, line.used, line.left))) for line in items
+    }
 
 
 def test_a_limit_counts_holds_and_is_met_exactly(team: Team) -> None:
@@ -31,16 +33,16 @@ def test_a_limit_counts_holds_and_is_met_exactly(team: Team) -> None:
     set_limits(team, team.admin, cluster="rack", credits="50", gpus="none")
     world.submit(mia, "one", hours=2)
     assert shown(team, team.admin) == {
-        ("member", "mia", "gpu_hours"): ("3.0", "2.0", "1.0"),
-        ("org", "vision", "gpu_hours"): ("100.0", "2.0", "98.0"),
-        ("org", "vision", "credits"): ("1000.0", "10.12", "989.88"),
-        ("cluster", "rack", "credits"): ("50.0", "10.12", "39.88"),
+        ("member", "mia", "gpu_hours"): (3.0, 2.0, 1.0),
+        ("org", "vision", "gpu_hours"): (100.0, 2.0, 98.0),
+        ("org", "vision", "credits"): (1000.0, 10.12, 989.88),
+        ("cluster", "rack", "credits"): (50.0, 10.12, 39.88),
     }
     with pytest.raises(Exhausted) as refused:
         world.submit(mia, "two", hours=1.5)
     assert refused.value.message == "needs 1.5 GPU-hours, 1.0 GPU-hours left of the member's limit of 3.0 GPU-hours"
     world.submit(mia, "three", hours=1)
-    assert shown(team, team.admin)["member", "mia", "gpu_hours"] == ("3.0", "3.0", "0.0")
+    assert shown(team, team.admin)["member", "mia", "gpu_hours"] == (3.0, 3.0, 0.0)
 
 
 def test_a_lowered_limit_stops_nothing_and_is_shown_as_less_than_nothing(small_team: Team) -> None:
@@ -49,7 +51,7 @@ def test_a_lowered_limit_stops_nothing_and_is_shown_as_less_than_nothing(small_t
     running = world.submit(small_team.member, "one", hours=2)
     world.bursar.daemon().once()
     (line,) = set_limits(small_team, small_team.admin, member="mia", gpu_hours="0.5")
-    assert (line.most, line.used, line.left) == ("0.5", "2.0", "-1.5")
+    assert tuple(map(float, (line.most, line.used, line.left))) == (0.5, 2.0, -1.5)
     world.bursar.daemon().once()
     assert world.bursar.deployments.show(small_team.member, running.id).state == "running"
 
@@ -63,18 +65,18 @@ def test_limits_on_what_runs_at_once_show_what_runs_now(small_team: Team) -> Non
     world.submit(small_team.admin, "other", gpu=1)
     world.bursar.daemon().once()
     assert shown(small_team, small_team.admin) == {
-        ("member", "mia", "gpus"): ("4", "2", "2"),
-        ("member", "mia", "cpus"): ("8.5", "1", "7.5"),
-        ("member", "mia", "deployments"): ("2", "1", "1"),
+        ("member", "mia", "gpus"): (4, 2, 2),
+        ("member", "mia", "cpus"): (8.5, 1, 7.5),
+        ("member", "mia", "deployments"): (2, 1, 1),
     }
 
 
 def test_none_lifts_a_limit_and_leaves_the_others(team: Team) -> None:
     set_limits(team, team.admin, credits="10", gpus="2")
     (left,) = set_limits(team, team.admin, credits="none")
-    assert (left.measure, left.most) == ("gpus", "2")
+    assert (left.measure, left.most) == ("gpus", 2)
     (again,) = set_limits(team, team.admin, gpus="3")
-    assert again.most == "3"
+    assert again.most == 3
 
 
 def test_members_see_limits_of_the_organization_and_their_own(small_team: Team) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -37,10 +38,10 @@ def test_prices_begin_at_the_defaults_and_change_one_by_one(team: Team) -> None:
     (line,) = team.world.bursar.prices.rates(team.member).items
     assert (line.cluster, line.version, line.gpu_hour_ucr, line.cpu_hour_ucr) == ("rack", 0, 5 * CREDIT, CREDIT // 20)
     (line,) = set_rates(team, "gpu-hour=4", "gpu-hour.NVIDIA H100=9.5", "suspended=0.5")
-    assert (line.version, line.gpu_hour_ucr, line.gpu_models) == (1, 4 * CREDIT, {"nvidia-h100": "9.5"})
+    assert (line.version, line.gpu_hour_ucr, line.gpu_models) == (1, 4 * CREDIT, {"nvidia-h100": Decimal("9.5")})
     assert (line.suspended_milli, line.stopped_milli, line.cpu_hour_ucr) == (500, 0, CREDIT // 20)
     (line,) = set_rates(team, "cpu-hour=1")
-    assert (line.version, line.cpu_hour_ucr, line.gpu_models) == (2, CREDIT, {"nvidia-h100": "9.5"})
+    assert (line.version, line.cpu_hour_ucr, line.gpu_models) == (2, CREDIT, {"nvidia-h100": Decimal("9.5")})
 
 
 def test_new_prices_may_begin_later_and_are_announced(small_team: Team) -> None:

@@ -9,7 +9,7 @@ from core.domain.text import safe_text
 from core.views.csv_text import CsvText
 from core.views.money import LedgerVerdict, StatementCard, UsageCard, WalletCard
 from tui.cli.tables import Column, card, listed, table
-from tui.format import label, shown
+from tui.format import NOTHING, label, shown
 
 
 def wallet(answer: WalletCard, width: int) -> str:
@@ -54,7 +54,11 @@ def csv(answer: CsvText, _width: int) -> str:
 
 
 def _below(items: Sequence[object], names: Sequence[str], width: int, nothing: str) -> str:
-    return listed(names, items, width) if items else f"{nothing}\n"
+    """What is nothing for all of them takes no column."""
+    if not items:
+        return f"{nothing}\n"
+    used = [name for name in names if any(shown(name, getattr(item, name)) != NOTHING for item in items)]
+    return listed(used, items, width)
 
 
 def _period(answer: StatementCard | UsageCard) -> str:
