@@ -87,7 +87,9 @@ def test_from_submission_to_refund(lab: Shell) -> None:
     lab.log_in("olga")
     assert lab.done("verify-ledger").code == 0
     assert lab.done("audit --verify").code == 0
-    assert "FAIL" not in lab.done("doctor").out
+    failing = [finding["check"] for finding in lab("doctor --json").json["findings"] if finding["verdict"] == "FAIL"]
+    # The throw-away PostgreSQL of the tests does not wait for its disk, and the doctor says so.
+    assert set(failing) <= {"durability (fsync)"}
 
 
 def test_what_is_not_there_is_refused_with_the_numbers_and_leaves_nothing(lab: Shell) -> None:
