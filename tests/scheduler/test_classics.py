@@ -1,0 +1,205 @@
+"""Against independent yardsticks: EASY backfill start by start, and whole small worlds played to their end."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.clock import HOUR, MINUTE
+from core.scheduler import Board, Policy, Waiting, plan, policy_named
+from core.scheduler.guard import VirtualEasy
+from core.scheduler.ordering import Closed
+from core.scheduler.policy import Smart
+from tests.bench.logs import Job, figures
+from tests.bench.replay import Replay, quiet
+from tests.scheduler.boards import NOW, carry_out, job, node, random_board, running
+
+
+def random_log(seed: int, count: int, procs: int, *, exact: bool = False) -> list[Job]:
+    """No two instants are equal, so that no tie has to be broken."""
+    draw = random.Random(seed)
+    jobs, now = [], 0.0
+    for i in range(count):
+        now = round(now + draw.expovariate(1 / 300) + 0.001, 3)
+        run = round(draw.lognormvariate(6, 1.5) + draw.random(), 3)
+        estimate = run if exact else round(run * draw.choice((1.001, 1.5, 3, 10)) + draw.random(), 3)
+        jobs.append(Job(f"{i:04}", now, run, estimate, draw.randrange(1, procs + 1), f"u{i % 7}"))
+    return jobs
+
+
+def easy_by_hand(jobs: list[Job], procs: int) -> dict[str, float]:
+    """Counting only: one number of free processors, one reservation for the head. Written without the scheduler."""
+    starts: dict[str, float] = {}
+    queue: list[Job] = []
+    running_now: list[tuple[float, float, int]] = []  # real end, estimated end, processors
+    coming = list(jobs)
+    while coming or running_now:
+        now = min([j.submit for j in coming[:1]] + [end for end, _, _ in running_now])
+        running_now = [r for r in running_now if r[0] > now]
+        while coming and coming[0].submit <= now:
+            queue.append(coming.pop(0))
+        free = procs - sum(n for _, _, n in running_now)
+        for waiting in list(queue):
+            head = queue[0]
+            fits = waiting.n <= free
+            if fits and waiting is not head:
+                later, shadow = free, now
+                for _, estimated, n in sorted(running_now, key=lambda r: r[1]):
+                    later, shadow = later + n, estimated
+                    if later >= head.n:
+                        break
+                fits = now + waiting.est <= shadow or waiting.n <= later - head.n
+            if fits:
+                starts[waiting.id] = now
+                queue.remove(waiting)
+                free -= waiting.n
+                running_now.append((now + waiting.run, now + waiting.est, waiting.n))
+    return starts
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_backfill_is_easy_start_by_start(seed: int) -> None:
+    procs = 32
+    jobs = random_log(seed, 250, procs)
+    Replay(jobs, quiet(policy_named("priority")), 1, procs, gpus=False).run()
+    expected = easy_by_hand(jobs, procs)
+    assert {j.id: round(j.start, 3) for j in jobs} == {i: round(at, 3) for i, at in expected.items()}
+    assert any(a.start > b.start for a, b in pairwise(jobs)), "nobody was backfilled"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_virtual_easy_of_the_guard_waits_as_long_as_easy_does(seed: int) -> None:
+    procs = 32
+    jobs = random_log(seed, 200, procs, exact=True)
+    starts = easy_by_hand(jobs, procs)
+    virtual = VirtualEasy()
+    for one in jobs:
+        share = one.n * VirtualEasy.WHOLE // procs
+        virtual.arrive(one.id, round(one.submit * 1e6), share, round(one.est * 1e6))
+    virtual.worst_until(10**15)
+    longest = max(starts[j.id] - j.submit for j in jobs)
+    assert virtual.longest_wait == pytest.approx(longest * 1e6, abs=10)
+
+
+def test_the_virtual_easy_learns_when_something_ends_early() -> None:
+    virtual = VirtualEasy()
+    virtual.arrive("a", 0, VirtualEasy.WHOLE, 100)
+    virtual.arrive("b", 0, VirtualEasy.WHOLE, 100)
+    virtual.learn("a", 40, 40)
+    virtual.worst_until(50)
+    assert virtual.longest_wait == 40
+
+
+# -- smart ---------------------------------------------------------------------------------------------------------
+
+
+def order(board: Board, policy: Policy, now: int) -> list[str]:
+    return [item.id for item, _ in board.queue(policy).walk(now, Closed())]
+
+
+def test_smart_serves_the_least_expected_work_first_within_a_priority() -> None:
+    board = Board([node("n", cpu=4)])
+    board.add_waiting(job("long", hours=8))
+    board.add_waiting(job("wide", cpu=4, hours=1))
+    board.add_waiting(job("small", hours=1))
+    board.add_waiting(job("urgent", cpu=4, hours=8, priority=60))
+    assert order(board, policy_named("smart"), NOW) == ["urgent", "small", "wide", "long"]
+
+
+def test_smart_learns_from_what_the_last_runs_of_a_member_took() -> None:
+    n = node("n", cpu=4)
+    board, policy = Board([n], [running("before", n, since=NOW - MINUTE, hours=8)]), policy_named("smart")
+    board.add_waiting(job("hers", hours=8))
+    board.add_waiting(job("his", hours=4, member="bob"))
+    assert order(board, policy, NOW) == ["his", "hers"]
+    board.ended("before", NOW)
+    assert order(board, policy, NOW) == ["hers", "his"]
+
+
+def test_smart_puts_the_overdue_first_and_promises_more_of_them() -> None:
+    n = node("n", cpu=4)
+    board = Board([n], [running("busy", n, cpu=4, hours=40, since=NOW - HOUR, priority=90)])
+    policy = policy_named("smart", smart=Smart(tiny_permille=0))
+    for i in range(3):
+        board.add_waiting(job(f"old{i}", cpu=4, hours=8, submitted_at=NOW - (9 - i) * HOUR))
+    board.add_waiting(job("new", cpu=2, hours=1))
+    assert order(board, policy, NOW - 3 * HOUR)[0] == "new"
+    assert order(board, policy, NOW) == ["old0", "old1", "old2", "new"]
+    assert [r.id for r in plan(board, policy, NOW).reserves] == ["old0", "old1", "old2", "new"]
+
+
+@given(seed=st.integers(0, 1_000_000))
+@settings(max_examples=30, deadline=None)
+def test_i_s8_smart_too_is_deterministic_and_leaves_no_trace(seed: int) -> None:
+    board, policy = random_board(seed), policy_named("smart")
+    first = plan(board, policy, NOW)
+    assert plan(board, policy, NOW) == first
+    carry_out(board, first)
+    for host in board.hosts:
+        assert not host.free.is_overbooked()
+
+
+def test_smart_waits_less_than_easy_on_a_busy_log_and_everybody_starts() -> None:
+    log = random_log(5, 400, 32)
+    Replay(log, quiet(policy_named("priority")), 1, 32, gpus=False).run()
+    easy = figures(log, 32)
+    Replay(log, quiet(policy_named("smart")), 1, 32, gpus=False).run()
+    assert all(j.end > 0 for j in log)
+    assert figures(log, 32)["bsld"] < easy["bsld"]
+
+
+# -- small worlds with preemption ----------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 1_000_000))
+@settings(max_examples=12, deadline=None)
+def test_i_s6_in_a_world_with_preemption_evictions_do_not_chain_and_everything_ends(seed: int) -> None:
+    draw, now = random.Random(seed), NOW
+    board = Board([node("a", cpu=16, gpus=4), node("b", cpu=8, gpus=2)])
+    items: dict[str, Waiting] = {}
+    done: set[str] = set()
+    evicted_at: dict[str, int] = {}
+    coming = [
+        (
+            NOW + draw.randrange(0, 600) * MINUTE,
+            f"d{i:02}",
+            draw.choice((10, 50, 50, 70, 90)),
+            draw.choice((1, 1, 2, 4)),
+        )
+        for i in range(40)
+    ]
+    coming.sort()
+    for _ in range(3000):
+        while coming and coming[0][0] <= now:
+            at, name, priority, gpu = coming.pop(0)
+            items[name] = job(name, gpu=gpu, hours=draw.choice((0.5, 1, 3)), priority=priority, submitted_at=at)
+            board.add_waiting(items[name])
+        made = plan(board, Policy(), now)
+        for preempt in made.preempts:
+            asker = preempt.for_id
+            assert asker not in evicted_at or board.last_ended_at > evicted_at[asker]
+            assert all(board.holdings[v].priority <= items[asker].priority - 10 for v in preempt.victims)
+            assert all(board.holdings[v].preemptions < 3 for v in preempt.victims)
+        carry_out(board, made)
+        if not (coming or board.waiting or board.holdings):
+            break
+        instants = [at for at, *_ in coming[:1]]
+        instants += [h.ends_at for h in board.holdings.values() if h.ends_at is not None]
+        instants += [h.started_at + 10 * MINUTE for h in board.holdings.values()]
+        now = min(i for i in instants if i > now)
+        for holding in [h for h in board.holdings.values() if h.ends_at is not None and h.ends_at <= now]:
+            board.ended(holding.id, now)
+            if holding.pinned_for is None:
+                done.add(holding.id)
+                continue
+            evicted_at[holding.id] = now
+            again = replace(items[holding.id], preempted_at=now, preemptions=holding.preemptions + 1)
+            board.add_waiting(again)
+    assert done == set(items) and not coming
+    assert all(host.free.cpu == host.node.totals.cpu_milli for host in board.hosts)
+    assert board.held_by("lab").deployments == 0
