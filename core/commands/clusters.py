@@ -22,6 +22,11 @@ def _create(bursar: Bursar, caller: Caller, values: Values) -> object:
     return bursar.clusters.create(caller, asked(cluster_requests.NewCluster, _with_labels(values)))
 
 
+def _discover(bursar: Bursar, caller: Caller, values: Values) -> object:
+    settings = dict(word.partition("=")[::2] for word in values["set"])
+    return bursar.clusters.discover(caller, values["driver"] or "process", settings)
+
+
 def _add_node(bursar: Bursar, caller: Caller, values: Values) -> object:
     given = {("name" if name == "node" else name): value for name, value in values.items()}
     return bursar.clusters.add_node(caller, asked(cluster_requests.NewNode, _with_labels(given)))
@@ -50,7 +55,7 @@ def _ask_delete(bursar: Bursar, caller: Caller, values: Values) -> Question:
 VERBS: tuple[Verb, ...] = (
     Verb(
         ("cluster", "create"),
-        "make a cluster; the sizes given are those of its first node",
+        "make a cluster of the sizes given, or of what its engine tells",
         Permission.CLUSTER_CREATE,
         _create,
         (
@@ -61,6 +66,17 @@ VERBS: tuple[Verb, ...] = (
             Argument("set", "a setting of the driver", repeated=True, placeholder="K=V"),
         ),
         afterwards="submit to it: bursar submit NAME --cluster C -- COMMAND",
+    ),
+    Verb(
+        ("cluster", "discover"),
+        "see what an engine would bring: its nodes, their size, their GPUs",
+        Permission.CLUSTER_CREATE,
+        _discover,
+        (
+            Argument("driver", "which engine to ask; by itself this machine", default="process", placeholder="D"),
+            Argument("set", "a setting of the driver", repeated=True, placeholder="K=V"),
+        ),
+        afterwards="make a cluster of it: bursar cluster create NAME --driver D",
     ),
     Verb(
         ("cluster", "add-node"),

@@ -114,11 +114,10 @@ def acting_in(caller: Caller, org: str) -> Caller:
 
 def _clusters(bursar: Bursar, callers: dict[str, Caller], real_processes: Mapping[str, str] | None) -> None:
     first, second = (acting_in(callers[OPERATOR], org.name) for org in ORGS)
-    bursar.clusters.create(first, validated(NewCluster, name=GPU_CLUSTER, driver="scripted"))
-    for number in range(1, GPU_NODES + 1):
-        size = {"cpu": "128", "ram": "1024", "gpu": str(GPUS_PER_NODE), "gpu_model": "h100"}
-        node = validated(NewNode, cluster=GPU_CLUSTER, name=f"{GPU_CLUSTER}-{number}", **size)
-        bursar.clusters.add_node(first, node)
+    size = {"cpu": "128", "ram": "1024", "gpu": str(GPUS_PER_NODE), "gpu_model": "h100"}
+    bursar.clusters.create(first, validated(NewCluster, name=GPU_CLUSTER, driver="scripted", **size))
+    for number in range(2, GPU_NODES + 1):
+        bursar.clusters.add_node(first, validated(NewNode, cluster=GPU_CLUSTER, name=f"node-{number}", **size))
     bursar.clusters.share(first, validated(Sharing, cluster=GPU_CLUSTER, org=ORGS[1].name))
     small = validated(NewCluster, name=SMALL_CLUSTER, driver="scripted", cpu="16", ram="64", gpu="2", gpu_model="l4")
     bursar.clusters.create(second, small)

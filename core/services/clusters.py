@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from core.domain.cluster_requests import NewCluster, NewNode, Sharing
-from core.domain.engines import Registry
+from core.domain.engines import NodeFound, Registry
 from core.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from core.domain.lifecycle import HOLDS_CAPACITY, State
+from core.domain.names import check_gpu_model, suggested_name
 from core.domain.resources import NOTHING, Resources, format_resources
 from core.domain.roles import Caller, Permission, require
 from core.domain.text import visible
@@ -18,7 +21,7 @@ from core.store.repositories.runs import AllocationRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.people import Done
-from core.views.work import ClusterCard, ClusterLine, GpuSlot, NodeCard
+from core.views.work import ClusterCard, ClusterLine, FoundNode, GpuSlot, NodeCard
 
 FIRST_NODE = "node-1"
 
@@ -30,13 +33,33 @@ class Clusters:
         self._registry = registry
 
     @composed(Permission.CLUSTER_CREATE)
+    def discover(self, caller: Caller, driver: str, settings: Mapping[str, str]) -> Page[FoundNode]:
+        """What an engine would bring: its nodes, and what each holds in all. Nothing is made."""
+        with self.units.read(caller) as unit:
+            require(unit.me, Permission.CLUSTER_CREATE)
+            self._refuse_driver(unit, driver)
+        return Page(tuple(_found_card(found) for found in self._found(driver, settings)))
+
+    def _found(self, driver: str, settings: Mapping[str, str]) -> tuple[NodeFound, ...]:
+        """Ask the engine; no cluster needs to be there for that."""
+        if not self._registry.capabilities(driver).discover:
+            raise Invalid("cannot_discover", f"{driver} does not tell what it has", "give --cpu, --ram and --gpu")
+        engine = self._registry.open(driver, "discovery", self._registry.validated(driver, settings))
+        try:
+            return engine.discover()
+        finally:
+            engine.close()
+
+    @composed(Permission.CLUSTER_CREATE)
     def create(self, caller: Caller, request: NewCluster) -> ClusterCard:
-        """A cluster of the active organization; its totals make one node. The driver judges its own settings."""
+        """A cluster of the active organization. Its totals make one node; without any, the engine tells its nodes."""
         with self.units.read(caller) as unit:
             require(unit.me, Permission.CLUSTER_CREATE)
             self._refuse_driver(unit, request.driver)
         kept = self._registry.validated(request.driver, request.settings)
         self._refuse_size(request)
+        asks_engine = request.totals.is_nothing() and self._registry.capabilities(request.driver).discover
+        found = self._found(request.driver, request.settings) if asks_engine else ()
         with self.units.write(caller) as unit:
             require(unit.me, Permission.CLUSTER_CREATE)
             self._refuse_driver(unit, request.driver)
@@ -63,6 +86,8 @@ class Clusters:
             if not request.totals.is_nothing():
                 unit.clusters.add_node(_new_node(unit, row.id, FIRST_NODE, request))
                 after["total"] = format_resources(request.totals)
+            for node in found:
+                unit.clusters.add_node(_node_found(unit, row.id, node))
             unit.record("cluster.create", row.handle, after=after)
             return card_of(unit, row)
 
@@ -210,6 +235,26 @@ def _node_card(node: NodeRow, held: list[AllocationRow]) -> NodeCard:
     return NodeCard(
         node.name, node.state, node.totals, used, node.totals - used, node.gpu_model, slots, dict(node.labels)
     )
+
+
+def _node_found(unit: Unit, cluster_id: str, found: NodeFound) -> NodeRow:
+    """A node as the engine tells of it, with its devices by the engine's own names."""
+    models = sorted({check_gpu_model(gpu.model) for gpu in found.gpus})
+    return NodeRow(
+        id=unit.ids.new(),
+        cluster_id=cluster_id,
+        name=suggested_name(found.name) or FIRST_NODE,
+        totals=found.capacity,
+        gpu_model=models[0] if models else None,
+        gpu_ids=tuple(gpu.id for gpu in found.gpus),
+        labels=dict(found.labels),
+        state="up" if found.up else "down",
+    )
+
+
+def _found_card(found: NodeFound) -> FoundNode:
+    models = sorted({gpu.model for gpu in found.gpus})
+    return FoundNode(found.name, found.capacity, ", ".join(models) or None, tuple(gpu.id for gpu in found.gpus))
 
 
 def _new_node(unit: Unit, cluster_id: str, name: str, size: NewCluster | NewNode) -> NodeRow:

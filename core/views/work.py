@@ -33,6 +33,16 @@ class NodeCard:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundNode:
+    """A node that an engine told of, before any cluster is made of it."""
+
+    name: str
+    total: Resources
+    gpu_model: str | None
+    gpus: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterCard:
     id: str
     name: str
