@@ -6,7 +6,6 @@ seconds. What a query cannot add up, the cost of a run's line in time, is asked 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from string import Template
 
@@ -14,7 +13,7 @@ from sqlalchemy import Connection, func, select, text
 
 from core.domain.lifecycle import FINAL, State
 from core.ledger import checks as laws
-from core.ledger.amounts import MOST_IN_AN_ENTRY, NOTHING, Amounts, Book, in_book
+from core.ledger.amounts import MOST_IN_AN_ENTRY, NOTHING, Amounts
 from core.ledger.meter import LONGEST_UNPOSTED_US, due
 from core.ledger.postings import AUTHORIZED, METERED
 from core.store.queries.capacity_checks import CAPACITY
@@ -222,10 +221,14 @@ MONEY = (
 
 _SUMS_BY_RUN = Template(
     """
-    SELECT p.run_id, CASE WHEN p.kind IN ($metered) THEN 1 ELSE 0 END AS metered, e.book, -SUM(e.amount)
+    SELECT p.run_id,
+        -SUM(CASE WHEN e.book = 'credits' AND p.kind IN ($metered) THEN e.amount ELSE 0 END),
+        -SUM(CASE WHEN e.book = 'gpu_time' AND p.kind IN ($metered) THEN e.amount ELSE 0 END),
+        -SUM(CASE WHEN e.book = 'credits' THEN e.amount ELSE 0 END),
+        -SUM(CASE WHEN e.book = 'gpu_time' THEN e.amount ELSE 0 END)
     FROM postings p JOIN entries e ON e.seq = p.seq
     WHERE p.run_id IS NOT NULL AND e.side = 'posted' AND $payers
-    GROUP BY p.run_id, CASE WHEN p.kind IN ($metered) THEN 1 ELSE 0 END, e.book
+    GROUP BY p.run_id
     """
 ).substitute(_WORDS)
 
@@ -244,16 +247,16 @@ def run(connection: Connection, now: int) -> list[Finding]:
 
 def _runs_are_charged(connection: Connection, now: int) -> list[Finding]:
     """I-L5: nothing beyond what is due. I-L6: a closed run exactly, an open one not six hours behind its last proof."""
-    metered, net = _sums_by_run(connection)
+    sums = _sums_by_run(connection)
     beyond, behind = [], []
     for row in Runs(connection, unscoped("the doctor looks at every run")).in_period(-1, END_OF_TIME):
-        line, posted = row.line, metered.get(row.id, NOTHING)
+        line = row.line
+        metered, net = sums.get(row.id, (NOTHING, NOTHING))
         unposted = row.seen_at - LONGEST_UNPOSTED_US - PATIENCE_US
         most, least = due(line, now), due(line, unposted if line.end is None else line.end)
-        cost = net.get(row.id, NOTHING)
-        if posted.at_most(most) != posted or cost.at_least(NOTHING) != cost:
+        if metered.at_most(most) != metered or net.at_least(NOTHING) != net:
             beyond.append(row.id)
-        if posted.at_least(least) != posted:
+        if metered.at_least(least) != metered:
             behind.append(row.id)
     return [
         broken_by("I-L5", "no run was charged beyond what was due", beyond, _REPORT),
@@ -261,16 +264,12 @@ def _runs_are_charged(connection: Connection, now: int) -> list[Finding]:
     ]
 
 
-def _sums_by_run(connection: Connection) -> tuple[dict[str, Amounts], dict[str, Amounts]]:
+def _sums_by_run(connection: Connection) -> dict[str, tuple[Amounts, Amounts]]:
     """By run: what the meter has posted, and what it cost after refunds and reversals."""
-    metered: defaultdict[str, Amounts] = defaultdict(Amounts)
-    net: defaultdict[str, Amounts] = defaultdict(Amounts)
-    for run_id, is_metered, book, amount in connection.execute(text(_SUMS_BY_RUN)):
-        moved = in_book(Book(book), int(amount))
-        net[run_id] += moved
-        if is_metered:
-            metered[run_id] += moved
-    return metered, net
+    return {
+        row[0]: (Amounts(int(row[1]), int(row[2])), Amounts(int(row[3]), int(row[4])))
+        for row in connection.execute(text(_SUMS_BY_RUN))
+    }
 
 
 def _newest_are_as_written(connection: Connection) -> Finding:
