@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 from core.daemon.engines import Engines
 from core.daemon.ground import Ground
+from core.daemon.runner import Runner
 from core.daemon.tending import Tender
 from core.daemon.timekeeping import Timekeeper
 from core.domain.engines import Registry
@@ -27,15 +30,48 @@ class Daemon:
         self._tenders: dict[str, Tender] = {}
         self._timekeeper = Timekeeper(self._ground)
 
+    @property
+    def ground(self) -> Ground:
+        return self._ground
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until `stop` is set: as the leader, or standing by for when the leader is gone."""
+        Runner(self).run(stop)
+
     def lead(self) -> bool:
         """Lead if nobody else does, and go on leading; True while this process may act."""
         led = self._ground.leadership.epoch
         leads = self._ground.leadership.seek(self._ground.units.now())
         if leads and self._ground.leadership.epoch != led:
-            for tender in self._tenders.values():
-                tender.forget()
+            self._tenders.clear()  # another may have led meanwhile: nothing that was kept in memory is sure
             self._timekeeper.forget()
         return leads
+
+    def renew(self) -> bool:
+        return self._ground.leadership.renew(self._ground.units.now())
+
+    def resign(self) -> None:
+        self._ground.leadership.resign()
+
+    def yields(self) -> bool:
+        """Whether it gives the lead away to one who would rather have it."""
+        return False
+
+    def keep_time(self, *, only_due: bool) -> int:
+        """What time alone brings."""
+        moved = self._timekeeper.keep(only_due=only_due)
+        self._note_paid(self._timekeeper.post_use(only_due=only_due))
+        return moved
+
+    def hurry(self) -> None:
+        self._timekeeper.hurry()
+
+    def sweep(self) -> int:
+        """The rare work; see `core.daemon.sweeping`."""
+        return 0
+
+    def time_at(self) -> int:
+        return self._timekeeper.next_at()
 
     def once(self) -> RoundDone:
         """Round after round until nothing more can be done now."""

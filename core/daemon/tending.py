@@ -35,11 +35,6 @@ class Tender:
         self._moved_at = 0
         self._plan_at = 0
 
-    def forget(self) -> None:
-        """Another may have led meanwhile: nothing that was kept in memory is sure."""
-        self.board.forget()
-        self._look_at = self._plan_at = 0
-
     def tend(self, *, now_or_later: bool = False) -> int:
         """One pass; returns how much moved. With `now_or_later` the engine is asked only when its time has come."""
         cluster = self._cluster()

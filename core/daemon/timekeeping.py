@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.clock import SECOND
 from core.daemon import expiry, limits, metering, stuck
 from core.daemon.ground import Ground
 from core.daemon.ladder import Ladder
+
+_AFTER_NEWS = SECOND // 2
 
 
 @dataclass(slots=True)
@@ -45,15 +48,17 @@ class Timekeeper:
         return posted
 
     def hurry(self) -> None:
-        """Something was told: what was computed for later may be due earlier."""
+        """Something was told: what was computed for later may be due earlier. Not at once: news come in swarms."""
+        soon = self._ground.units.now() + _AFTER_NEWS
         for duty in self._duties:
-            duty.due_at = 0
+            duty.due_at = min(duty.due_at, soon)
 
     def forget(self) -> None:
         """Another may have led meanwhile."""
         self._ladder.forget()
         self._meter_at = 0
-        self.hurry()
+        for duty in self._duties:
+            duty.due_at = 0
 
     def next_at(self) -> int:
         return min(self._meter_at, *(duty.due_at for duty in self._duties))
