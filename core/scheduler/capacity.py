@@ -53,7 +53,19 @@ class Room:
 class Host:
     """A node as the board keeps it. `ends` holds (end, id) of all residents that will end, sooner first."""
 
-    __slots__ = ("_allowed", "by_id", "ends", "foreign", "free", "index", "node", "pin_ends", "pins", "residents")
+    __slots__ = (
+        "_allowed",
+        "by_id",
+        "ends",
+        "foreign",
+        "free",
+        "index",
+        "node",
+        "pin_ends",
+        "pins",
+        "residents",
+        "width",
+    )
 
     def __init__(self, index: int, node: Node, foreign: Claim | None = None) -> None:
         self.index, self.node, self.foreign = index, node, foreign
@@ -62,12 +74,17 @@ class Host:
         self.pins: dict[str, list[Claim]] = {}
         self.pin_ends: dict[str, int] = {}
         self.ends: list[tuple[int, str]] = []
+        self.width = len(node.devices)  # a device that went away stays counted, as nothing, while it is in use
         self._allowed: dict[frozenset[str], tuple[int, ...]] = {}
+        self._cover([] if foreign is None else [foreign])
         self.free = self._bare()
 
     def replace_node(self, node: Node, foreign: Claim | None) -> None:
         self.node, self.foreign = node, foreign
         self._allowed.clear()
+        self.width = len(node.devices)
+        self._cover([claim for claims in (*self.residents.values(), *self.pins.values()) for claim in claims])
+        self._cover([] if foreign is None else [foreign])
         self.recount()
 
     def devices_for(self, models: frozenset[str]) -> tuple[int, ...]:
@@ -79,10 +96,11 @@ class Host:
         return found
 
     def seat(self, holding: Holding, claims: list[Claim]) -> None:
+        grew = self._cover(claims)
         self.by_id[holding.id], self.residents[holding.id] = holding, claims
         if holding.ends_at is not None:
             insort(self.ends, (holding.ends_at, holding.id))
-        if self.pins:
+        if self.pins or grew:
             self.recount()
         else:
             for claim in claims:
@@ -100,6 +118,7 @@ class Host:
 
     def pin(self, waiting_id: str, claims: list[Claim], ends_at: int | None) -> None:
         """`ends_at` is when whoever gets the place will have ended at the latest; None for a service."""
+        self._cover(claims)
         self.pins[waiting_id] = claims
         if ends_at is not None:
             self.pin_ends[waiting_id] = ends_at
@@ -186,15 +205,23 @@ class Host:
                 room.give(claim)
         return room
 
+    def _cover(self, claims: Iterable[Claim]) -> bool:
+        """Make the rooms wide enough for every device that is claimed; says whether that was needed."""
+        widest = max((device + 1 for claim in claims for device, _ in claim.shares), default=0)
+        grew = widest > self.width
+        self.width = max(self.width, widest)
+        return grew
+
     def _bare(self) -> Room:
-        total = self.node.totals
-        room = Room(total.cpu_milli, total.ram_mib, total.disk_mib, [d.milli for d in self.node.devices])
+        total, devices = self.node.totals, self.node.devices
+        gpus = [d.milli for d in devices] + [0] * (self.width - len(devices))
+        room = Room(total.cpu_milli, total.ram_mib, total.disk_mib, gpus)
         if self.foreign is not None:
             room.take(self.foreign)
         return room
 
     def _empty(self) -> Room:
-        return Room(0, 0, 0, [0] * len(self.node.devices))
+        return Room(0, 0, 0, [0] * self.width)
 
 
 def by_node(claims: Iterable[Claim]) -> dict[str, list[Claim]]:

@@ -32,6 +32,9 @@ class Evictions:
         self._facts: PerHost[tuple[int, int]] = PerHost(board.hosts, board.log, self._judge)
 
     def facts(self, now: int) -> dict[int, tuple[int, int]]:
+        if now < self._now:  # asked about the past: who is ripe has to be judged anew
+            self._facts.forget()
+            self._ripening.clear()
         self._now = now
         facts = self._facts.current()
         while self._ripening and self._ripening[0][0] <= now:

@@ -77,6 +77,10 @@ class PerHost(Generic[T]):
         self._place = end
         return self.facts
 
+    def forget(self) -> None:
+        """Nothing known holds any more; all is computed again when next asked."""
+        self._place = -1
+
     def renew(self, index: int) -> None:
         fact = self._compute(self._hosts[index])
         if fact is None:

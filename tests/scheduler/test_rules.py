@@ -381,6 +381,26 @@ def test_a_node_in_use_is_not_removed() -> None:
     assert board.hosts == []
 
 
+def test_a_device_that_went_away_under_its_user_is_neither_free_nor_forgotten() -> None:
+    g = node("g", gpus=2)
+    board = Board([g], [running("on the lost one", g, devices=(1,))])
+    board.node_changed(replace(g, totals=replace(g.totals, gpu_milli=1000), devices=g.devices[:1]))
+    board.add_waiting(job("one", gpu=1))
+    board.add_waiting(job("two", gpu=1))
+    assert started(board) == ["one"]
+    board.ended("on the lost one", NOW)
+    assert started(board) == ["one"]
+
+
+def test_a_pass_may_be_asked_about_an_earlier_instant() -> None:
+    """An eviction that is ripe now was not yet then, and what was learned at one time does not stain the other."""
+    g = node("g", gpus=2)
+    board = Board([g], [running("victim", g, devices=(0, 1), hours=None, priority=10, since=NOW - 9 * MINUTE)])
+    board.add_waiting(job("head", gpu=2, priority=90, submitted_at=NOW - 9 * MINUTE))
+    for now, victims in ((NOW, 0), (NOW + MINUTE, 1), (NOW, 0), (NOW + MINUTE, 1)):
+        assert len(plan(board, Policy(), now).preempts) == victims
+
+
 def test_a_new_node_is_numbered_by_its_name() -> None:
     a, c = node("a"), node("c")
     board = Board([a, c], [running("busy", a), running("also", c)])
