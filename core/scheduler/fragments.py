@@ -21,6 +21,7 @@ from core.scheduler.values import WHOLE
 from core.scheduler.watch import Packer
 
 COMMON_PART = 0.95  # of the requests, the most frequent first, make the mix
+GRAIN = 20  # thousandths of a device; what differs by less is decided by what becomes unusable at once
 PICKY_PART = 0.05  # from here on so many name a model that the emptiest must not be wasted on others
 
 
@@ -90,7 +91,7 @@ class FragmentPacker:
         if device is not None:
             gpus = gpus.copy()
             gpus[device] -= need.gpu_milli
-            wasted = round(self._waste[gpus[device]] - self._waste[room.gpus[device]])
+            wasted = round((self._waste[gpus[device]] - self._waste[room.gpus[device]]) / GRAIN)
         elif need.gpu_milli:
             gpus = gpus.copy()
             whole = [i for i in host.devices_for(shape.gpu_models) if gpus[i] == WHOLE]
@@ -114,7 +115,7 @@ class FragmentPacker:
             tried.add(free)
             after = gpus.copy()
             after[index] = free - gpu
-            wasted = round(self._waste[free - gpu] - self._waste[free])
+            wasted = round((self._waste[free - gpu] - self._waste[free]) / GRAIN)
             judged = (wasted, self.unusable(room.cpu - shape.resources.cpu_milli, after, host), index)
             best = judged if best is None else min(best, judged)
         return None if best is None else best[2]
