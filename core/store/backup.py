@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from core.domain.errors import Conflict, Invalid
+from core.domain.errors import Conflict, Invalid, Unavailable
 from core.store.database import Database
 
 
@@ -17,6 +17,18 @@ def copy_sqlite(database: Database, target: Path) -> Path:
         raise Invalid("backup_not_sqlite", "this store is PostgreSQL", "back it up with pg_dump -Fc")
     if target.exists():
         raise Conflict("backup_exists", f"{target} exists already", "name another file")
+    try:
+        _copy(database, target)
+    except OSError as error:
+        raise Unavailable(
+            "backup_impossible",
+            f"{target} cannot be written: {error.strerror}",
+            "name a file in a folder that is yours and has room",
+        ) from error
+    return target
+
+
+def _copy(database: Database, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     partial.unlink(missing_ok=True)
@@ -29,7 +41,6 @@ def copy_sqlite(database: Database, target: Path) -> Path:
         _make_durable(target.parent)
     finally:
         partial.unlink(missing_ok=True)
-    return target
 
 
 def _make_durable(path: Path) -> None:
