@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         validation,
         workloads,
     )
+    from core.views import csv_text
 
     Model = TypeVar("Model", bound=validation.Request)
 else:
@@ -40,12 +41,14 @@ else:
     requests, validation = _Deferred("core.domain.requests"), _Deferred("core.domain.validation")
     cluster_requests, workloads = _Deferred("core.domain.cluster_requests"), _Deferred("core.domain.workloads")
     spec_file, money_requests = _Deferred("core.domain.spec_file"), _Deferred("core.domain.money_requests")
+    csv_text = _Deferred("core.views.csv_text")
     changes, report_requests = _Deferred("core.domain.changes"), _Deferred("core.domain.report_requests")
 
 __all__ = [
     "asked",
     "changes",
     "cluster_requests",
+    "csv_text",
     "money_requests",
     "plain",
     "report_requests",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from core.commands.asking import asked, money_requests, plain
+from core.commands.asking import asked, csv_text, money_requests, plain
 from core.commands.verbs import Argument, Bursar, Kind, Values, Verb
 from core.domain.errors import BursarError, Conflict, Invalid
-from core.domain.periods import UseHeading
+from core.domain.quota import UseHeading
 from core.domain.roles import Caller, Permission
-from core.views import csv_text
 from core.views.money import LedgerVerdict
 
 _USER = Argument("user", "a member's name", positional=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from core.commands.asking import asked, plain, report_requests
+from core.commands.asking import asked, csv_text, plain, report_requests
 from core.commands.verbs import Argument, Bursar, Kind, Values, Verb
 from core.domain.roles import Caller, Permission
-from core.views import csv_text
 from core.views.reports import as_usage
 
 _SCHEDULE = Argument("id", "the schedule's id, or enough of its beginning", positional=True, required=True)

@@ -13,8 +13,7 @@ from pydantic import Field, model_validator
 from core.domain.errors import Invalid
 from core.domain.flavors import RateCard, parse_price
 from core.domain.names import check_gpu_model, did_you_mean
-from core.domain.periods import UseHeading
-from core.domain.quota import Measure, parse_limit
+from core.domain.quota import Measure, UseHeading, parse_limit
 from core.domain.requests import Credits, GpuHours
 from core.domain.resources import Resources
 from core.domain.text import visible

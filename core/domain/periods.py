@@ -1,4 +1,4 @@
-"""Periods for which people ask what was used, and the headings under which it is told.
+"""Periods for which people ask what moved or was used.
 
 Typed as days such as `2026-11-01` or as instants with their offset; a bare day, or an instant without an offset, is
 meant in the organization's time zone. Inside, a period is half open and in microseconds of UTC.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from core.domain.errors import Invalid
@@ -25,15 +24,6 @@ _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?"
 _FORM = re.compile(rf"{_DAY}([T ]{_TIME})?", re.ASCII)
 _RIGHT = "a day such as 2026-11-01, or an instant such as 2026-11-01T09:00:00Z"
-
-
-class UseHeading(StrEnum):
-    """By what use is told apart."""
-
-    USER = "user"
-    CLUSTER = "cluster"
-    DEPLOYMENT = "deployment"
-    GPU_MODEL = "gpu-model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,15 @@ LIMIT_KINDS: frozenset[tuple[Level, Measure]] = frozenset(
 )
 
 
+class UseHeading(StrEnum):
+    """By what use is told apart."""
+
+    USER = "user"
+    CLUSTER = "cluster"
+    DEPLOYMENT = "deployment"
+    GPU_MODEL = "gpu-model"
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     level: Level

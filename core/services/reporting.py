@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from core.domain.periods import Period, UseHeading
+from core.domain.periods import Period
+from core.domain.quota import UseHeading
 from core.domain.schedule import days_of, local_date, period_preceding
 from core.ledger.amounts import NOTHING, Amounts
 from core.store.queries import reports, use

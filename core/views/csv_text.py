@@ -5,25 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from core.domain.flavors import GPU_HOUR_MS, UCR
 from core.domain.periods import iso
 from core.domain.text import safe_text
-from core.views.money import StatementCard, UsageCard
+from core.views.money import CsvText, StatementCard, UsageCard
 
 Cell = str | int | Decimal | None
 
 _RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
 _NINE_PLACES = Decimal("0.000000001")
-
-
-@dataclass(frozen=True, slots=True)
-class CsvText:
-    """A table for a file; every face hands it on as it is."""
-
-    csv: str
 
 
 def of_statement(card: StatementCard) -> CsvText:

@@ -171,3 +171,10 @@ class LedgerVerdict:
     at: int
     findings: tuple[str, ...]
     items: tuple[AccountLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CsvText:
+    """A table for a spreadsheet, made harmless by who wrote it; every face hands it on as it is."""
+
+    csv: str

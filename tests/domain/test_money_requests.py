@@ -16,8 +16,7 @@ from core.domain.money_requests import (
     TransferRequest,
     UseRequest,
 )
-from core.domain.periods import UseHeading
-from core.domain.quota import Measure
+from core.domain.quota import Measure, UseHeading
 from core.domain.validation import Request, validated
 from tests.domain.refusal import refusal, table
 

@@ -13,7 +13,8 @@ from sqlalchemy import text
 from core.clock import DAY, HOUR, MINUTE
 from core.domain.errors import Exhausted, Invalid
 from core.domain.money_requests import GrantRequest, PeriodRequest, ReverseRequest, TransferRequest, UseRequest
-from core.domain.periods import UseHeading, iso
+from core.domain.periods import iso
+from core.domain.quota import UseHeading
 from core.domain.roles import Caller
 from core.domain.validation import validated
 from core.ledger import checks

@@ -8,9 +8,8 @@ from typing import Any
 
 from core.commands.verbs import Verb
 from core.domain.text import safe_text
-from core.views.csv_text import CsvText
 from core.views.foresight import WhyCard
-from core.views.money import LedgerVerdict, StatementCard, UsageCard, WalletCard
+from core.views.money import CsvText, LedgerVerdict, StatementCard, UsageCard, WalletCard
 from core.views.operations import AuditVerdict, Diagnosis, Page
 from core.views.people import Done, Imported, LoggedIn
 from core.views.work import LogText

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from core.domain.text import safe_text
-from core.views.csv_text import CsvText
-from core.views.money import LedgerVerdict, StatementCard, UsageCard, WalletCard
+from core.views.money import CsvText, LedgerVerdict, StatementCard, UsageCard, WalletCard
 from tui.cli.tables import Column, card, listed, table
 from tui.format import NOTHING, label, shown
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, or_, select
 
 from core.domain.lifecycle import HOLDS_CAPACITY
-from core.domain.periods import Period, UseHeading
-from core.domain.quota import Measure
+from core.domain.periods import Period
+from core.domain.quota import Measure, UseHeading
 from core.ledger.accounts import AccountKey, AccountKind
 from core.ledger.amounts import Amounts, Book, in_book
 from core.ledger.balances import EMPTY, Balance
