@@ -19,8 +19,10 @@ from core.domain.roles import Caller
 from core.domain.validation import validated
 from core.ledger import checks
 from core.ledger.amounts import Amounts
+from core.store.queries import ledger_checks
 from core.views import csv_text
 from core.views.money import StatementCard, Sum, UsageCard
+from core.views.operations import Verdict
 from tests.builders import World
 from tests.services.conftest import Team
 
@@ -151,6 +153,9 @@ def test_I_L16_use_told_apart_by_anything_is_the_ledgers_for_the_same_period(pla
     assert lines(usage(team, ana, by="cluster")) == {"rack": (10_060_000, 2 * 3_600_000), "closet": (web_ucr, 0)}
     assert lines(usage(team, ana, by="deployment"))[job_id(replace(team, admin=ana))] == (10_060_000, 2 * 3_600_000)
     assert lines(usage(team, ana, by="gpu-model")) == {"h100": (10_060_000, 2 * 3_600_000), "no GPU": (web_ucr, 0)}
+    with world.store.read() as connection:
+        found = ledger_checks.run(connection, world.clock.now())
+    assert [finding for finding in found if finding.verdict is not Verdict.OK] == [], "the doctor has nothing to say"
 
 
 def test_members_see_their_own_use_alone(played: Team) -> None:
