@@ -183,6 +183,13 @@ class Board:
             found = self._watches[key] = ShapeWatch(shape, self.hosts, self.log, packer)
         return found
 
+    def watch_of(self, klass: Class, policy: Policy) -> ShapeWatch:
+        """The watch of its shape, kept on the class, since to look one up by shape is dear."""
+        known = klass.watch
+        if known is None or known[0] is not policy.packing or known[1] is not policy.mix:
+            known = klass.watch = (policy.packing, policy.mix, self.watch(klass.shape, policy))
+        return known[2]
+
     def claims_by_host(self, claims: Iterable[Claim]) -> Iterator[tuple[Host, list[Claim]]]:
         for node_id, gathered in by_node(claims).items():
             yield self._host(node_id), gathered

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 from dataclasses import replace
+from itertools import takewhile
+from math import inf
 
 from core.scheduler.backfill import Promise, Promises, fill
 from core.scheduler.board import Board
 from core.scheduler.capacity import Host, Room
 from core.scheduler.decisions import Code, Doom, Plan, Preempt, Reserve, Start, Unpin, Wait
 from core.scheduler.ordering import Class, Closed
-from core.scheduler.placement import Score, replicas_in
+from core.scheduler.placement import Score, Shape, replicas_in
 from core.scheduler.policy import Policy
 from core.scheduler.preemption import choose_victims
 from core.scheduler.quota import shortfalls
@@ -162,11 +164,7 @@ class Pass:
 
     def _backfill(self) -> None:
         open_classes = [
-            klass
-            for shape, alike in self.board.classes_of.items()
-            if self.board.watch(shape, self.policy).fitting.current()
-            for klass in alike
-            if klass not in self.closed.classes and self._may_start(klass)
+            klass for shape, alike in self.board.classes_of.items() for klass in self._that_may_start(shape, alike)
         ]
         left = self.policy.backfill_depth
         for item, klass in self.board.queue(self.policy).walk(self.now, self.closed, open_classes):
@@ -180,18 +178,22 @@ class Pass:
             if not self._try_start(item, klass) and not self._is_over_quota(item, klass):
                 self.closed.classes.add(klass)
 
-    def _may_start(self, klass: Class) -> bool:
-        """Whether it fits, for a class that fits somewhere as long as nobody minds the promises."""
-        fitting = self.board.watch(klass.shape, self.policy).fitting.current()
-        if klass.shape.replicas == 1 and any(i not in self.promises.on_host for i in fitting):
-            return True
-        return self.place(klass) is not None
+    def _that_may_start(self, shape: Shape, alike: Iterable[Class]) -> list[Class]:
+        """The classes of a shape that fit now. Beside a promise, one that fits no longer is followed by none."""
+        fitting = self.board.watch(shape, self.policy).fitting.current()
+        if not fitting:
+            return []
+        candidates = [klass for klass in alike if klass not in self.closed.classes]
+        if shape.replicas == 1 and any(i not in self.promises.on_host for i in fitting):
+            return candidates
+        by_limit = sorted(candidates, key=lambda k: inf if k.limit_ms is None else k.limit_ms)
+        return list(takewhile(lambda klass: self.place(klass) is not None, by_limit))
 
     # -- placement beside the promises ------------------------------------------------------------------------
 
     def place(self, klass: Class) -> tuple[Claim, ...] | None:
         """Where one of the class starts now without delaying a promise, or None."""
-        watch = self.board.watch(klass.shape, self.policy)
+        watch = self.board.watch_of(klass, self.policy)
         fitting = watch.fitting.current()
         if not fitting:
             return None

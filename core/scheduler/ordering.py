@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.scheduler.fairshare import penalties
 from core.scheduler.placement import Shape
-from core.scheduler.policy import Order, Policy
+from core.scheduler.policy import Mix, Order, Packing, Policy
 from core.scheduler.smart import SmartQueue
 from core.scheduler.values import Holding, Waiting
 
 if TYPE_CHECKING:
     from core.scheduler.facts import Facts
+    from core.scheduler.watch import ShapeWatch
 
 Entry = tuple[int, int, str, Waiting]  # rank, submitted, id
 Ranked = tuple[int, int, str, "Lane", int]  # rank at now, submitted, id, lane, position in it
@@ -28,10 +29,11 @@ Ranked = tuple[int, int, str, "Lane", int]  # rank at now, submitted, id, lane, 
 class Class:
     """All that wait with one shape and one limit. Judged together."""
 
-    __slots__ = ("limit_ms", "priorities", "shape")
+    __slots__ = ("limit_ms", "priorities", "shape", "watch")
 
     def __init__(self, shape: Shape, limit_ms: int | None) -> None:
         self.shape, self.limit_ms = shape, limit_ms
+        self.watch: tuple[Packing, Mix | None, ShapeWatch] | None = None
         self.priorities: dict[int, int] = {}  # how many wait with each base priority
 
     def count(self, item: Waiting, sign: int) -> None:
