@@ -24,7 +24,7 @@ from core.store.feed import Feed
 log = logging.getLogger("bursar.daemon")
 
 SEEK_EVERY_S = 0.25
-_LEAVE_WITHIN_S = 8.0
+_LEAVE_WITHIN_S = 4.0
 _LONGEST_SLEEP_S = 5.0
 _SHORTEST_WAIT_S = 0.02
 _AFTER_AN_ERROR_S = 1.0

@@ -122,10 +122,11 @@ class _Postgres:
         self._listen()
 
     def _listen(self) -> None:
-        connection: Any = self._engine.raw_connection()
-        connection.detach()
-        connection.driver_connection.autocommit = True
-        connection.driver_connection.execute(f"LISTEN {CHANNEL}")
+        pooled = self._engine.raw_connection()
+        pooled.detach()
+        connection: Any = pooled.dbapi_connection
+        connection.autocommit = True
+        connection.execute(f"LISTEN {CHANNEL}")
         self._connection = connection
 
     def hear(self, timeout_s: float, bell: int) -> bool:
@@ -133,24 +134,22 @@ class _Postgres:
             if self._connection is None:
                 self._listen()
                 return True  # what was told meanwhile has been missed
-            plain = self._connection.driver_connection
-            if self._told(plain):
+            if self._told():
                 return True
-            rang = _rang(bell, timeout_s, (plain.fileno(),))
-            return self._told(plain) or rang
+            rang = _rang(bell, timeout_s, (self._connection.fileno(),))
+            return self._told() or rang
         except self._lost:
             self.close()
             _rang(bell, min(timeout_s, self._AGAIN_AFTER_S), ())
             return True
 
-    @staticmethod
-    def _told(plain: Any) -> bool:
-        return bool(list(plain.notifies(timeout=0)))
+    def _told(self) -> bool:
+        return bool(list(self._connection.notifies(timeout=0)))
 
     def close(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(*self._lost):  # it may be gone already
-                self._connection.driver_connection.close()
+                self._connection.close()
             self._connection = None
 
 

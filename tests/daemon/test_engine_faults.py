@@ -93,7 +93,9 @@ def test_E37_what_was_deleted_behind_our_back_is_stopped_and_billed_to_when_it_w
     assert row.state is State.STOPPED
     assert "external" in (row.reason or "")
     (run,) = sim.runs(web)
-    assert run.ended_at is not None and run.ended_at - run.started_at == HOUR, "not a second past the last proof of life"
+    assert run.ended_at is not None and run.ended_at - run.started_at == HOUR, (
+        "not a second past the last proof of life"
+    )
     sim.pass_time(DAY, daemon)
     assert sim.state(web) is State.STOPPED, "nobody starts it again unasked"
 
