@@ -153,6 +153,10 @@ def test_I_L16_use_told_apart_by_anything_is_the_ledgers_for_the_same_period(pla
     assert lines(usage(team, ana, by="cluster")) == {"rack": (10_060_000, 2 * 3_600_000), "closet": (web_ucr, 0)}
     assert lines(usage(team, ana, by="deployment"))[job_id(replace(team, admin=ana))] == (10_060_000, 2 * 3_600_000)
     assert lines(usage(team, ana, by="gpu-model")) == {"h100": (10_060_000, 2 * 3_600_000), "no GPU": (web_ucr, 0)}
+    paid = statement(team, ana)
+    assert paid.closing == Sum(100_000_000 - web_ucr, 10 * 3_600_000), "and her statement ends in what it left"
+    assert statement(team, ana, **{"from": iso(world.clock.now() - HOUR)}).opening == paid.closing
+    assert world.bursar.statements.verify(ana).holds
     with world.store.read() as connection:
         found = ledger_checks.run(connection, world.clock.now())
     assert [finding for finding in found if finding.verdict is not Verdict.OK] == [], "the doctor has nothing to say"
