@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from core.demo.cast import OPERATOR, ORGS, Bursar, acting_in
+from core.commands.verbs import Bursar
+from core.demo.cast import OPERATOR, ORGS, acting_in
 from core.domain.flavors import GPU_HOUR_MS, UCR
 from core.domain.resources import format_gpu
 from core.domain.roles import Caller

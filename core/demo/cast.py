@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
 
 from core.domain.cluster_requests import NewCluster, NewNode, Sharing
 from core.domain.money_requests import GrantRequest
@@ -12,42 +11,8 @@ from core.domain.requests import Joining, Login, NewAccount, NewInvite, NewOrg, 
 from core.domain.roles import Caller, Role, anonymous
 from core.domain.validation import validated
 
-if TYPE_CHECKING:
-    from core.services.accounts import Accounts
-    from core.services.clusters import Clusters
-    from core.services.credits import Credits
-    from core.services.decisions import Decisions
-    from core.services.deployments import Deployments
-    from core.services.foresight import Foresight
-    from core.services.invites import Invites
-    from core.services.operations import Operations
-    from core.services.organizations import Organizations
-
 FACE = "demo"
 OPERATOR = "olga"
-
-
-class Bursar(Protocol):
-    """The services that the demonstration uses."""
-
-    @property
-    def accounts(self) -> Accounts: ...
-    @property
-    def organizations(self) -> Organizations: ...
-    @property
-    def invites(self) -> Invites: ...
-    @property
-    def operations(self) -> Operations: ...
-    @property
-    def clusters(self) -> Clusters: ...
-    @property
-    def credits(self) -> Credits: ...
-    @property
-    def deployments(self) -> Deployments: ...
-    @property
-    def decisions(self) -> Decisions: ...
-    @property
-    def foresight(self) -> Foresight: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,5 +87,7 @@ def _clusters(bursar: Bursar, callers: dict[str, Caller], real_processes: Mappin
     small = validated(NewCluster, name=SMALL_CLUSTER, driver="scripted", cpu="16", ram="64", gpu="2", gpu_model="l4")
     bursar.clusters.create(second, small)
     if real_processes is not None:
-        local = validated(NewCluster, name=THIS_MACHINE, driver="process", set=["trust=members", "keeper_idle=5s"], **real_processes)
+        local = validated(
+            NewCluster, name=THIS_MACHINE, driver="process", set=["trust=members", "keeper_idle=5s"], **real_processes
+        )
         bursar.clusters.create(first, local)

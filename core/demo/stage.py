@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from core.clock import DAY, HOUR, MINUTE, SECOND
-from core.demo.cast import OPERATOR, ORGS, Bursar, acting_in
+from core.commands.verbs import Bursar
+from core.demo.cast import OPERATOR, ORGS, acting_in
 from core.demo.clock import DemoClock
 from core.demo.story import Arrival, live, past_week, standing_services
 from core.domain.changes import ApproveRequest

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.clock import SECOND
-from core.domain.errors import Forbidden
+from core.domain.roles import not_logged_in
 from core.ids import Ids
 from core.security.keys import KeyRing
 
@@ -48,10 +48,6 @@ class NewApiToken:
         return "NewApiToken(***)"
 
 
-def session_invalid() -> Forbidden:
-    return Forbidden("session_invalid", "session not valid, log in", "bursar login NAME")
-
-
 def issue(ring: KeyRing, *, subject: str, token_id: str, lifetime: int, now: int, kind: str = SESSION) -> str:
     """A signed token; instants and the lifetime are microseconds, and a started second counts as a whole one."""
     import jwt  # noqa: PLC0415 - tens of milliseconds that most commands need not pay
@@ -71,10 +67,10 @@ def issue(ring: KeyRing, *, subject: str, token_id: str, lifetime: int, now: int
 
 def verify(ring: KeyRing, token: str, now: int, *, kind: str = SESSION) -> Claims:
     if len(token) > LARGEST or not token.isascii():
-        raise session_invalid()
+        raise not_logged_in()
     claims = _checked(_decoded(ring, token, now), kind)
     if claims is None or claims.issued_at > now + LEEWAY or claims.expires_at + LEEWAY <= now:
-        raise session_invalid()
+        raise not_logged_in()
     return claims
 
 
@@ -94,7 +90,7 @@ def api_token_id(text: str) -> str:
     """The id under which the store keeps the token's digest."""
     match = _API_TOKEN.fullmatch(text) if len(text) <= LARGEST else None
     if match is None:
-        raise session_invalid()
+        raise not_logged_in()
     return match[1]
 
 
@@ -115,7 +111,7 @@ def _decoded(ring: KeyRing, token: str, now: int) -> dict[str, Any]:
         kid = header.get("kid")
         key = ring.verifying(kid, now) if isinstance(kid, str) else None
         if key is None or header.get("typ") != "JWT":
-            raise session_invalid()
+            raise not_logged_in()
         claims: dict[str, Any] = jwt.decode(
             token,
             key.secret.reveal().encode(),
@@ -134,7 +130,7 @@ def _decoded(ring: KeyRing, token: str, now: int) -> dict[str, Any]:
         )
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         # `from None`: a chained error would carry parts of the token.
-        raise session_invalid() from None
+        raise not_logged_in() from None
     return claims
 
 

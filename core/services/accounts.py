@@ -8,7 +8,7 @@ from __future__ import annotations
 from core.domain.errors import BursarError, Conflict, Forbidden
 from core.domain.names import check_account_name
 from core.domain.requests import Login, NewAccount, NewPassword, NewToken
-from core.domain.roles import Caller, Permission, TokenScope, anonymous, require
+from core.domain.roles import Caller, Permission, TokenScope, anonymous, not_logged_in, require
 from core.domain.text import visible
 from core.security import tokens
 from core.security.keys import KeyRing
@@ -88,7 +88,7 @@ class Accounts:
         with self.units.read(anonymous(face)) as unit:
             row = unit.accounts.token_by_handle(handle)
         if row is None or row.secret_hash is None or not tokens.api_token_matches(token, row.secret_hash):
-            raise tokens.session_invalid()
+            raise not_logged_in()
         return Caller(row.account_id, row.id, face, org)
 
     @writes(Permission.SESSION_END)
