@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from core.commands.verbs import Bursar
 from core.domain.cluster_requests import NewCluster, NewNode, Sharing
 from core.domain.money_requests import GrantRequest
 from core.domain.requests import Joining, Login, NewAccount, NewInvite, NewOrg, NewRole
