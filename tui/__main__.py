@@ -54,6 +54,11 @@ class ThisMachine:
         code: int = next(iter(found)).load()(place, values, terminal)
         return code
 
+    def console(self, place: Place, org: str | None) -> int:
+        from tui.app import run_console  # noqa: PLC0415 - see above
+
+        return run_console(place, self.now, org)
+
     def _settings(self, named: str | None) -> Settings:
         from core.settings import load  # noqa: PLC0415 - see above
 

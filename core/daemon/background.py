@@ -34,6 +34,11 @@ class Daemon:
     def ground(self) -> Ground:
         return self._ground
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process leads, as far as it knows."""
+        return self._ground.leadership.epoch is not None
+
     def run(self, stop: threading.Event) -> None:
         """Serve until `stop` is set: as the leader, or standing by for when the leader is gone."""
         Runner(self).run(stop)

@@ -45,3 +45,7 @@ class Ground(Protocol):
     def start(self, program: str, place: Place, values: Values, terminal: Terminal) -> int:
         """Run a program to its end; its exit code."""
         ...
+
+    def console(self, place: Place, org: str | None) -> int:
+        """The full-screen console until it is left; its exit code."""
+        ...

@@ -14,6 +14,7 @@ from core.domain.names import check_name
 from core.domain.roles import Caller, anonymous, not_logged_in
 from core.domain.text import safe_text, visible
 from core.views.people import LoggedIn
+from tui.bugs import write_down
 from tui.cli.answers import for_people
 from tui.cli.grammar import Flags, Reading, read_line, wants_json
 from tui.cli.machine import as_json
@@ -24,7 +25,6 @@ from tui.cli.welcome import welcome
 from tui.errors import BUG, error_object, exit_code, said
 from tui.errors import for_people as error_for_people
 from tui.errors import for_programs as error_for_programs
-from tui.format import iso
 
 FACE = "cli"
 INTERRUPTED = 130  # as a shell says it of Ctrl-C, and of a reader that has gone
@@ -185,7 +185,9 @@ class _Command:
         self._terminal.write(text + (f"{verb.afterwards}\n" if verb.afterwards else ""))
 
     def _welcome(self, place: Place) -> int:
-        """Without a verb: who you are here and what could come next."""
+        """Without a verb: the console where there is a terminal for it, else who you are and what could come next."""
+        if not self._flags.json and self._terminal.full_screen:
+            return self._ground.console(place, self._org)
         card, token = None, Session(place).token
         if token is not None:
             bursar = place.open()
@@ -212,14 +214,8 @@ def _report(bug: Exception, reading: Reading, ground: Ground, terminal: Terminal
 
 
 def _written_down(bug: Exception, reading: Reading, ground: Ground) -> Path | None:
+    what = f"bursar {reading.verb.name if reading.verb else ''}"
     try:
-        path = ground.home(reading.flags.home) / "logs" / "bugs.log"
-        path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        path.touch(mode=0o600)
-        with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(f"{iso(ground.now())} bursar {reading.verb.name if reading.verb else ''}\n")
-            log.writelines(traceback.format_exception(bug))
+        return write_down(ground.home(reading.flags.home), ground.now(), what, "".join(traceback.format_exception(bug)))
     except (BursarError, OSError):
         return None
-    return path

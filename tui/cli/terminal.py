@@ -5,6 +5,7 @@ The one room that touches the standard streams, so that everything else can be r
 
 from __future__ import annotations
 
+import curses
 import getpass
 import os
 import shutil
@@ -22,6 +23,11 @@ class Terminal(Protocol):
     @property
     def interactive(self) -> bool:
         """Whether somebody is there to answer a question."""
+        ...
+
+    @property
+    def full_screen(self) -> bool:
+        """Whether it can be drawn on: somebody looks at it, and it can put a sign anywhere."""
         ...
 
     @property
@@ -57,6 +63,10 @@ class StandardTerminal:
     @property
     def interactive(self) -> bool:
         return sys.stdin.isatty() and sys.stderr.isatty()
+
+    @property
+    def full_screen(self) -> bool:
+        return self.interactive and sys.stdout.isatty() and _can_be_drawn_on()
 
     @property
     def width(self) -> int:
@@ -104,6 +114,15 @@ class StandardTerminal:
             except OSError:
                 os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+def _can_be_drawn_on() -> bool:
+    """What the terminal's own description says: a dumb one knows no place to put the cursor."""
+    try:
+        curses.setupterm(fd=sys.stdout.fileno())
+        return curses.tigetstr("cup") is not None
+    except curses.error:
+        return False
 
 
 def _nowhere() -> TextIO:

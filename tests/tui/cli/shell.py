@@ -33,6 +33,7 @@ class FakeTerminal:
     asked: list[str] = field(default_factory=list)
     gone: type[BaseException] | None = None
     width: int = NARROW
+    full_screen: bool = False
 
     @property
     def interactive(self) -> bool:
@@ -136,6 +137,9 @@ class Shell:
             read_private=read_private,
             write_private=write_private,
         )
+
+    def console(self, place: Place, org: str | None) -> int:
+        raise AssertionError("no terminal here can be drawn on")
 
     def start(self, program: str, place: Place, values: Values, terminal: Terminal) -> int:
         self.started.append((program, values))

@@ -1,0 +1,158 @@
+"""What can be done in the console, as data: a key, a word, and the verb it stands for.
+
+Keys, footer, help and palette are renderings of these; what an action does is the verb's to say, and its command line
+is shown with it. Knows no widget.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core.commands.reading import values_of
+from core.commands.table import VERBS
+from core.commands.verbs import Argument, Kind, Values, Verb
+from core.domain.lifecycle import TRANSITIONS, State, Trigger
+from core.domain.roles import NEEDS_ORG, Principal, TokenScope, allows
+from core.views.people import AccountCard
+
+_BY_PATH = {verb.path: verb for verb in VERBS}
+Texts = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A verb with what was typed for it: can be shown as a line, and asked of the services."""
+
+    verb: Verb
+    texts: Texts = field(default_factory=dict)
+    given: Values | None = None  # where a line was read already
+
+    @property
+    def values(self) -> Values:
+        return self.given if self.given is not None else values_of(self.verb, self.texts)
+
+    @property
+    def line(self) -> str:
+        """As it could be typed into a shell; secrets are not in it."""
+        words = ["bursar", *self.verb.path]
+        last: list[str] = []
+        for argument in self.verb.positionals:
+            texts = [text for text in self._texts(argument) if text]
+            if argument.repeated and argument.name == "command" and texts:
+                last = ["--", *texts]
+            else:
+                words += texts
+        for argument in self.verb.options:
+            for text in self._texts(argument):
+                words += [argument.flag] if argument.kind is Kind.FLAG else [argument.flag, text]
+        return shlex.join(words + last)
+
+    def _texts(self, argument: Argument) -> Sequence[str]:
+        if self.given is None:
+            return self.texts.get(argument.name, ())
+        value = self.given.get(argument.name)
+        if value is None or value is False or value == ():
+            return ()
+        return tuple(str(part) for part in value) if isinstance(value, tuple) else (str(value),)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`subject` is the argument that the thing under the cursor fills. `sure` asks by typing; `fill` opens a form."""
+
+    name: str
+    key: str
+    label: str
+    path: tuple[str, ...]
+    subject: str | None = None
+    fill: bool = False
+    sure: bool = False
+    shows: bool = False  # its answer is worth a look: a code, a card
+    trigger: Trigger | None = None
+    preset: Texts = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()  # arguments that its form does not ask for
+
+    @property
+    def verb(self) -> Verb:
+        return _BY_PATH[self.path]
+
+    def applies_to(self, state: State) -> bool:
+        """Whether a deployment in this state can be moved so."""
+        return self.trigger is None or (state, self.trigger) in TRANSITIONS
+
+    def on(self, subject: str | None) -> Command:
+        given = {} if self.subject is None or subject is None else {self.subject: (subject,)}
+        return Command(self.verb, {**self.preset, **given})
+
+
+def _deployment(name: str, key: str, label: str, trigger: Trigger | None = None, **how: object) -> Action:
+    return Action(name, key, label, (name,), "deployment", trigger=trigger, **how)  # type: ignore[arg-type]
+
+
+def _node(name: str, key: str, label: str) -> Action:
+    return Action(name, key, label, ("cluster", name), "node")
+
+
+CANCEL = _deployment("cancel", "c", "Cancel", Trigger.CANCEL, sure=True)
+STOP = _deployment("stop", "s", "Stop", Trigger.STOP)
+START = _deployment("start", "S", "Start", Trigger.START)
+DELETE = _deployment("delete", "ctrl+d", "Delete", Trigger.DELETE, sure=True)
+EXTEND = _deployment("extend", "e", "Extend", fill=True)
+PRIORITY = _deployment("priority", "p", "Priority", fill=True)
+APPROVE = _deployment("approve", "a", "Approve", Trigger.APPROVE)
+APPROVE_WITH = Action(
+    "approve_with", "A", "Approve with changes", ("approve",), "deployment", fill=True, trigger=Trigger.APPROVE
+)
+REJECT = _deployment("reject", "r", "Reject", Trigger.REJECT, fill=True)
+COMPLETE = _deployment("complete", "m", "Mark complete", Trigger.COMPLETE, sure=True)
+
+NEW_CLUSTER = Action("new_cluster", "n", "New cluster", ("cluster", "create"), fill=True)
+ADD_NODE = Action("add_node", "a", "Add node", ("cluster", "add-node"), "cluster", fill=True)
+SHARE = Action("share", "S", "Share", ("cluster", "share"), "cluster", fill=True)
+DELETE_CLUSTER = Action("delete_cluster", "ctrl+d", "Delete cluster", ("cluster", "delete"), "cluster", sure=True)
+CORDON = _node("cordon", "c", "Cordon")
+DRAIN = _node("drain", "x", "Drain")
+RESUME = _node("resume", "r", "Resume")
+
+INVITE = Action("invite", "i", "Invite", ("invite", "create"), fill=True, shows=True)
+REVOKE = Action("revoke", "v", "Revoke invite", ("invite", "revoke"), "id")
+ROTATE = Action("rotate", "o", "New code", ("invite", "rotate"), "id", shows=True)
+ROLE = Action("role", "r", "Role", ("org", "role"), "user", fill=True)
+REMOVE = Action("remove", "ctrl+d", "Remove", ("org", "remove"), "user", sure=True)
+
+GRANT = Action("grant", "t", "Grant", ("grant",), "user", fill=True, hidden=("treasury", "key"))
+FILL = Action(
+    "fill",
+    "f",
+    "Fill treasury",
+    ("grant",),
+    fill=True,
+    preset={"treasury": ("yes",)},
+    hidden=("user", "treasury", "key"),
+)
+TRANSFER = Action("transfer", "m", "Transfer", ("transfer",), fill=True, hidden=("key", "treasury"))
+REVERSE = Action("reverse", "v", "Reverse", ("reverse",), "number", fill=True, hidden=("key",))
+
+ORG_CREATE = Action("org_create", "", "New organization", ("org", "create"), fill=True)
+JOIN = Action("join", "", "Join an organization", ("join",), fill=True)
+ORG_SWITCH = Action("org_switch", "", "Switch organization", ("org", "switch"), fill=True)
+
+ANYWHERE = (ORG_CREATE, JOIN, ORG_SWITCH)
+
+
+def principal(who: AccountCard) -> Principal:
+    """Whom the table of rights judges; here names stand for ids, since a screen knows no others."""
+    return Principal(who.name, who.name, "console", who.operator, who.org, who.org, who.role, TokenScope(who.scope))
+
+
+def may(who: AccountCard | None, verb: Verb, owner: str | None = None) -> bool:
+    """Whether somebody could do this to anything of theirs, or of `owner`: what is never allowed is not offered."""
+    if who is None or (who.org is None and verb.permission in NEEDS_ORG):
+        return False
+    return allows(principal(who), verb.permission, owner_id=owner or who.name)
+
+
+def named(path: Sequence[str]) -> Verb | None:
+    return _BY_PATH.get(tuple(path))

@@ -1,0 +1,306 @@
+"""The console put together: its screens, the regular look at what is new, and what is typed behind the colon."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from core.commands.verbs import Bursar
+from core.commands.words import parse_words
+from core.domain.errors import BursarError
+from core.domain.lifecycle import State
+from core.domain.roles import Caller, not_logged_in
+from core.views.people import Done
+from tui.actions import Command, named
+from tui.bugs import write_down
+from tui.cli.place import Place
+from tui.console import Console
+from tui.embedded import Embedded
+from tui.gateway import Gateway
+from tui.messages import Beaten, Did, NotDone, Questioned, Refused
+from tui.palette import PaletteOfCommands, PaletteOfDeployments
+from tui.screens.answer import AnswerScreen
+from tui.screens.approvals import ApprovalsScreen
+from tui.screens.clusters import ClustersScreen
+from tui.screens.deployment import DeploymentScreen
+from tui.screens.deployments import DeploymentsScreen
+from tui.screens.first_run import FirstRunScreen
+from tui.screens.frame import Frame
+from tui.screens.login import LoginScreen
+from tui.screens.money import MoneyScreen
+from tui.screens.overview import OverviewScreen
+from tui.screens.people import PeopleScreen
+from tui.screens.queue import QueueScreen
+from tui.screens.submit import SubmitScreen
+from tui.screens.sure import SureScreen
+from tui.theme import DARK, LIGHT, LOOKS, THEMES, Tone
+from tui.widgets.prompt import Prompt
+
+_FRAMES: dict[str, type[Frame]] = {
+    frame.PLACE: frame
+    for frame in (
+        OverviewScreen,
+        QueueScreen,
+        DeploymentsScreen,
+        SubmitScreen,
+        ClustersScreen,
+        ApprovalsScreen,
+        PeopleScreen,
+        MoneyScreen,
+    )
+}
+_ANEW_EVERY = 5  # beats: what accrues, and what others do on shared clusters, makes no event of one's own
+_HOME = "overview"
+
+
+class BursarConsole(Console):
+    TITLE = "Bursar"
+    CSS_PATH = "app.tcss"
+    COMMANDS: ClassVar = {PaletteOfCommands, PaletteOfDeployments}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", show=False),
+        Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True),
+    ]
+
+    def __init__(
+        self, gateway: Gateway, now: Callable[[], int], embedded: Embedded | None = None, *, beat_s: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.gateway, self.now = gateway, now
+        self._embedded, self._beat_s = embedded, beat_s
+        self._frames: dict[str, Frame] = {}
+        self._places = [_HOME, _HOME]
+        self._whose: tuple[str | None, str | None] = (None, None)
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+
+    # Beginning and end
+
+    def on_mount(self) -> None:
+        self.push_screen(self._frame(_HOME))
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self.exit, None, 128 + number)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """After the first frame: only now the store is imported and opened."""
+        self.beat()
+        if self._beat_s:
+            self.set_interval(self._beat_s, self.beat)
+
+    def end(self) -> None:
+        """After the screen has been given back: let the next one lead, close the store."""
+        if self._embedded is not None:
+            self._embedded.stop()
+        self.gateway.close()
+
+    # What is new
+
+    def beat(self) -> None:
+        self.tick += 1
+        self.gateway.ask_anybody(self, self.gateway.beat, about="beat")
+
+    @on(Beaten)
+    def _beaten(self, beaten: Beaten) -> None:
+        self._embed()
+        if beaten.pulse is None or beaten.who is None:
+            self._ask_who(new=beaten.new)
+            return
+        before = self.pulse
+        self.seen_at = self.now()
+        self.pulse = beaten.pulse
+        self._know(beaten)
+        moved = before is None or (before.changed_at, before.leader) != (beaten.pulse.changed_at, beaten.pulse.leader)
+        if moved or self.tick % _ANEW_EVERY == 0:
+            self._look()
+
+    def _know(self, beaten: Beaten) -> None:
+        """Another person or organization begins with screens that know nothing of the one before."""
+        assert beaten.who is not None
+        whose = (beaten.who.name, beaten.who.org)
+        if whose != self._whose and self._whose != (None, None):
+            self._frames.clear()
+        self._whose = whose
+        if self.who != beaten.who:
+            self.who = beaten.who
+        self._enter()
+
+    def _enter(self) -> None:
+        """To a screen of the one who is here now, unless they are still being asked who they are."""
+        if not self._frames and not self._is_asking:
+            self.go(self._places[-1])
+
+    @property
+    def _is_asking(self) -> bool:
+        return any(isinstance(screen, (LoginScreen, FirstRunScreen)) for screen in self.screen_stack)
+
+    def _embed(self) -> None:
+        embedded = self._embedded
+        if embedded is None:
+            return
+        if not embedded.started:
+            embedded.start()
+        self.leads_here, self.trouble = embedded.leads, embedded.trouble
+
+    def _ask_who(self, *, new: bool) -> None:
+        if self._is_asking:
+            return
+        why = "your session is over; what you were doing is still here" if self.who is not None else ""
+        self.push_screen(FirstRunScreen() if new else LoginScreen(why), self._asked_who)
+
+    def _asked_who(self, _nothing: None) -> None:
+        self.call_after_refresh(self._enter)
+        self.beat()
+
+    def _look(self) -> None:
+        screen = self.screen
+        if isinstance(screen, Frame):
+            screen.look_if_known()
+
+    @on(Refused)
+    def _refused(self, event: Refused) -> None:
+        if event.about != "beat" or self.seen_at is None:
+            self.refuse(event.error)
+
+    # Done and not done
+
+    @on(Did)
+    def _did(self, event: Did) -> None:
+        self.told(event.command, _outcome(event.answer), Tone.GOOD)
+        self.beat()
+        self._look()
+        if event.command.given is not None and not isinstance(event.answer, Done):
+            self.push_screen(AnswerScreen(event.command, event.answer))
+
+    @on(NotDone)
+    def _not_done(self, event: NotDone) -> None:
+        self.told(event.command, f"✗ {event.error.message}", Tone.BAD)
+        if event.error.code == not_logged_in().code:
+            self.beat()
+
+    # From screen to screen
+
+    def go(self, place: str) -> None:
+        wanted = place or self._places[-2]
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        if wanted != self._places[-1]:
+            self._places = [self._places[-1], wanted]
+        self.switch_screen(self._frame(wanted))
+
+    def open_deployment(self, reference: str, tab: str = "facts") -> None:
+        self.push_screen(DeploymentScreen(reference, tab))
+
+    def _frame(self, place: str) -> Frame:
+        """Kept between visits, so that a cursor and a filter are still there."""
+        if place not in self._frames:
+            frame = _FRAMES[place]()
+            self._frames[place] = frame
+            self.install_screen(frame, name=f"{place} {id(frame)}")
+        return self._frames[place]
+
+    # Behind the colon
+
+    def run_line(self, line: str) -> None:
+        word = line.strip().lower()
+        if word in _FRAMES:
+            self.go(word)
+        elif word in self._own:
+            self._own[word]()
+        else:
+            self._run_verb(line)
+
+    @property
+    def _own(self) -> dict[str, Callable[[], object]]:
+        return {
+            "quit": self.exit,
+            "q": self.exit,
+            "help": lambda: self.screen.run_action("help"),
+            "theme": self._other_theme,
+            "logout": self._log_out,
+        }
+
+    def _run_verb(self, line: str) -> None:
+        try:
+            verb, values = parse_words(line)
+        except BursarError as error:
+            self.refuse(error)
+            self._again(line)
+            return
+        command, ask = Command(verb, given=values), verb.question
+        if ask is None:
+            self.do([command])
+            return
+
+        def question(bursar: Bursar, caller: Caller) -> Questioned:
+            return Questioned(command, ask(bursar, caller, values))
+
+        self.gateway.ask(self, question, about="question")
+
+    @on(Questioned)
+    def _questioned(self, event: Questioned) -> None:
+        question = event.question
+        self.push_screen(
+            SureScreen(f"{event.command.verb.name}?", question.text, [event.command], question.word), self.sure
+        )
+
+    def _again(self, line: str) -> None:
+        """A line that was wrong is given back to be put right."""
+        screen: Screen[object] = self.screen
+        if isinstance(screen, Frame):
+            screen.query_one(Prompt).open(":", line)
+
+    def _other_theme(self) -> None:
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def _log_out(self) -> None:
+        verb = named(("logout",))
+        assert verb is not None
+        self._whose, self.who = (None, None), None
+        self._frames.clear()
+        self.go(_HOME)
+        self.do([Command(verb)])
+
+
+def _outcome(answer: object) -> str:
+    """How it turned out, in a word or two."""
+    state = getattr(answer, "state", None)
+    if isinstance(state, State):
+        return f"✓ {LOOKS[state].word}"
+    if isinstance(answer, Done):
+        return f"✓ {answer.message}"
+    return "✓ done"
+
+
+def run_console(place: Place, now: Callable[[], int], org: str | None = None) -> int:
+    """Until it is left; its exit code. The terminal is given back first, then the lead and the store."""
+
+    def note(trace: str) -> str | None:
+        written = write_down(place.home, now(), "bursar console", trace)
+        return str(written) if written else None
+
+    _log_to(place.home / "logs")
+    gateway = Gateway(place, note, org)
+    console = BursarConsole(gateway, now, Embedded(gateway.background, note))
+    try:
+        console.run()
+    finally:
+        console.end()
+    return console.return_code or 0
+
+
+def _log_to(folder: Path) -> None:
+    """Whatever the background side has to say must not be written over the screen."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    logging.basicConfig(filename=folder / "console.log", level=logging.INFO, format="%(asctime)s %(name)s %(message)s")

@@ -1,0 +1,82 @@
+"""The console as its screens know it: who is logged in, what was just done, and the way from screen to screen.
+
+Holds the state that outlives a screen; asks nothing but by the gateway. Which screens there are stands in app.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from textual.app import App
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import var
+
+from core.domain.errors import BursarError
+from core.views.browsing import Pulse
+from core.views.people import AccountCard
+from tui.actions import Command
+from tui.gateway import Gateway
+from tui.theme import Tone
+from tui.widgets.plain import joined, text
+
+_MOST_ECHOES = 200
+
+
+@dataclass
+class Echo(Message):
+    """The line that says what was done last."""
+
+    content: Content
+
+
+class Console(App[int]):
+    who: var[AccountCard | None] = var(None)
+    pulse: var[Pulse | None] = var(None)
+    gateway: Gateway
+    now: Callable[[], int]
+    seen_at: var[int | None] = var(None)
+    tick: var[int] = var(0)
+    approvals: var[int] = var(0)
+    leads_here: var[bool] = var(False)
+    trouble: var[str | None] = var(None)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_of_commands: list[Content] = []
+
+    def go(self, place: str) -> None:
+        """To one of the main screens."""
+        raise NotImplementedError
+
+    def open_deployment(self, reference: str, tab: str = "facts") -> None:
+        raise NotImplementedError
+
+    def run_line(self, line: str) -> None:
+        """What was typed behind the colon."""
+        raise NotImplementedError
+
+    def do(self, commands: Sequence[Command]) -> None:
+        """Each in turn, whatever becomes of the screen that asked."""
+        for command in commands:
+            self.echo(joined(text("$ ", Tone.DIM), text(command.line), text("  …", Tone.DIM)))
+            self.gateway.ask_to_do(self, command)
+
+    def sure(self, commands: Sequence[Command] | None) -> None:
+        """The answer of who was asked whether they are sure."""
+        if commands:
+            self.do(commands)
+
+    def told(self, command: Command, outcome: str, tone: Tone) -> None:
+        content = joined(text("$ ", Tone.DIM), text(command.line), text(f"  {outcome}", tone))
+        self.log_of_commands = [*self.log_of_commands[1 - _MOST_ECHOES :], content]
+        self.echo(content)
+
+    def refuse(self, error: BursarError) -> None:
+        hint = f"  {error.hint.splitlines()[0]}" if error.hint else ""
+        self.echo(joined(text(f"✗ {error.message}", Tone.BAD), text(hint, Tone.DIM)))
+
+    def echo(self, content: Content) -> None:
+        for screen in reversed(self.screen_stack):
+            screen.post_message(Echo(content))

@@ -1,0 +1,168 @@
+"""What a thread tells a screen: answers of services as messages, one class for each question, and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from core.commands.verbs import Question
+from core.domain.errors import BursarError
+from core.views.browsing import DeviceLine, EventLine, NodeSeen, Pulse
+from core.views.foresight import PreviewCard, QueueLine, WhyCard
+from core.views.money import PostingCard, StatementCard, WalletCard
+from core.views.operations import Diagnosis
+from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard
+from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, LogText
+from tui.actions import Command
+
+
+@dataclass
+class Refused(Message):
+    """A question got an error for an answer; `about` names the question."""
+
+    error: BursarError
+    about: str
+
+
+@dataclass
+class Beaten(Message):
+    """The answer to the regular question: what is new, and who is logged in, None for nobody; and whether
+    the installation still waits for its first operator."""
+
+    pulse: Pulse | None
+    who: AccountCard | None
+    new: bool = False
+
+
+@dataclass
+class Questioned(Message):
+    """What a verb asks before it does what cannot be undone."""
+
+    command: Command
+    question: Question
+
+
+@dataclass
+class LoggedOn(Message):
+    name: str
+
+
+@dataclass
+class Did(Message):
+    """A command was done."""
+
+    command: Command
+    answer: object
+
+
+@dataclass
+class NotDone(Message):
+    command: Command
+    error: BursarError
+
+
+@dataclass
+class OverviewSeen(Message):
+    clusters: tuple[ClusterCard, ...]
+    devices: tuple[DeviceLine, ...]
+    queue: tuple[tuple[str, QueueLine], ...]
+    wallet: WalletCard
+    treasury: WalletCard | None
+    feed: tuple[EventLine, ...]
+    approvals: int
+
+
+@dataclass
+class DiagnosisSeen(Message):
+    diagnosis: Diagnosis
+
+
+@dataclass
+class QueueSeen(Message):
+    lines: tuple[tuple[str, QueueLine], ...]
+
+
+@dataclass
+class WhySeen(Message):
+    card: WhyCard
+
+
+@dataclass
+class OrderSeen(Message):
+    """The ids of all that fit a filter, in order."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass
+class LinesSeen(Message):
+    lines: tuple[DeploymentLine, ...]
+
+
+@dataclass
+class DeploymentSeen(Message):
+    card: DeploymentCard
+    timeline: tuple[EventLine, ...]
+    postings: tuple[PostingCard, ...] | None  # None where they are not one's to see
+    why: WhyCard | None
+
+
+@dataclass
+class LogSeen(Message):
+    log: LogText
+
+
+@dataclass
+class PreviewSeen(Message):
+    card: PreviewCard
+
+
+@dataclass
+class ClustersSeen(Message):
+    clusters: tuple[ClusterCard, ...]
+
+
+@dataclass
+class DevicesSeen(Message):
+    cluster: str
+    devices: tuple[DeviceLine, ...]
+
+
+@dataclass
+class ApprovalsSeen(Message):
+    lines: tuple[DeploymentLine, ...]
+
+
+@dataclass
+class PeopleSeen(Message):
+    org: OrgCard
+    members: tuple[MemberRow, ...]
+    invites: tuple[InviteCard, ...] | None
+
+
+@dataclass
+class MoneySeen(Message):
+    wallet: WalletCard
+    treasury: WalletCard | None
+    statement: StatementCard
+    wallets: Mapping[str, WalletCard]
+
+
+@dataclass
+class PostingSeen(Message):
+    card: PostingCard
+
+
+@dataclass
+class MachineSeen(Message):
+    nodes: tuple[NodeSeen, ...]
+
+
+@dataclass
+class ChoicesSeen(Message):
+    """What a form can offer: the names of clusters and flavors."""
+
+    clusters: tuple[str, ...]
+    flavors: tuple[str, ...]

@@ -1,0 +1,161 @@
+"""The questions that screens ask, each one call of the gateway: services in, one message out. Draws nothing."""
+
+from __future__ import annotations
+
+from core.commands.verbs import Bursar
+from core.domain.errors import Forbidden
+from core.domain.lifecycle import State
+from core.domain.money_requests import PeriodRequest
+from core.domain.roles import Caller, Permission, allows
+from core.domain.validation import validated
+from core.views.foresight import QueueLine, WhyCard
+from core.views.money import WalletCard
+from core.views.people import AccountCard
+from core.views.work import ClusterCard
+from tui import messages
+from tui.actions import Command, principal
+from tui.gateway import Question
+
+PAGE = 100
+_FEED = 40
+_MOST_WALLETS = 50
+
+
+def overview(who: AccountCard) -> Question:
+    def ask(bursar: Bursar, caller: Caller) -> messages.OverviewSeen:
+        clusters = _clusters(bursar, caller)
+        devices = [device for c in clusters for device in bursar.browsing.devices(caller, c.id).items]
+        treasury = bursar.credits.treasury(caller) if _allowed(who, Permission.WALLET_READ) else None
+        return messages.OverviewSeen(
+            clusters,
+            tuple(devices),
+            _queue(bursar, caller, clusters),
+            bursar.credits.wallet(caller),
+            treasury,
+            bursar.browsing.feed(caller, _FEED).items,
+            len(bursar.decisions.approvals(caller).items) if _allowed(who, Permission.DEPLOYMENT_DECIDE) else 0,
+        )
+
+    return ask
+
+
+def diagnosis(bursar: Bursar, caller: Caller) -> messages.DiagnosisSeen:
+    return messages.DiagnosisSeen(bursar.operations.doctor(caller))
+
+
+def queue(bursar: Bursar, caller: Caller) -> messages.QueueSeen:
+    return messages.QueueSeen(_queue(bursar, caller, _clusters(bursar, caller)))
+
+
+def why(deployment: str) -> Question:
+    return lambda bursar, caller: messages.WhySeen(bursar.foresight.why(caller, deployment))
+
+
+def order(filter_: str, by: str, *, backwards: bool, mine: bool) -> Question:
+    return lambda bursar, caller: messages.OrderSeen(
+        bursar.browsing.order(caller, filter=filter_, order=by, backwards=backwards, mine=mine)
+    )
+
+
+def lines(ids: tuple[str, ...]) -> Question:
+    return lambda bursar, caller: messages.LinesSeen(bursar.browsing.lines(caller, ids))
+
+
+def deployment(reference: str) -> Question:
+    def ask(bursar: Bursar, caller: Caller) -> messages.DeploymentSeen:
+        card = bursar.deployments.show(caller, reference)
+        try:
+            postings = bursar.browsing.postings(caller, card.id).items
+        except Forbidden:
+            postings = None
+        why: WhyCard | None = None
+        if card.state in (State.QUEUED, State.AWAITING_APPROVAL):
+            why = bursar.foresight.why(caller, card.id)
+        return messages.DeploymentSeen(card, bursar.browsing.timeline(caller, card.id).items, postings, why)
+
+    return ask
+
+
+def log(reference: str, cursor: str | None, tail: int) -> Question:
+    return lambda bursar, caller: messages.LogSeen(
+        bursar.logs.read(caller, reference, tail=None if cursor else tail, cursor=cursor)
+    )
+
+
+def preview(command: Command) -> Question:
+    """What a submission would do: the verb itself, asked to try."""
+
+    def ask(bursar: Bursar, caller: Caller) -> messages.PreviewSeen:
+        assert callable(command.verb.call), "submit is no program"
+        return messages.PreviewSeen(command.verb.call(bursar, caller, command.values))  # type: ignore[arg-type]
+
+    return ask
+
+
+def choices(bursar: Bursar, caller: Caller) -> messages.ChoicesSeen:
+    names = tuple(line.name for line in bursar.clusters.list(caller).items)
+    flavors = tuple(line.name for line in bursar.prices.flavors(caller).items if line.state != "retired")
+    return messages.ChoicesSeen(names, flavors)
+
+
+def clusters(bursar: Bursar, caller: Caller) -> messages.ClustersSeen:
+    return messages.ClustersSeen(_clusters(bursar, caller))
+
+
+def devices(cluster: str) -> Question:
+    return lambda bursar, caller: messages.DevicesSeen(cluster, bursar.browsing.devices(caller, cluster).items)
+
+
+def approvals(bursar: Bursar, caller: Caller) -> messages.ApprovalsSeen:
+    return messages.ApprovalsSeen(bursar.decisions.approvals(caller).items)
+
+
+def people(who: AccountCard) -> Question:
+    def ask(bursar: Bursar, caller: Caller) -> messages.PeopleSeen:
+        invites = bursar.invites.list(caller).items if _allowed(who, Permission.INVITES_READ) else None
+        org, members = bursar.organizations.show(caller), bursar.organizations.members(caller)
+        return messages.PeopleSeen(org, members.items, invites)
+
+    return ask
+
+
+def money(who: AccountCard, whose: str | None, *, of_treasury: bool) -> Question:
+    """One wallet with its statement; for admins the treasury and everybody's balance beside it."""
+
+    def ask(bursar: Bursar, caller: Caller) -> messages.MoneySeen:
+        period = validated(PeriodRequest)
+        wallets: dict[str, WalletCard] = {}
+        treasury = None
+        if _allowed(who, Permission.WALLET_READ):
+            treasury = bursar.credits.treasury(caller)
+            for member in bursar.organizations.members(caller).items[:_MOST_WALLETS]:
+                wallets[member.name] = bursar.credits.wallet(caller, member.name)
+        if of_treasury:
+            statement = bursar.statements.of_treasury(caller, period)
+        else:
+            statement = bursar.statements.of_wallet(caller, period, whose)
+        own = treasury if of_treasury and treasury else bursar.credits.wallet(caller, whose)
+        return messages.MoneySeen(own, treasury, statement, wallets)
+
+    return ask
+
+
+def posting(number: int) -> Question:
+    return lambda bursar, caller: messages.PostingSeen(bursar.statements.posting(caller, number))
+
+
+def machine(bursar: Bursar, caller: Caller) -> messages.MachineSeen:
+    return messages.MachineSeen(bursar.browsing.discover(caller, "process").items)
+
+
+def _allowed(who: AccountCard, permission: Permission) -> bool:
+    """Whether it is theirs for everybody, not only for themselves."""
+    return allows(principal(who), permission)
+
+
+def _clusters(bursar: Bursar, caller: Caller) -> tuple[ClusterCard, ...]:
+    return tuple(bursar.clusters.show(caller, line.id) for line in bursar.clusters.list(caller).items)
+
+
+def _queue(bursar: Bursar, caller: Caller, of: tuple[ClusterCard, ...]) -> tuple[tuple[str, QueueLine], ...]:
+    return tuple((cluster.name, line) for cluster in of for line in bursar.foresight.queue(caller, cluster.id).items)

@@ -1,0 +1,145 @@
+"""Clusters and their nodes: what they have, who uses it, and which nodes take work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from textual import on
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+
+from core.domain.resources import format_cpu, format_gpu, format_memory
+from core.views.work import ClusterCard, NodeCard
+from tui import actions, questions
+from tui.actions import Action
+from tui.messages import ClustersSeen, DevicesSeen
+from tui.screens.frame import Frame
+from tui.theme import Tone, node_look
+from tui.widgets.capacity import device_map
+from tui.widgets.plain import Plain, stacked, text
+from tui.widgets.table import Cell, Column, LineTable
+
+_OF_NODES = ("cordon", "drain", "resume")
+
+
+class ClustersScreen(Frame):
+    PLACE = "clusters"
+    CSS_PATH = "clusters.tcss"
+    ACTIONS = (
+        actions.NEW_CLUSTER,
+        actions.ADD_NODE,
+        actions.CORDON,
+        actions.DRAIN,
+        actions.RESUME,
+        actions.SHARE,
+        actions.DELETE_CLUSTER,
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: dict[str, tuple[ClusterCard, NodeCard | None]] = {}
+
+    def body(self) -> Iterator[Widget]:
+        yield Plain("clusters and nodes", classes="title")
+        yield LineTable(
+            [
+                Column("name", 16, grow=True),
+                Column("state", 10),
+                Column("driver / model", 14, drop=3),
+                Column("gpu", 9, right=True),
+                Column("cpu", 11, right=True),
+                Column("ram", 16, right=True, drop=1),
+                Column("labels", 16, drop=4),
+            ],
+            nothing="no clusters yet: n makes one",
+        )
+        with VerticalScroll(classes="devices", can_focus=False):
+            yield Plain(classes="map")
+
+    def on_screen_resume(self) -> None:
+        self.query_one(LineTable).focus()
+
+    def look(self) -> None:
+        self.ask(questions.clusters, "clusters")
+
+    @on(ClustersSeen)
+    def _clusters_seen(self, seen: ClustersSeen) -> None:
+        self._rows = {}
+        shown: list[tuple[str, Sequence[Cell]]] = []
+        for cluster in seen.clusters:
+            self._rows[cluster.id] = (cluster, None)
+            shown.append((cluster.id, _cluster_cells(cluster)))
+            for node in cluster.nodes:
+                self._rows[f"{cluster.id} {node.name}"] = (cluster, node)
+                shown.append((f"{cluster.id} {node.name}", _node_cells(node)))
+        self.query_one(LineTable).show_rows(shown)
+        self.refresh_bindings()
+        self._ask_devices()
+
+    @on(LineTable.Moved)
+    def _ask_devices(self) -> None:
+        row = self._chosen
+        if row is not None:
+            self.ask(questions.devices(row[0].id), "devices")
+
+    @on(DevicesSeen)
+    def _devices_seen(self, seen: DevicesSeen) -> None:
+        lines = device_map(seen.devices, self.query_one(".devices").content_size.width)
+        self.query_one(".map", Plain).say(stacked(lines) if lines else text("no GPUs", Tone.DIM))
+
+    def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
+        row = self._chosen
+        if row is None:
+            return []
+        cluster, node = row
+        if action.name not in _OF_NODES:
+            return [(cluster.id, cluster.name)]
+        return [(node.name, node.name)] if node is not None and _can(action, node) else []
+
+    def fixed(self, action: Action) -> dict[str, Sequence[str]]:
+        row = self._chosen
+        return {"cluster": (row[0].id,)} if row is not None and action.name in _OF_NODES else {}
+
+    def names(self) -> Iterable[str]:
+        return [cluster.name for cluster, node in self._rows.values() if node is None]
+
+    @property
+    def _chosen(self) -> tuple[ClusterCard, NodeCard | None] | None:
+        return self._rows.get(self.query_one(LineTable).key or "")
+
+
+def _can(action: Action, node: NodeCard) -> bool:
+    return (node.state != "up") if action.name == "resume" else not node.state.startswith(action.name)
+
+
+def _cluster_cells(cluster: ClusterCard) -> Sequence[Cell]:
+    look = node_look(cluster.state)
+    shared = f"shared with {len(cluster.shared_with)}" if cluster.shared_with else ""
+    used, total = cluster.used, cluster.total
+    return (
+        Cell(cluster.name, Tone.LOUD),
+        Cell(look.text, look.tone),
+        Cell(cluster.driver, Tone.DIM),
+        Cell(f"{format_gpu(used.gpu_milli)}/{format_gpu(total.gpu_milli)}", Tone.LOUD),
+        Cell(f"{format_cpu(used.cpu_milli)}/{format_cpu(total.cpu_milli)}"),
+        Cell(_memory(used.ram_mib, total.ram_mib)),
+        Cell(shared, Tone.DIM),
+    )
+
+
+def _node_cells(node: NodeCard) -> Sequence[Cell]:
+    look = node_look(node.state)
+    labels = " ".join(f"{key}={value}" if value else key for key, value in node.labels.items())
+    return (
+        Cell(f"  {node.name}"),
+        Cell(look.text, look.tone),
+        Cell(node.gpu_model or "", Tone.DIM),
+        Cell(f"{format_gpu(node.used.gpu_milli)}/{format_gpu(node.total.gpu_milli)}"),
+        Cell(f"{format_cpu(node.used.cpu_milli)}/{format_cpu(node.total.cpu_milli)}", Tone.DIM),
+        Cell(_memory(node.used.ram_mib, node.total.ram_mib), Tone.DIM),
+        Cell(labels, Tone.DIM),
+    )
+
+
+def _memory(used: int, total: int) -> str:
+    return f"{format_memory(used)}/{format_memory(total)}".replace(" GiB/", "/")

@@ -1,0 +1,207 @@
+"""One deployment: what it is, what has happened to it, its runs, what it writes, and its money down to the entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Log, TabbedContent, TabPane
+
+from core.commands.verbs import Values
+from core.domain.errors import BursarError
+from core.domain.lifecycle import is_final
+from core.domain.text import safe_text
+from core.views.browsing import EventLine
+from core.views.work import DeploymentCard
+from tui import actions, questions
+from tui.actions import Action, Command, named
+from tui.amounts import sum_of
+from tui.deployment_facts import fact_lines, money_lines, run_lines
+from tui.feed import event_word
+from tui.format import instant
+from tui.messages import DeploymentSeen, LogSeen, Refused
+from tui.screens.frame import Frame
+from tui.theme import LOOKS, Tone
+from tui.widgets.blockers import why_lines
+from tui.widgets.plain import Plain, joined, look, stacked, text
+
+_TAIL = 1_000
+_KEPT = 10_000
+_LOG_EVERY_S = 0.5
+_TABS = ("facts", "timeline", "logs", "money")
+
+
+class DeploymentScreen(Frame):
+    PLACE = "deployments"
+    CSS_PATH = "deployment.tcss"
+    ACTIONS = (
+        actions.CANCEL,
+        actions.STOP,
+        actions.START,
+        actions.EXTEND,
+        actions.PRIORITY,
+        actions.APPROVE,
+        actions.REJECT,
+        actions.COMPLETE,
+        actions.DELETE,
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "tab('logs')", "Logs"),
+        Binding("d", "tab('facts')", "Facts", show=False),
+        Binding("t", "tab('timeline')", "Timeline", show=False),
+        Binding("b", "tab('money')", "Money", show=False),
+        Binding("left_square_bracket", "turn(-1)", "Tab before", show=False, key_display="["),
+        Binding("right_square_bracket", "turn(1)", "Next tab", show=False, key_display="]"),
+        Binding("y", "copy", "Copy command"),
+        Binding("f", "follow", "Follow the log", show=False),
+    ]
+
+    def __init__(self, reference: str, tab: str = "facts") -> None:
+        super().__init__()
+        self._reference, self._tab = reference, tab
+        self._card: DeploymentCard | None = None
+        self._cursor: str | None = None
+        self._log_ended = False
+        self._timer: Timer | None = None
+
+    def body(self) -> Iterator[Widget]:
+        yield Plain(text(self._reference, Tone.DIM), classes="title")
+        with TabbedContent(initial=self._tab):
+            for name in _TABS:
+                with TabPane(name, id=name):
+                    yield from self._pane(name)
+
+    def _pane(self, name: str) -> ComposeResult:
+        if name == "logs":
+            yield Plain(classes="log-note")
+            yield Log(max_lines=_KEPT, auto_scroll=True)
+        else:
+            with VerticalScroll():
+                yield Plain(text("…", Tone.DIM), classes=f"{name}-text")
+
+    def on_mount(self) -> None:
+        self._timer = self.set_interval(_LOG_EVERY_S, self._read_log)
+
+    def look(self) -> None:
+        self.ask(questions.deployment(self._reference), "card")
+        self._read_log()
+
+    def leave(self) -> None:
+        self.app.pop_screen()
+
+    # What comes in
+
+    @on(DeploymentSeen)
+    def _seen(self, seen: DeploymentSeen) -> None:
+        now, card = self.console.now(), seen.card
+        self._card, self._reference = card, card.id
+        parts = [text(f"{card.name}  "), look(LOOKS[card.state]), text(f"  {card.id} · {card.owner}", Tone.DIM)]
+        self.query_one(".title", Plain).say(joined(*parts, text(f" · {sum_of(card.cost)}", Tone.DIM)))
+        facts = [*fact_lines(card, now)]
+        if seen.why is not None and seen.why.blockers:
+            facts += [text(""), text("why it waits", Tone.LOUD), *why_lines(seen.why, now)[1:]]
+        self.query_one(".facts-text", Plain).say(stacked(facts))
+        happened = [_happened(event) for event in seen.timeline]
+        runs = run_lines(card, now)
+        self.query_one(".timeline-text", Plain).say(stacked([*happened, text(""), *runs]))
+        self.query_one(".money-text", Plain).say(stacked(money_lines(card, seen.postings)))
+        self.refresh_bindings()
+
+    def _read_log(self) -> None:
+        """Only while it is looked at and can grow."""
+        if self._log_ended or not self.is_current or self.query_one(TabbedContent).active != "logs":
+            return
+        self.ask(questions.log(self._reference, self._cursor, _TAIL), "log")
+
+    @on(LogSeen)
+    def _log_seen(self, seen: LogSeen) -> None:
+        first = self._cursor is None
+        self._cursor = seen.log.cursor
+        self._log_ended = seen.log.ended and (self._card is None or is_final(self._card.state))
+        field = self.query_one(Log)
+        if first:
+            field.clear()
+        if seen.log.text:
+            field.write(safe_text(seen.log.text, lines=True).expandtabs(8))
+        state = "ended" if seen.log.ended else "follows" if field.auto_scroll else "held: f follows"
+        self.query_one(".log-note", Plain).say(text(f"the last {_TAIL:,} lines · {state}", Tone.DIM))
+
+    @on(Refused)
+    def _log_refused(self, event: Refused) -> None:
+        if event.about.endswith("log"):
+            event.stop()
+            event.prevent_default()
+            self.query_one(".log-note", Plain).say(text(event.error.message, Tone.DIM))
+
+    def show_refusal(self, error: BursarError) -> None:
+        if self._card is None:
+            self.query_one(".facts-text", Plain).say(text(f"✗ {error.message}", Tone.BAD))
+        super().show_refusal(error)
+
+    # What is done
+
+    @on(TabbedContent.TabActivated)
+    def _turned(self) -> None:
+        self._read_log()
+
+    def action_tab(self, name: str) -> None:
+        self.query_one(TabbedContent).active = name
+        pane = self.query_one(f"#{name}", TabPane)
+        next(iter(pane.query("VerticalScroll, Log"))).focus()
+
+    def action_turn(self, by: int) -> None:
+        here = _TABS.index(self.query_one(TabbedContent).active)
+        self.action_tab(_TABS[(here + by) % len(_TABS)])
+
+    def action_follow(self) -> None:
+        field = self.query_one(Log)
+        field.auto_scroll = not field.auto_scroll
+
+    def action_copy(self) -> None:
+        """The submission that would ask for the same again."""
+        verb = named(("submit",))
+        if self._card is None or verb is None:
+            return
+        line = Command(verb, given=_asked_again(self._card, verb.arguments)).line
+        self.app.copy_to_clipboard(line)
+        self.console.echo(joined(text("copied ", Tone.DIM), text(line)))
+
+    def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
+        card = self._card
+        return [(card.id, card.name)] if card is not None and action.applies_to(card.state) else []
+
+    def owners(self) -> Sequence[str]:
+        return [self._card.owner] if self._card else []
+
+    def names(self) -> Iterable[str]:
+        return [self._card.id] if self._card else []
+
+
+def _happened(event: EventLine) -> Content:
+    words = text(*event_word(event.kind))
+    return joined(text(instant(event.at), Tone.DIM), "  ", words, text(f"  {event.detail}", Tone.DIM))
+
+
+def _asked_again(card: DeploymentCard, arguments: Iterable[object]) -> Values:
+    """The words of a submission, from what it came to. Variables are left out: their values are masked."""
+    values: dict[str, object] = {getattr(argument, "name", ""): None for argument in arguments}
+    values.update(name=card.name, cluster=card.cluster, image=card.image, priority=card.priority, kind=card.kind.value)
+    values.update(command=card.command, label=tuple(f"{k}={v}" if v else k for k, v in card.labels.items()))
+    if card.flavor:
+        values["flavor"] = card.flavor
+    else:
+        sizes = {"cpu": card.cpu_milli / 1000, "ram": card.ram_mib / 1024, "gpu": card.gpu_milli / 1000}
+        values.update({name: f"{size:g}" for name, size in sizes.items() if size})
+        values["gpu_model"] = card.gpu_model
+    if card.hours_ms is not None:
+        values["hours"] = f"{card.hours_ms / 3_600_000:g}"
+    if card.replicas > 1:
+        values["replicas"] = card.replicas
+    return values

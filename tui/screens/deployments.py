@@ -1,0 +1,223 @@
+"""All deployments, however many: filtered and put in order by the store, marked and acted on together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from core.domain.browsing import Order
+from core.domain.errors import BursarError, Invalid
+from core.views.work import DeploymentLine
+from tui import actions, questions
+from tui.actions import Action
+from tui.amounts import age, size_of
+from tui.messages import LinesSeen, OrderSeen
+from tui.screens.frame import Frame
+from tui.theme import LOOKS, Tone
+from tui.widgets.plain import Plain, joined, text
+from tui.widgets.prompt import Prompt
+from tui.widgets.table import Cell, Column, LineTable
+
+_COLUMNS = (
+    (Column("id", 10, drop=5), None),
+    (Column("name", 14, grow=True), Order.NAME),
+    (Column("owner", 10, drop=2), Order.OWNER),
+    (Column("state", 12), Order.STATE),
+    (Column("cluster", 10, drop=3), Order.CLUSTER),
+    (Column("size", 24, drop=4), None),
+    (Column("gpu", 4, right=True), Order.GPU),
+    (Column("prio", 4, right=True, drop=1), Order.PRIORITY),
+    (Column("age", 5, right=True), Order.AGE),
+)
+_ORDERS = tuple(Order)
+_FORGET = 20_000  # lines kept at most before the cache begins anew
+
+
+class DeploymentsScreen(Frame):
+    PLACE = "deployments"
+    ACTIONS = (
+        actions.CANCEL,
+        actions.STOP,
+        actions.START,
+        actions.EXTEND,
+        actions.PRIORITY,
+        actions.DELETE,
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("o", "sort(1)", "Order"),
+        Binding("O", "backwards", "Turn order round", show=False),
+        Binding("M", "mine", "Mine", show=False),
+        Binding("l", "open('logs')", "Logs", show=False),
+        Binding("d,enter", "open('facts')", "Open", show=False),
+        Binding("n", "go('submit')", "New", show=False),
+        Binding("y", "copy", "Copy id", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._filter = ""
+        self._order, self._backwards, self._mine = Order.AGE, False, False
+        self._ids: tuple[str, ...] = ()
+        self._known: dict[str, DeploymentLine] = {}
+        self._wrong: BursarError | None = None
+
+    def body(self) -> Iterator[Widget]:
+        yield Plain("deployments", classes="title")
+        yield LineTable(self._heads(), marks=True, nothing="no deployments yet: 4 submits one")
+
+    def on_screen_resume(self) -> None:
+        if not self.query_one(Prompt).is_open:
+            self.query_one(LineTable).focus()
+
+    def look(self) -> None:
+        self.ask(questions.order(self._filter, self._order, backwards=self._backwards, mine=self._mine), "order")
+
+    # What comes in
+
+    @on(OrderSeen)
+    def _order_seen(self, seen: OrderSeen) -> None:
+        """Other ids, and the lines in view anew: what was known of them is shown until then."""
+        self._ids, self._wrong = seen.ids, None
+        if len(self._known) > _FORGET:
+            self._known.clear()
+        table = self.query_one(LineTable)
+        nothing = "nothing fits the filter: esc clears it" if self._filter else "no deployments yet: 4 submits one"
+        table.show(self._ids, self._cells, nothing=nothing)
+        self._title()
+        top = table.scroll_offset.y
+        self._ask_lines(top, top + table.size.height)
+
+    @on(LineTable.Wanted)
+    def _wanted(self, event: LineTable.Wanted) -> None:
+        self._ask_lines(event.first, event.end)
+
+    def _ask_lines(self, first: int, end: int) -> None:
+        wanted = self._ids[max(0, first - questions.PAGE // 2) : end + questions.PAGE // 2]
+        if wanted:
+            self.ask(questions.lines(wanted), "lines")
+
+    @on(LinesSeen)
+    def _lines_seen(self, seen: LinesSeen) -> None:
+        self._known.update((line.id, line) for line in seen.lines)
+        self.query_one(LineTable).show(self._ids, self._cells)
+        self.refresh_bindings()
+
+    def show_refusal(self, error: BursarError) -> None:
+        if isinstance(error, Invalid) and self._filter:
+            self._wrong = error
+            self._title()
+        else:
+            super().show_refusal(error)
+
+    def _cells(self, index: int) -> Sequence[Cell] | None:
+        line = self._known.get(self._ids[index])
+        return None if line is None else _cells(line, self.console.now())
+
+    def _title(self) -> None:
+        parts = [text(f"deployments  {len(self._ids):,}")]
+        if self._filter:
+            parts.append(text(f"  /{self._filter}", Tone.MARK))
+        if self._wrong:
+            parts.append(text(f"  {self._wrong.message}; {self._wrong.hint or ''}", Tone.BAD))
+        if self._mine:
+            parts.append(text("  mine", Tone.MARK))
+        marked = len(self.query_one(LineTable).marked)
+        if marked:
+            parts.append(text(f"  ◆ {marked} marked", Tone.MARK))
+        self.query_one(".title", Plain).say(joined(*parts))
+
+    def _heads(self) -> list[Column]:
+        arrow = "↑" if self._backwards else "↓"
+        return [c._replace(head=f"{c.head}{arrow}") if order is self._order else c for c, order in _COLUMNS]
+
+    # What is done
+
+    def typed(self, line: str, *, entered: bool) -> None:
+        del entered
+        if line != self._filter:
+            self._filter = line
+            self.look()
+
+    def clear(self) -> bool:
+        if self.query_one(LineTable).unmark():
+            return True
+        if self._filter or self._mine:
+            self._filter, self._mine = "", False
+            self.look()
+            return True
+        return False
+
+    def action_filter(self) -> None:
+        self.query_one(Prompt).open("/", self._filter)
+
+    def action_sort(self, by: int) -> None:
+        self._order = _ORDERS[(_ORDERS.index(self._order) + by) % len(_ORDERS)]
+        self._reorder()
+
+    def action_backwards(self) -> None:
+        self._backwards = not self._backwards
+        self._reorder()
+
+    def _reorder(self) -> None:
+        self.query_one(LineTable).retitle(self._heads())
+        self.look()
+
+    def action_mine(self) -> None:
+        self._mine = not self._mine
+        self.look()
+
+    @on(LineTable.Chosen)
+    def _opened(self, event: LineTable.Chosen) -> None:
+        self.console.open_deployment(event.key)
+
+    def action_open(self, tab: str) -> None:
+        key = self.query_one(LineTable).key
+        if key is not None:
+            self.console.open_deployment(key, tab)
+
+    def action_copy(self) -> None:
+        key = self.query_one(LineTable).key
+        if key is not None:
+            self.app.copy_to_clipboard(key)
+            self.console.echo(text(f"copied {key}", Tone.DIM))
+
+    @on(LineTable.Marked)
+    def _marked(self) -> None:
+        self._title()
+
+    def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
+        """Those of the marked ones that it fits; what was never in view is left for the service to judge."""
+        found = []
+        for key in self.query_one(LineTable).picked:
+            line = self._known.get(key)
+            if line is None or action.applies_to(line.state):
+                found.append((key, line.name if line else key))
+        return found[:1] if action.fill else found
+
+    def owners(self) -> Sequence[str]:
+        return [self._known[key].owner for key in self.query_one(LineTable).picked if key in self._known]
+
+    def names(self) -> Iterable[str]:
+        table = self.query_one(LineTable)
+        return [key for key in (table.key, *table.marked) if key]
+
+
+def _cells(line: DeploymentLine, now: int) -> Sequence[Cell]:
+    look = LOOKS[line.state]
+    faded = Tone.DIM if look.tone is Tone.DIM else Tone.PLAIN
+    return (
+        Cell(line.id, Tone.DIM),
+        Cell(line.name, faded),
+        Cell(line.owner, Tone.DIM),
+        Cell(look.text, look.tone),
+        Cell(line.cluster, Tone.DIM),
+        Cell(size_of(line.cpu_milli, line.ram_mib, 0), Tone.DIM),
+        Cell(f"{line.gpu_milli / 1000:g}" if line.gpu_milli else "", faded),
+        Cell(str(line.priority), Tone.DIM),
+        Cell(age(line.created_at, now), Tone.DIM),
+    )

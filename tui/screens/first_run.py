@@ -1,0 +1,178 @@
+"""The first minutes of an installation: its operator, an organization, and this machine as its first cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input
+
+from core.domain.errors import BursarError
+from core.domain.requests import LONGEST_SECRET
+from core.views.browsing import NodeSeen
+from tui import questions
+from tui.actions import Command, named
+from tui.amounts import size_of
+from tui.console import Console
+from tui.messages import Did, LoggedOn, MachineSeen, NotDone, Refused
+from tui.screens.login import WORDMARK
+from tui.theme import Tone
+from tui.widgets.plain import Plain, joined, stacked, text
+
+
+class FirstRunScreen(Screen[None]):
+    """Three steps, each a field or two; the last may be left out."""
+
+    CSS_PATH = "login.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "skip", "Skip", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._node: NodeSeen | None = None
+        self._enter: Callable[[], None] = self._make_operator
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Plain(joined(text(WORDMARK, Tone.BUSY), text("  a new installation", Tone.DIM)))
+            yield Plain("first its operator, who runs it: a name and a password", classes="why")
+            yield Input(placeholder="name", id="name", max_length=64)
+            yield Input(placeholder="password", id="password", password=True, max_length=LONGEST_SECRET)
+            yield Input(placeholder="password, again", id="again", password=True, max_length=LONGEST_SECRET)
+            yield Plain(classes="refusal")
+            yield Plain(text("enter goes on · ctrl+q quits", Tone.DIM), classes="keys")
+            yield Plain(text("only want to see it at work? in a shell: bursar demo", Tone.DIM), classes="demo")
+
+    def on_mount(self) -> None:
+        self.query_one("#name", Input).focus()
+
+    @property
+    def _desk(self) -> Console:
+        assert isinstance(self.app, Console)
+        return self.app
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the next empty field, and from the last on to the next step."""
+        fields = [field for field in self.query(Input) if field.display]
+        following = next((field for field in fields if not field.value), None)
+        if following is not None and following is not event.input:
+            following.focus()
+        elif following is None:
+            self._enter()
+
+    # First: somebody who runs it
+
+    def _make_operator(self) -> None:
+        name, password, again = (self.query_one(f"#{one}", Input).value for one in ("name", "password", "again"))
+        if password != again:
+            self._say(text("✗ the two passwords are not the same", Tone.BAD))
+            return
+        gateway = self._desk.gateway
+        self._say(text("…", Tone.DIM))
+        gateway.ask_anybody(self, lambda: gateway.install(name.strip(), password), about="install")
+
+    @on(LoggedOn)
+    def _logged_on(self, event: LoggedOn) -> None:
+        self._only_one_field("organization", f"welcome, {event.name}. Now an organization: who works here together?")
+        self._enter = self._make_org
+
+    # Then: where people work together
+
+    def _make_org(self) -> None:
+        verb = named(("org", "create"))
+        assert verb is not None
+        name = self.query_one("#name", Input).value.strip()
+        self._desk.gateway.ask_to_do(self, Command(verb, {"name": (name,)}))
+
+    # At last: something to run on
+
+    def _look_at_machine(self) -> None:
+        self._only_one_field("cluster's name", "looking at this machine …")
+        self.query_one("#name", Input).value = "here"
+        self.query_one(".keys", Plain).say(text("enter makes it the first cluster · esc goes on without", Tone.DIM))
+        self._enter = self._make_cluster
+        self._desk.gateway.ask(self, questions.machine, about="machine")
+
+    @on(MachineSeen)
+    def _machine_seen(self, seen: MachineSeen) -> None:
+        self._node = seen.nodes[0] if seen.nodes else None
+        if self._node is None:
+            self._done()
+            return
+        size = self._node.capacity
+        found = size_of(size.cpu_milli, size.ram_mib, size.gpu_milli)
+        model = f" ({self._node.gpu_model})" if self._node.gpu_model else ""
+        what = text("it runs commands on this machine, for operators only until you open it to members", Tone.DIM)
+        self.query_one(".why", Plain).say(stacked([joined("this machine has ", text(found + model, Tone.GOOD)), what]))
+
+    def _make_cluster(self) -> None:
+        node, verb = self._node, named(("cluster", "create"))
+        if node is None or verb is None:
+            return
+        size = node.capacity
+        texts: dict[str, tuple[str, ...]] = {
+            "name": (self.query_one("#name", Input).value.strip(),),
+            "driver": ("process",),
+            "cpu": (f"{size.cpu_milli / 1000:g}",),
+            "ram": (f"{size.ram_mib}MiB",),
+        }
+        if size.gpu_milli:
+            texts["gpu"] = (f"{size.gpu_milli / 1000:g}",)
+        if node.gpu_model:
+            texts["gpu_model"] = (node.gpu_model,)
+        self._desk.gateway.ask_to_do(self, Command(verb, texts))
+
+    @on(Did)
+    def _did(self, event: Did) -> None:
+        event.stop()
+        self._desk.told(event.command, "✓", Tone.GOOD)
+        if event.command.verb.path == ("org", "create"):
+            self._look_at_machine()
+        else:
+            self._done()
+
+    def action_skip(self) -> None:
+        if self._enter == self._make_cluster:
+            self._done()
+
+    def _done(self) -> None:
+        self.dismiss(None)
+
+    # What goes wrong
+
+    @on(Refused)
+    def _refused(self, event: Refused) -> None:
+        event.stop()
+        if event.about == "machine":
+            self._done()
+        else:
+            self._tell(event.error)
+
+    @on(NotDone)
+    def _not_done(self, event: NotDone) -> None:
+        event.stop()
+        self._tell(event.error)
+
+    def _tell(self, error: BursarError) -> None:
+        hint = text(f"\n{error.hint}", Tone.DIM, lines=True) if error.hint else ""
+        self._say(joined(text(f"✗ {error.message}", Tone.BAD), hint))
+
+    def _say(self, content: Content) -> None:
+        self.query_one(".refusal", Plain).say(content)
+
+    def _only_one_field(self, placeholder: str, why: str) -> None:
+        for name in ("password", "again"):
+            field = self.query_one(f"#{name}", Input)
+            field.value, field.display = "", False
+        self.query_one(".demo").display = False
+        self._say(text(""))
+        self.query_one(".why", Plain).say(why)
+        field = self.query_one("#name", Input)
+        field.value, field.placeholder = "", placeholder
+        field.focus()

@@ -1,0 +1,95 @@
+"""Any verb as a form: its arguments to fill in, its command line as it grows, and its refusal where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from core.domain.errors import BursarError
+from tui.actions import Action, Command
+from tui.console import Console
+from tui.messages import Did, NotDone
+from tui.screens.answer import AnswerScreen
+from tui.theme import Tone
+from tui.widgets.fields import Fields
+from tui.widgets.plain import Plain, joined, text
+
+
+class FormScreen(ModalScreen[None]):
+    CSS_PATH = "form.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave it", show=False),
+        Binding("ctrl+s", "submit", "Do it", show=False),
+    ]
+
+    def __init__(self, action: Action, fixed: Mapping[str, Sequence[str]], known_as: str = "") -> None:
+        super().__init__()
+        self._action = action
+        self._fixed = dict(fixed)
+        self._known_as = known_as
+        self._doing = False
+        skipped = {*action.hidden, *self._fixed}
+        self._arguments = [a for a in action.verb.arguments if a.name not in skipped and not a.secret]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Plain(joined(text(self._action.label, Tone.LOUD), text(f"  {self._known_as}", Tone.MARK)))
+            yield Plain(text(self._action.verb.help, Tone.DIM), classes="help")
+            yield Fields(self._arguments)
+            yield Plain(classes="line")
+            yield Plain(classes="refusal")
+            yield Plain(text("enter does it · tab goes on · esc leaves it", Tone.DIM))
+
+    def on_mount(self) -> None:
+        self.query_one(Fields).focus_first()
+        self._show_line()
+
+    @property
+    def command(self) -> Command:
+        return Command(self._action.verb, {**self._fixed, **self.query_one(Fields).texts})
+
+    @on(Fields.Changed)
+    def _show_line(self) -> None:
+        self.query_one(".line", Plain).say(text(f"$ {self.command.line}", Tone.DIM))
+
+    @on(Fields.Submitted)
+    def action_submit(self) -> None:
+        """Once: a second press while the first is on its way does nothing."""
+        if self._doing:
+            return
+        command = self.command
+        try:
+            _ = command.values
+        except BursarError as error:
+            self._refuse(error)
+            return
+        self._doing = True
+        assert isinstance(self.app, Console)
+        self.app.gateway.ask_to_do(self, command)
+
+    @on(NotDone)
+    def _not_done(self, event: NotDone) -> None:
+        self._doing = False
+        self._refuse(event.error)
+
+    @on(Did)
+    def _did(self, event: Did) -> None:
+        app = self.app
+        self.dismiss(None)
+        app.post_message(event)
+        if self._action.shows:
+            app.push_screen(AnswerScreen(event.command, event.answer))
+
+    def _refuse(self, error: BursarError) -> None:
+        hint = text(f"\n{error.hint}", Tone.DIM, lines=True) if error.hint else ""
+        self.query_one(".refusal", Plain).say(joined(text(f"✗ {error.message}", Tone.BAD), hint))
+
+    def action_leave(self) -> None:
+        if not self._doing:
+            self.dismiss(None)

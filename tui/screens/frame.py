@@ -1,0 +1,280 @@
+"""What all main screens have in common: the lines around them, the prompt, and how an action becomes a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer
+
+from core.commands.table import VERBS
+from core.domain.errors import BursarError
+from core.domain.roles import not_logged_in
+from tui.actions import Action, Command, may
+from tui.amounts import span
+from tui.completion import Completion, completions
+from tui.console import Console, Echo
+from tui.gateway import Question
+from tui.messages import Refused
+from tui.screens.form import FormScreen
+from tui.screens.help import HelpScreen
+from tui.screens.sure import SureScreen
+from tui.theme import Tone
+from tui.widgets.masthead import Masthead
+from tui.widgets.nav import PLACES, Nav
+from tui.widgets.plain import Plain, text
+from tui.widgets.prompt import Prompt
+from tui.widgets.table import LineTable
+
+_OLD = 15_000_000  # what was seen so long ago is told as old
+SMALLEST = (60, 16)
+
+
+class Frame(Screen[None]):
+    """A screen says its place, its actions and its body; what the actions are for is said by `subjects`."""
+
+    PLACE: ClassVar[str] = ""
+    ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in PLACES),
+        Binding("colon", "prompt", "Command", key_display=":"),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("escape", "back", "Back", show=False),
+        Binding("q", "back", "Back", show=False),
+        Binding("minus", "last", "Last screen", show=False),
+        Binding("ctrl+r", "reload", "Look anew", show=False),
+    ]
+    DEFAULT_CSS = """
+    Frame {
+        & .echo { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & .body { height: 1fr; padding: 0 1; }
+        &.-tall .body { padding: 1 1 0 1; }
+        & .title { height: 1; text-style: bold; color: $secondary; text-wrap: nowrap; text-overflow: ellipsis; }
+        & .too-small { display: none; height: 1fr; }
+        &.-small .too-small { display: block; }
+        &.-small .body { display: none; }
+        & Footer { dock: none; background: $surface; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._composed = False
+
+    def __init_subclass__(cls, **how: Any) -> None:
+        own = list(cls.__dict__.get("BINDINGS", ()))
+        cls.BINDINGS = own + [Binding(a.key, f"act('{a.name}')", a.label) for a in cls.ACTIONS if a.key]
+        super().__init_subclass__(**how)
+
+    def compose(self) -> ComposeResult:
+        yield Masthead()
+        yield Nav()
+        yield Plain(f"this needs a terminal of {SMALLEST[0]} columns and {SMALLEST[1]} lines", classes="too-small")
+        with Container(classes="body"):
+            yield from self.body()
+        yield Plain(classes="echo")
+        yield Prompt(self._complete)
+        yield Footer(show_command_palette=False)
+
+    # For each screen to say
+
+    def body(self) -> Iterator[Widget]:
+        raise NotImplementedError
+
+    def look(self) -> None:
+        """Ask for what it shows; called whenever something may have changed."""
+
+    def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
+        """What an action is for: the word that names each in a command, and the one that people know it by."""
+        del action
+        return ()
+
+    def owners(self) -> Sequence[str]:
+        return ()
+
+    def names(self) -> Iterable[str]:
+        """What a command could name, for completion."""
+        return ()
+
+    def typed(self, line: str, *, entered: bool) -> None:
+        """A filter, as it is typed and when it is done."""
+
+    def clear(self) -> bool:
+        """Take back a mark or a filter; whether there was any."""
+        return False
+
+    # What all do
+
+    @property
+    def console(self) -> Console:
+        assert isinstance(self.app, Console)
+        return self.app
+
+    def ask(self, question: Question, about: str) -> None:
+        self.console.gateway.ask(self, question, about=f"{self.PLACE} {about}".strip())
+
+    def on_mount(self) -> None:
+        self._composed = True
+        self.query_one(Nav).here = self.PLACE
+        self.watch(self.app, "who", self._who_changed)
+        self.watch(self.app, "pulse", self._standing_changed, init=False)
+        for name in ("tick", "leads_here", "trouble"):
+            self.watch(self.app, name, self._standing_changed, init=False)
+        self.watch(self.app, "approvals", self._approvals_changed)
+        self._standing_changed()
+
+    def on_screen_resume(self) -> None:
+        self.look_if_known()
+
+    def look_if_known(self) -> None:
+        if self._composed and self.console.who is not None and self.is_current:
+            self.look()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-small")
+        self.set_class(event.size.width < 100, "-narrow")
+        self.set_class(event.size.height >= 30, "-tall")
+
+    @on(Refused)
+    def _refused(self, event: Refused) -> None:
+        event.stop()
+        self.show_refusal(event.error)
+
+    def show_refusal(self, error: BursarError) -> None:
+        if error.code != not_logged_in().code:
+            self.console.refuse(error)
+
+    @on(Echo)
+    def _echo(self, event: Echo) -> None:
+        self.query_one(".echo", Plain).say(event.content)
+
+    @on(Nav.Picked)
+    def _picked(self, event: Nav.Picked) -> None:
+        self.console.go(event.place)
+
+    @on(Prompt.Entered)
+    def _entered(self, event: Prompt.Entered) -> None:
+        if event.sign == "/":
+            self.typed(event.line, entered=True)
+        elif event.line:
+            self.console.run_line(event.line)
+
+    @on(Prompt.Typed)
+    def _typed(self, event: Prompt.Typed) -> None:
+        if event.sign == "/":
+            self.typed(event.line, entered=False)
+
+    @on(Prompt.Closed)
+    def _prompt_closed(self) -> None:
+        table = next(iter(self.query(LineTable)), None)
+        if table is not None:
+            table.focus()
+
+    @on(LineTable.Moved)
+    @on(LineTable.Marked)
+    def _moved(self) -> None:
+        self.refresh_bindings()
+
+    def action_go(self, place: str) -> None:
+        self.console.go(place)
+
+    def action_prompt(self) -> None:
+        self.query_one(Prompt).open(":")
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen.of(self))
+
+    def action_back(self) -> None:
+        if not self.clear():
+            self.leave()
+
+    def leave(self) -> None:
+        """Where one is when there is nothing left to take back."""
+        if PLACES[0].name != self.PLACE:
+            self.console.go(PLACES[0].name)
+
+    def action_last(self) -> None:
+        self.console.go("")
+
+    def action_reload(self) -> None:
+        self.look_if_known()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What one may never do is not offered; what does not fit the thing in hand is shown as out of reach."""
+        if action != "act":
+            return True
+        wanted = self._action(str(parameters[0]))
+        if not may(self.console.who, wanted.verb):
+            return False
+        if wanted.subject is None:
+            return True
+        own = all(may(self.console.who, wanted.verb, owner) for owner in self.owners())
+        return True if own and self.subjects(wanted) else None
+
+    def action_act(self, name: str) -> None:
+        self.act(self._action(name))
+
+    def act(self, action: Action) -> None:
+        """Fill in, make sure, then do: each by what the action says of itself."""
+        chosen = self.subjects(action) if action.subject else [("", "")]
+        if not chosen:
+            self.query_one(".echo", Plain).say(text(f"nothing to {action.label.lower()} here", Tone.DIM))
+            return
+        if action.fill:
+            word, known_as = chosen[0]
+            fixed = self.fixed(action) | ({action.subject: (word,)} if action.subject else {})
+            self.app.push_screen(FormScreen(action, fixed, known_as))
+            return
+        commands = [self._command(action, word) for word, _ in chosen]
+        if not action.sure:
+            self.console.do(commands)
+            return
+        self.app.push_screen(SureScreen.of(action, commands, [name for _, name in chosen]), self.console.sure)
+
+    def fixed(self, action: Action) -> dict[str, Sequence[str]]:
+        """What the screen knows of a command besides its subject."""
+        return dict(action.preset)
+
+    def _command(self, action: Action, subject: str) -> Command:
+        return Command(action.verb, {**self.fixed(action), **({action.subject: (subject,)} if action.subject else {})})
+
+    def _action(self, name: str) -> Action:
+        return next(action for action in self.ACTIONS if action.name == name)
+
+    def _complete(self, line: str) -> list[Completion]:
+        offered = [v for v in VERBS if not v.terminal_only and may(self.console.who, v)]
+        return completions(line, offered, [*(place.name for place in PLACES), "help", "quit"], self.names())
+
+    def _who_changed(self) -> None:
+        self.query_one(Masthead).who = self.console.who
+        self.refresh_bindings()
+        self.look_if_known()
+
+    def _approvals_changed(self) -> None:
+        self.query_one(Nav).waiting = self.console.approvals
+
+    def _standing_changed(self) -> None:
+        self.query_one(Masthead).standing = _standing(self.console)
+
+
+def _standing(console: Console) -> tuple[str, str, Tone]:
+    """Who leads, and how old is what one sees."""
+    if console.pulse is None or console.seen_at is None:
+        return "…", "opening the store", Tone.DIM
+    age = console.now() - console.seen_at
+    seen = f"seen {span(age)} ago"
+    if age > _OLD:
+        return "✗", f"the store does not answer · {seen}", Tone.BAD
+    if console.trouble:
+        return "▲", f"{console.trouble} · {seen}", Tone.WAIT
+    if console.leads_here:
+        return "●", f"leads here · {seen}", Tone.GOOD
+    if console.pulse.leader:
+        return "●", f"{console.pulse.leader} leads · {seen}", Tone.GOOD
+    return "✗", f"nobody leads · {seen}", Tone.WAIT

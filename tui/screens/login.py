@@ -1,0 +1,61 @@
+"""Who are you: a name and a password. The session is the one of the command line."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Input
+
+from core.domain.requests import LONGEST_SECRET
+from tui.console import Console
+from tui.messages import LoggedOn, Refused
+from tui.theme import Tone
+from tui.widgets.plain import Plain, joined, text
+
+WORDMARK = "BURSAR"
+
+
+class LoginScreen(Screen[None]):
+    CSS_PATH = "login.tcss"
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__()
+        self._why = why
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Plain(joined(text(WORDMARK, Tone.BUSY), text("  a compute broker for a team", Tone.DIM)))
+            yield Plain(text(self._why or "log in to go on", Tone.WAIT if self._why else Tone.PLAIN), classes="why")
+            yield Input(placeholder="name", id="name", max_length=64)
+            yield Input(placeholder="password", id="password", password=True, max_length=LONGEST_SECRET)
+            yield Plain(classes="refusal")
+            yield Plain(text("enter logs in · ctrl+q quits", Tone.DIM))
+            yield Plain(text("no account yet? in a shell: bursar register NAME, then: bursar join CODE", Tone.DIM))
+
+    def on_mount(self) -> None:
+        self.query_one("#name", Input).focus()
+
+    @on(Input.Submitted, "#name")
+    def _named(self) -> None:
+        self.query_one("#password", Input).focus()
+
+    @on(Input.Submitted, "#password")
+    def _submitted(self) -> None:
+        assert isinstance(self.app, Console)
+        gateway = self.app.gateway
+        name, password = self.query_one("#name", Input).value.strip(), self.query_one("#password", Input).value
+        self.query_one(".refusal", Plain).say(text("…", Tone.DIM))
+        gateway.ask_anybody(self, lambda: gateway.log_in(name, password), about="login")
+
+    @on(Refused)
+    def _refused(self, event: Refused) -> None:
+        event.stop()
+        self.query_one("#password", Input).value = ""
+        hint = text(f"\n{event.error.hint}", Tone.DIM) if event.error.hint else ""
+        self.query_one(".refusal", Plain).say(joined(text(f"✗ {event.error.message}", Tone.BAD), hint))
+
+    @on(LoggedOn)
+    def _logged_on(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,166 @@
+"""Wallets, the treasury, and a statement of the one that is looked at; every number opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+
+from core.views.money import EntryLine, WalletCard
+from tui import actions, questions
+from tui.actions import Action, Command, named
+from tui.amounts import NOTHING, credits_of, gpu_hours_of, span
+from tui.format import instant
+from tui.messages import MoneySeen, PostingSeen
+from tui.screens.answer import AnswerScreen
+from tui.screens.frame import Frame
+from tui.theme import Tone
+from tui.widgets.plain import Plain, joined, stacked, text
+from tui.widgets.table import Cell, Column, LineTable
+
+_TREASURY = " treasury"  # no member can be called so
+
+
+class MoneyScreen(Frame):
+    PLACE = "money"
+    CSS_PATH = "money.tcss"
+    ACTIONS = (actions.GRANT, actions.TRANSFER, actions.FILL, actions.REVERSE)
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Open", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._whose: str | None = None
+        self._entries: dict[str, EntryLine] = {}
+        self._wallets: dict[str, WalletCard] = {}
+
+    def body(self) -> Iterator[Widget]:
+        with Horizontal():
+            with Vertical(classes="wallets"):
+                yield Plain("wallets", classes="title")
+                yield LineTable(
+                    [Column("of", 10, grow=True), Column("credits", 11, right=True), Column("GPUh", 9, right=True)],
+                    name="wallets",
+                    nothing="no wallets",
+                )
+            with Vertical(classes="statement"):
+                yield Plain("statement", classes="title whose")
+                yield Plain(classes="card")
+                yield LineTable(
+                    [
+                        Column("no", 6, right=True),
+                        Column("when", 19, drop=3),
+                        Column("kind", 9),
+                        Column("credits", 11, right=True),
+                        Column("GPUh", 8, right=True),
+                        Column("held", 11, right=True, drop=2),
+                        Column("for", 10, drop=1),
+                        Column("reason", 8, grow=True, drop=4),
+                    ],
+                    name="entries",
+                    nothing="nothing has moved yet",
+                )
+
+    def on_screen_resume(self) -> None:
+        self.query_one("#entries", LineTable).focus()
+
+    def look(self) -> None:
+        if self.console.who is not None:
+            treasury = self._whose == _TREASURY
+            whose = None if treasury else self._whose
+            self.ask(questions.money(self.console.who, whose, of_treasury=treasury), "money")
+
+    @on(MoneySeen)
+    def _money_seen(self, seen: MoneySeen) -> None:
+        now = self.console.now()
+        self._wallets = dict(seen.wallets) or {seen.wallet.owner: seen.wallet}
+        rows = [(name, _wallet_cells(name, card)) for name, card in self._wallets.items()]
+        if seen.treasury is not None:
+            rows.insert(0, (_TREASURY, _wallet_cells("treasury", seen.treasury)))
+        self.query_one("#wallets", LineTable).show_rows(rows)
+        self.query_one(".whose", Plain).say(f"statement of {seen.wallet.owner}")
+        self.query_one(".card", Plain).say(stacked(_card_lines(seen.wallet, now)))
+        self._entries = {str(line.number): line for line in seen.statement.items}
+        newest = list(reversed(seen.statement.items))
+        self.query_one("#entries", LineTable).show_rows([(str(line.number), _entry_cells(line)) for line in newest])
+        self.refresh_bindings()
+
+    @on(LineTable.Chosen, "#wallets")
+    def _wallet_chosen(self, event: LineTable.Chosen) -> None:
+        self._whose = event.key
+        self.look()
+
+    @on(LineTable.Chosen, "#entries")
+    def _entry_chosen(self, event: LineTable.Chosen) -> None:
+        self.ask(questions.posting(int(event.key)), "posting")
+
+    @on(PostingSeen)
+    def _posting_seen(self, seen: PostingSeen) -> None:
+        verb = named(("posting",))
+        assert verb is not None
+        self.app.push_screen(AnswerScreen(Command(verb, {"number": (str(seen.card.number),)}), seen.card))
+
+    def clear(self) -> bool:
+        had, self._whose = self._whose is not None, None
+        if had:
+            self.look()
+        return had
+
+    def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
+        if action.subject == "number":
+            key = self.query_one("#entries", LineTable).key
+            return [(key, f"posting {key}")] if key is not None else []
+        name = self.query_one("#wallets", LineTable).key
+        return [(name, name)] if name is not None and name != _TREASURY else []
+
+    def owners(self) -> Sequence[str]:
+        return []
+
+    def names(self) -> Iterable[str]:
+        return list(self._wallets)
+
+
+def _wallet_cells(name: str, card: WalletCard) -> Sequence[Cell]:
+    low = card.credits.available_ucr <= 0 or card.gpu_hours.available_gpu_ms < 0
+    return (
+        Cell(name),
+        Cell(credits_of(card.credits.available_ucr), Tone.BAD if low else Tone.PLAIN),
+        Cell(gpu_hours_of(card.gpu_hours.available_gpu_ms)),
+    )
+
+
+def _card_lines(card: WalletCard, now: int) -> list[Content]:
+    money, gpu = card.credits, card.gpu_hours
+    head = text(f"{'':<9}{'balance':>12}{'held':>10}{'available':>12}{'burns/h':>10}{'lasts':>7}", Tone.DIM)
+    lines = [head]
+    of_credits = (money.balance_ucr, money.held_ucr, money.available_ucr, money.burn_per_hour_ucr)
+    of_gpu = (gpu.balance_gpu_ms, gpu.held_gpu_ms, gpu.available_gpu_ms, gpu.burn_per_hour_gpu_ms)
+    rows = (
+        ("credits", credits_of, of_credits, money.runs_out_at),
+        ("GPU-hours", gpu_hours_of, of_gpu, gpu.runs_out_at),
+    )
+    for word, shown, (balance, held, available, burn), ends in rows:
+        lasts = NOTHING if ends is None else span(ends - now)
+        numbers = f"{shown(balance):>12}{shown(held):>10}{shown(available):>12}{shown(burn):>10}"
+        tone = Tone.WAIT if ends is not None else Tone.DIM
+        lines.append(joined(text(f"{word:<9}", Tone.DIM), text(numbers), text(f"{lasts:>7}", tone)))
+    return lines
+
+
+def _entry_cells(line: EntryLine) -> Sequence[Cell]:
+    held = credits_of(line.held_credits_ucr) if line.held_credits_ucr else ""
+    gained = line.credits_ucr > 0 or line.gpu_ms > 0
+    return (
+        Cell(str(line.number), Tone.DIM),
+        Cell(instant(line.at), Tone.DIM),
+        Cell(line.kind),
+        Cell(credits_of(line.credits_ucr) if line.credits_ucr else "", Tone.GOOD if gained else Tone.PLAIN),
+        Cell(gpu_hours_of(line.gpu_ms) if line.gpu_ms else "", Tone.GOOD if gained else Tone.PLAIN),
+        Cell(held, Tone.DIM),
+        Cell(line.deployment or "", Tone.DIM),
+        Cell(line.reason, Tone.DIM),
+    )

@@ -1,0 +1,176 @@
+"""Everything at a glance: how full, who holds which GPU, who waits, what burns, what has just happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from textual import events, on
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+
+from core.domain.roles import Permission, allows
+from core.views.money import WalletCard
+from core.views.operations import Diagnosis, Verdict
+from tui import questions
+from tui.actions import principal
+from tui.amounts import credits_of, gpu_hours_of, span, until
+from tui.feed import event_line
+from tui.messages import DiagnosisSeen, OverviewSeen
+from tui.screens.frame import Frame
+from tui.theme import Tone
+from tui.widgets.capacity import cluster_bars, device_map
+from tui.widgets.plain import Plain, joined, stacked, text
+from tui.widgets.table import Cell, Column, LineTable
+
+_VERDICTS = {Verdict.OK: ("✓", Tone.GOOD), Verdict.WARN: ("▲", Tone.WAIT), Verdict.FAIL: ("✗", Tone.BAD)}
+
+
+class OverviewScreen(Frame):
+    PLACE = "overview"
+    CSS_PATH = "overview.tcss"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: OverviewSeen | None = None
+
+    def body(self) -> Iterator[Widget]:
+        with Horizontal():
+            with VerticalScroll(classes="capacity", can_focus=False):
+                yield Plain("capacity", classes="title")
+                yield Plain(text("…", Tone.DIM), classes="bars")
+                yield Plain("GPUs", classes="title gpus")
+                yield Plain(classes="map")
+            with Vertical(classes="side"):
+                yield Plain("waiting", classes="title waiting")
+                yield LineTable(
+                    [
+                        Column("#", 3, right=True),
+                        Column("name", 10, grow=True),
+                        Column("owner", 8, drop=2),
+                        Column("gpu", 4, right=True, drop=1),
+                        Column("start", 8, right=True),
+                    ],
+                    nothing="nothing waits",
+                )
+                yield Plain("money", classes="title")
+                yield Plain(classes="money")
+                yield Plain("happened", classes="title")
+                yield Plain(classes="feed")
+        yield Plain(classes="doctor")
+
+    def look(self) -> None:
+        who = self.console.who
+        if who is None:
+            return
+        if who.org is None:
+            self._without_org()
+            return
+        self.ask(questions.overview(who), "all")
+        if allows(principal(who), Permission.DOCTOR) and not self.query_one(".doctor", Plain).content:
+            self.ask(questions.diagnosis, "doctor")
+
+    def _without_org(self) -> None:
+        self.query_one(".bars", Plain).say(
+            stacked(
+                [
+                    text("you work in no organization yet", Tone.WAIT),
+                    text(":join CODE            enter one by an invite"),
+                    text(":org switch NAME      work in one of yours"),
+                    text(":org create NAME      make one (operators)"),
+                ]
+            )
+        )
+
+    @on(OverviewSeen)
+    def _overview_seen(self, seen: OverviewSeen) -> None:
+        self._seen = seen
+        self.console.approvals = seen.approvals
+        self._draw()
+
+    @on(events.Resize)
+    def _resized(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        seen = self._seen
+        if seen is None:
+            return
+        width = self.query_one(".capacity").content_size.width
+        bars = [line for cluster in seen.clusters for line in cluster_bars(cluster, width)]
+        self.query_one(".bars", Plain).say(stacked(bars) if bars else _no_clusters())
+        self.query_one(".map", Plain).say(stacked(device_map(seen.devices, width)))
+        self.query_one(".gpus").display = bool(seen.devices)
+        self._draw_queue(seen)
+        self.query_one(".money", Plain).say(stacked(_money(seen.wallet, seen.treasury, self.console.now())))
+        now = self.console.now()
+        lines = [event_line(event, now) for event in seen.feed]
+        room = max(1, self.query_one(".feed").size.height)
+        self.query_one(".feed", Plain).say(stacked(lines[:room]) if lines else text("nothing yet", Tone.DIM))
+
+    def _draw_queue(self, seen: OverviewSeen) -> None:
+        now = self.console.now()
+        rows = [
+            (
+                line.id or f"{cluster}-{line.position}",
+                (
+                    Cell(str(line.position), Tone.DIM),
+                    Cell(line.name or "of another organization", Tone.PLAIN if line.name else Tone.DIM),
+                    Cell(line.owner or "", Tone.DIM),
+                    Cell("" if line.gpu_milli is None else f"{line.gpu_milli / 1000:g}"),
+                    Cell(until(line.estimate_at, now), Tone.BUSY),
+                ),
+            )
+            for cluster, line in seen.queue
+        ]
+        self.query_one(LineTable).show_rows(rows)
+        self.query_one(".waiting", Plain).say(f"waiting ({len(rows)})" if rows else "waiting")
+
+    @on(LineTable.Chosen)
+    def _chosen(self, event: LineTable.Chosen) -> None:
+        if event.key.startswith("dep-"):
+            self.console.open_deployment(event.key)
+
+    @on(DiagnosisSeen)
+    def _diagnosis_seen(self, seen: DiagnosisSeen) -> None:
+        self.query_one(".doctor", Plain).say(_verdict(seen.diagnosis))
+
+    def names(self) -> Iterable[str]:
+        return [line.id for _, line in self._seen.queue if line.id] if self._seen else []
+
+
+def _no_clusters() -> Content:
+    return stacked([text("no clusters yet", Tone.WAIT), text("5 then n makes one, on this machine or elsewhere")])
+
+
+def _money(wallet: WalletCard, treasury: WalletCard | None, now: int) -> list[Content]:
+    lines = [_wallet_line("wallet", wallet), *_burn_line(wallet, now)]
+    return [*lines, _wallet_line("treasury", treasury)] if treasury else lines
+
+
+def _wallet_line(word: str, wallet: WalletCard) -> Content:
+    credits_, gpu = credits_of(wallet.credits.available_ucr), gpu_hours_of(wallet.gpu_hours.available_gpu_ms)
+    return joined(text(f"{word:<9}", Tone.DIM), f"{credits_} cr · {gpu} GPUh")
+
+
+def _burn_line(wallet: WalletCard, now: int) -> list[Content]:
+    """What goes by the hour, and how long it can go on."""
+    rates = []
+    if wallet.credits.burn_per_hour_ucr:
+        rates.append(f"{credits_of(wallet.credits.burn_per_hour_ucr)} cr")
+    if wallet.gpu_hours.burn_per_hour_gpu_ms:
+        rates.append(f"{gpu_hours_of(wallet.gpu_hours.burn_per_hour_gpu_ms)} GPUh")
+    if not rates:
+        return []
+    ends = [at for at in (wallet.credits.runs_out_at, wallet.gpu_hours.runs_out_at) if at is not None]
+    lasts = f" · lasts {span(min(ends) - now)}" if ends else ""
+    return [joined(text(f"{'burns':<9}", Tone.DIM), text(f"{' · '.join(rates)} an hour{lasts}", Tone.WAIT))]
+
+
+def _verdict(diagnosis: Diagnosis) -> Content:
+    sign, tone = _VERDICTS[diagnosis.verdict]
+    bad = [finding for finding in diagnosis.findings if finding.verdict is not Verdict.OK]
+    worst = [finding for finding in bad if finding.verdict is diagnosis.verdict]
+    words = f" {worst[0].check}: {worst[0].message}" if worst else " all checks pass"
+    more = f"  (and {len(bad) - 1} more: :doctor)" if len(bad) > 1 else ""
+    return joined(text(f"doctor {sign} {diagnosis.verdict.value}", tone), text(words), text(more, Tone.DIM))

@@ -1,0 +1,114 @@
+"""Who is in the organization, with which role, and the invites that let more in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from textual import on
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+
+from core.views.people import InviteCard, MemberRow
+from tui import actions, questions
+from tui.actions import Action
+from tui.amounts import age, credits_of, gpu_hours_of, until
+from tui.messages import PeopleSeen
+from tui.screens.frame import Frame
+from tui.theme import Tone
+from tui.widgets.plain import Plain, text
+from tui.widgets.table import Cell, Column, LineTable
+
+_INVITE_TONES = {"open": Tone.GOOD, "used up": Tone.DIM, "expired": Tone.DIM, "revoked": Tone.BAD}
+
+
+class PeopleScreen(Frame):
+    PLACE = "people"
+    CSS_PATH = "people.tcss"
+    ACTIONS = (actions.INVITE, actions.ROLE, actions.REMOVE, actions.REVOKE, actions.ROTATE)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._members: dict[str, MemberRow] = {}
+        self._invites: dict[str, InviteCard] = {}
+
+    def body(self) -> Iterator[Widget]:
+        yield Plain("people", classes="title org")
+        with Horizontal():
+            with Vertical(classes="members"):
+                yield LineTable(
+                    [Column("member", 14, grow=True), Column("role", 8), Column("joined", 7, right=True)],
+                    name="members",
+                    nothing="nobody here",
+                )
+            with Vertical(classes="invites"):
+                yield LineTable(
+                    [
+                        Column("invite", 11),
+                        Column("lets in", 8, grow=True),
+                        Column("used", 6, right=True),
+                        Column("state", 8),
+                        Column("gives", 18, drop=2),
+                        Column("ends", 8, right=True, drop=1),
+                    ],
+                    name="invites",
+                    nothing="no invites: i makes one",
+                )
+
+    def on_screen_resume(self) -> None:
+        self.query_one("#members", LineTable).focus()
+
+    def look(self) -> None:
+        if self.console.who is not None:
+            self.ask(questions.people(self.console.who), "people")
+
+    @on(PeopleSeen)
+    def _people_seen(self, seen: PeopleSeen) -> None:
+        now, org = self.console.now(), seen.org
+        gives = f"{credits_of(org.allowance_credits_ucr)} cr and {gpu_hours_of(org.allowance_gpu_ms)} GPUh"
+        said = f"{org.name}  {org.members} members · each begins with {gives} · {org.time_zone}"
+        self.query_one(".org", Plain).say(text(said))
+        self._members = {member.name: member for member in seen.members}
+        self._invites = {invite.id: invite for invite in seen.invites or ()}
+        rows = [
+            (m.name, (Cell(m.name), Cell(m.role.value, _role_tone(m)), Cell(age(m.joined_at, now), Tone.DIM)))
+            for m in seen.members
+        ]
+        self.query_one("#members", LineTable).show_rows(rows)
+        nothing = "no invites: i makes one" if seen.invites is not None else "invites are for admins"
+        invites = [(invite.id, _invite_cells(invite, now)) for invite in self._invites.values()]
+        self.query_one("#invites", LineTable).show_rows(invites, nothing=nothing)
+        self.refresh_bindings()
+
+    def on_descendant_focus(self) -> None:
+        self.refresh_bindings()
+
+    def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
+        """Members under the cursor for what is done to members, invites for what is done to invites."""
+        table = self.query_one("#invites" if action.subject == "id" else "#members", LineTable)
+        key = table.key
+        if key is None or (action.subject == "id" and not table.has_focus):
+            return []
+        return [(key, key)]
+
+    def names(self) -> Iterable[str]:
+        return [*self._members, *self._invites]
+
+
+def _role_tone(member: MemberRow) -> Tone:
+    return Tone.BUSY if member.role.value == "admin" else Tone.PLAIN
+
+
+def _invite_cells(invite: InviteCard, now: int) -> Sequence[Cell]:
+    gives = []
+    if invite.credits_ucr is not None:
+        gives.append(f"{credits_of(invite.credits_ucr)} cr")
+    if invite.gpu_ms is not None:
+        gives.append(f"{gpu_hours_of(invite.gpu_ms)} GPUh")
+    return (
+        Cell(invite.id),
+        Cell(invite.role.value),
+        Cell(f"{invite.used}/{invite.uses}"),
+        Cell(invite.state, _INVITE_TONES.get(invite.state, Tone.DIM)),
+        Cell(" ".join(gives) or "as usual", Tone.DIM),
+        Cell(until(invite.expires_at, now), Tone.DIM),
+    )

@@ -1,0 +1,119 @@
+"""Who waits, in order; for the one under the cursor every reason why, and what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from textual import on
+from textual.containers import Horizontal, VerticalScroll
+from textual.widget import Widget
+
+from core.domain.lifecycle import State
+from core.views.foresight import QueueLine
+from tui import actions, questions
+from tui.actions import Action
+from tui.amounts import age, until
+from tui.messages import QueueSeen, WhySeen
+from tui.screens.frame import Frame
+from tui.theme import Tone
+from tui.widgets.blockers import why_lines
+from tui.widgets.plain import Plain, stacked, text
+from tui.widgets.table import Cell, Column, LineTable
+
+
+class QueueScreen(Frame):
+    PLACE = "queue"
+    CSS_PATH = "queue.tcss"
+    ACTIONS = (actions.PRIORITY, actions.CANCEL, actions.STOP, actions.EXTEND)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: dict[str, tuple[str, QueueLine]] = {}
+
+    def body(self) -> Iterator[Widget]:
+        yield Plain("queue", classes="title")
+        with Horizontal():
+            yield LineTable(
+                [
+                    Column("#", 3, right=True),
+                    Column("cluster", 9, drop=4),
+                    Column("name", 12, grow=True),
+                    Column("owner", 9, drop=2),
+                    Column("prio", 4, right=True, drop=3),
+                    Column("gpu", 4, right=True),
+                    Column("waits", 5, right=True, drop=1),
+                    Column("start", 8, right=True),
+                ],
+                nothing="nothing waits: what is submitted starts at once",
+            )
+            with VerticalScroll(classes="why", can_focus=False):
+                yield Plain(classes="reasons")
+
+    def on_screen_resume(self) -> None:
+        self.query_one(LineTable).focus()
+
+    def look(self) -> None:
+        self.ask(questions.queue, "lines")
+
+    @on(QueueSeen)
+    def _queue_seen(self, seen: QueueSeen) -> None:
+        now = self.console.now()
+        self._lines = {line.id or f"{cluster} {line.position}": (cluster, line) for cluster, line in seen.lines}
+        rows = [(key, _cells(cluster, line, now)) for key, (cluster, line) in self._lines.items()]
+        self.query_one(LineTable).show_rows(rows)
+        self.query_one(".title", Plain).say(f"queue  {len(rows)} waiting" if rows else "queue")
+        self._ask_why()
+
+    @on(LineTable.Moved)
+    def _ask_why(self) -> None:
+        line = self._chosen
+        if line is None or line.id is None:
+            words = "of another organization: its reasons are not yours to see" if line else ""
+            self.query_one(".reasons", Plain).say(text(words, Tone.DIM))
+        else:
+            self.ask(questions.why(line.id), "why")
+
+    @on(WhySeen)
+    def _why_seen(self, seen: WhySeen) -> None:
+        lines = why_lines(seen.card, self.console.now())
+        chosen = self._chosen
+        if chosen is not None and chosen.latest_at is not None:
+            now = self.console.now()
+            lines.append(text(f"likely {until(chosen.estimate_at, now)}, at the latest {until(chosen.latest_at, now)}"))
+        self.query_one(".reasons", Plain).say(stacked(lines))
+
+    @on(LineTable.Chosen)
+    def _opened(self, event: LineTable.Chosen) -> None:
+        if self._lines[event.key][1].id is not None:
+            self.console.open_deployment(event.key)
+
+    def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
+        line = self._chosen
+        if line is None or line.id is None or not action.applies_to(State.QUEUED):
+            return []
+        return [(line.id, line.name or line.id)]
+
+    def owners(self) -> Sequence[str]:
+        line = self._chosen
+        return [line.owner] if line is not None and line.owner else []
+
+    def names(self) -> Iterable[str]:
+        return [line.id for _, line in self._lines.values() if line.id]
+
+    @property
+    def _chosen(self) -> QueueLine | None:
+        found = self._lines.get(self.query_one(LineTable).key or "")
+        return found[1] if found else None
+
+
+def _cells(cluster: str, line: QueueLine, now: int) -> Sequence[Cell]:
+    return (
+        Cell(str(line.position), Tone.DIM),
+        Cell(cluster, Tone.DIM),
+        Cell(line.name or "of another organization", Tone.PLAIN if line.name else Tone.DIM),
+        Cell(line.owner or "", Tone.DIM),
+        Cell("" if line.priority is None else str(line.priority)),
+        Cell("" if line.gpu_milli is None else f"{line.gpu_milli / 1000:g}"),
+        Cell(age(line.waits_since_at, now), Tone.DIM),
+        Cell(until(line.estimate_at, now), Tone.BUSY),
+    )

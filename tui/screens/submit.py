@@ -1,0 +1,177 @@
+"""Ask for work: a form that says, as it is filled in, whether it fits, when it would start and what it would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+
+from core.commands.verbs import Argument
+from core.domain.errors import BursarError
+from core.views.foresight import PreviewCard
+from core.views.money import Sum
+from tui import questions
+from tui.actions import Command, named
+from tui.amounts import sum_of, until
+from tui.messages import ChoicesSeen, Did, NotDone, PreviewSeen
+from tui.screens.frame import Frame
+from tui.theme import Tone
+from tui.widgets.blockers import blocker_lines
+from tui.widgets.fields import Fields
+from tui.widgets.plain import Plain, joined, stacked, text
+
+_ORDER = (
+    "name", "cluster", "image", "command", "flavor", "cpu", "ram", "gpu", "gpu_model", "disk", "hours", "kind",
+    "priority", "replicas", "after", "label", "env", "public_ip",
+)  # fmt: skip
+_PAUSE_S = 0.3  # of typing, before it is tried
+
+
+class SubmitScreen(Frame):
+    PLACE = "submit"
+    CSS_PATH = "submit.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "submit", "Submit", priority=True),
+        Binding("ctrl+y", "copy", "Copy command", priority=True),
+        Binding("ctrl+l", "empty", "Empty", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timer: Timer | None = None
+        self._doing = False
+
+    def body(self) -> Iterator[Widget]:
+        yield Plain("submit", classes="title")
+        with Horizontal():
+            yield Fields(_arguments())
+            with VerticalScroll(classes="preview", can_focus=False):
+                yield Plain(text("fill in a name, a cluster and what to run", Tone.DIM), classes="verdict")
+        yield Plain(classes="line")
+
+    def on_screen_resume(self) -> None:
+        self.query_one(Fields).focus_first()
+
+    def look(self) -> None:
+        self.ask(questions.choices, "choices")
+        self._try()
+
+    @property
+    def command(self) -> Command:
+        verb = named(("submit",))
+        assert verb is not None
+        return Command(verb, self.query_one(Fields).texts)
+
+    @on(ChoicesSeen)
+    def _choices_seen(self, seen: ChoicesSeen) -> None:
+        fields = self.query_one(Fields)
+        fields.suggest("cluster", seen.clusters)
+        fields.suggest("flavor", seen.flavors)
+        if len(seen.clusters) == 1 and "cluster" not in fields.texts:
+            fields.put("cluster", seen.clusters[0])
+
+    @on(Fields.Changed)
+    def _changed(self) -> None:
+        self.query_one(".line", Plain).say(text(f"$ {self.command.line}", Tone.DIM))
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(_PAUSE_S, self._try)
+
+    def _try(self) -> None:
+        """Ask what it would do, once there is enough to ask."""
+        command = self.command
+        if "name" not in command.texts or "cluster" not in command.texts or self._doing:
+            return
+        try:
+            _ = command.values
+        except BursarError as error:
+            self.show_refusal(error)
+            return
+        tried = Command(command.verb, {**command.texts, "dry_run": ("yes",)})
+        self.ask(questions.preview(tried), "preview")
+
+    @on(PreviewSeen)
+    def _preview_seen(self, seen: PreviewSeen) -> None:
+        self.query_one(".verdict", Plain).say(stacked(_verdict(seen.card, self.console.now())))
+
+    def show_refusal(self, error: BursarError) -> None:
+        lines = [text(f"✗ {error.message}", Tone.BAD)]
+        if error.hint:
+            lines.append(text(error.hint, Tone.DIM, lines=True))
+        self.query_one(".verdict", Plain).say(stacked(lines))
+
+    @on(Fields.Submitted)
+    def action_submit(self) -> None:
+        command = self.command
+        try:
+            _ = command.values
+        except BursarError as error:
+            self.show_refusal(error)
+            return
+        if not self._doing:
+            self._doing = True
+            self.console.gateway.ask_to_do(self, command)
+
+    @on(NotDone)
+    def _not_done(self, event: NotDone) -> None:
+        event.stop()
+        self._doing = False
+        self.show_refusal(event.error)
+
+    @on(Did)
+    def _did(self, event: Did) -> None:
+        """What was typed is done with; the next one begins with an empty name."""
+        event.stop()
+        self._doing = False
+        self.query_one(Fields).put("name", "")
+        self.query_one(".verdict", Plain).say(text("submitted", Tone.GOOD))
+        self.app.post_message(Did(event.command, event.answer))
+        reference = getattr(event.answer, "id", None)
+        if reference is not None:
+            self.console.open_deployment(str(reference))
+
+    def action_copy(self) -> None:
+        line = self.command.line
+        self.app.copy_to_clipboard(line)
+        self.console.echo(joined(text("copied ", Tone.DIM), text(line)))
+
+    def action_empty(self) -> None:
+        for argument in _arguments():
+            self.query_one(Fields).put(argument.name, "")
+
+
+def _arguments() -> list[Argument]:
+    verb = named(("submit",))
+    assert verb is not None
+    return sorted((a for a in verb.arguments if a.name in _ORDER), key=lambda a: _ORDER.index(a.name))
+
+
+def _verdict(card: PreviewCard, now: int) -> list[Content]:
+    if card.starts_now:
+        lines = [text(f"✓ fits and starts at once on {card.node or card.cluster}", Tone.GOOD)]
+    elif card.estimate_at is not None:
+        latest = f", at the latest {until(card.latest_at, now)}" if card.latest_at is not None else ""
+        lines = [text(f"◌ waits; likely starts {until(card.estimate_at, now)}{latest}", Tone.BUSY)]
+    else:
+        lines = [text("◌ waits; when it starts cannot be foreseen", Tone.WAIT)]
+    lines += [text(""), joined(text("an hour   ", Tone.DIM), text(sum_of(card.rate)))]
+    if card.hold != Sum():
+        lines.append(joined(text("set aside ", Tone.DIM), text(sum_of(card.hold))))
+    if card.needs_approval:
+        lines += [text(""), text(f"◷ needs approval: {card.needs_approval}", Tone.WAIT)]
+    if card.victims:
+        lines += [text(""), text(f"▲ stops {', '.join(card.victims)}", Tone.BAD)]
+    for delay in card.delayed:
+        moved = f"{until(delay.from_at, now)} → {until(delay.to_at, now)}"
+        lines.append(text(f"delays {delay.id or 'one of another organization'}: {moved}", Tone.DIM))
+    if card.blockers and not card.starts_now:
+        lines.append(text(""))
+        for blocker in card.blockers:
+            lines += blocker_lines(blocker, now)
+    return lines

@@ -1,0 +1,108 @@
+"""How things look: the tone, sign and word of each state, and the two themes. Colour never says anything alone."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from textual.theme import Theme
+
+from core.domain.lifecycle import State
+
+
+class Tone(StrEnum):
+    """What a colour means; the themes say which colour it is."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    BUSY = "busy"
+    WAIT = "wait"
+    BAD = "bad"
+    DIM = "dim"
+    MARK = "mark"
+    LOUD = "loud"
+
+
+# In text that a widget draws; in tables the same tones are component classes.
+STYLES: dict[Tone, str] = {
+    Tone.PLAIN: "",
+    Tone.GOOD: "$success",
+    Tone.BUSY: "$primary",
+    Tone.WAIT: "$warning",
+    Tone.BAD: "$error",
+    Tone.DIM: "$foreground-muted",
+    Tone.MARK: "$accent",
+    Tone.LOUD: "bold",
+}
+
+
+class Look(NamedTuple):
+    sign: str
+    word: str
+    tone: Tone
+
+    @property
+    def text(self) -> str:
+        return f"{self.sign} {self.word}"
+
+
+LOOKS: dict[State, Look] = {
+    State.AWAITING_APPROVAL: Look("◷", "approval", Tone.WAIT),
+    State.QUEUED: Look("◌", "queued", Tone.BUSY),
+    State.STARTING: Look("◔", "starting", Tone.BUSY),
+    State.RUNNING: Look("●", "running", Tone.GOOD),
+    State.SUSPENDED: Look("◑", "suspended", Tone.WAIT),
+    State.STOPPING: Look("◒", "stopping", Tone.WAIT),
+    State.STOPPED: Look("○", "stopped", Tone.DIM),
+    State.COMPLETED: Look("✓", "completed", Tone.DIM),
+    State.FAILED: Look("✗", "failed", Tone.BAD),
+    State.CANCELLED: Look("⊘", "cancelled", Tone.DIM),
+    State.REJECTED: Look("⊗", "rejected", Tone.BAD),
+    State.EXPIRED: Look("◇", "expired", Tone.DIM),
+    State.DELETED: Look("∅", "deleted", Tone.DIM),
+}
+
+NODE_LOOKS: dict[str, Look] = {
+    "up": Look("●", "up", Tone.GOOD),
+    "cordoned": Look("◑", "cordoned", Tone.WAIT),
+    "drained": Look("○", "drained", Tone.WAIT),
+    "down": Look("✗", "down", Tone.BAD),
+    "paused": Look("◑", "paused", Tone.WAIT),
+}
+
+
+def node_look(state: str) -> Look:
+    return NODE_LOOKS.get(state, Look("?", state, Tone.DIM))
+
+
+DARK = Theme(
+    name="bursar-dark",
+    dark=True,
+    background="#10151b",
+    surface="#151b22",
+    panel="#1d252e",
+    foreground="#d6dde5",
+    primary="#6cb2f7",
+    secondary="#8da2b8",
+    accent="#d59bf6",
+    success="#6fcf87",
+    warning="#e6b450",
+    error="#f4716b",
+    variables={"foreground-muted": "#8794a3", "footer-key-foreground": "#6cb2f7", "block-cursor-text-style": "bold"},
+)
+LIGHT = Theme(
+    name="bursar-light",
+    dark=False,
+    background="#fbfcfd",
+    surface="#f3f5f8",
+    panel="#e6eaef",
+    foreground="#1d2733",
+    primary="#0a5fc0",
+    secondary="#55677a",
+    accent="#8a35c2",
+    success="#187a33",
+    warning="#8a5a00",
+    error="#bb2d25",
+    variables={"foreground-muted": "#5f6d7b", "footer-key-foreground": "#0a5fc0", "block-cursor-text-style": "bold"},
+)
+THEMES = (DARK, LIGHT)

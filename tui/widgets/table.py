@@ -1,0 +1,315 @@
+"""A table that draws only the lines in view, so that a hundred thousand rows open as fast as ten.
+
+It holds keys and asks for cells; what is not there yet is drawn as dots and asked for by a message. The one door of
+data into a table: every cell is made harmless here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from core.domain.columns import columns as width_of
+from core.domain.columns import cut
+from core.domain.text import safe_text
+from tui.theme import Tone
+
+_GAP, _GUTTER = 2, 2
+_CURSOR, _MARK = "▌", "◆"
+
+
+class Column(NamedTuple):
+    """`grow` takes what is left of the width; `drop` says who goes first when there is too little: the largest."""
+
+    head: str
+    width: int
+    right: bool = False
+    grow: bool = False
+    drop: int = 0
+
+
+class Cell(NamedTuple):
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+Cells = Callable[[int], Sequence[Cell] | None]
+
+
+class LineTable(ScrollView, can_focus=True):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
+        Binding("home,g", "edge(False)", "First", show=False),
+        Binding("end,G", "edge(True)", "Last", show=False),
+        Binding("enter", "choose", "Open", show=False),
+        Binding("space", "mark", "Mark", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "table--head",
+        "table--cursor",
+        "table--quiet-cursor",
+        *(f"tone--{tone}" for tone in Tone),
+    }
+    DEFAULT_CSS = """
+    LineTable {
+        height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; background: $background;
+        & > .table--head { color: $foreground-muted; text-style: bold; }
+        & > .table--cursor { background: $primary 22%; text-style: bold; }
+        & > .table--quiet-cursor { background: $foreground 7%; }
+        & > .tone--good { color: $success; }
+        & > .tone--busy { color: $primary; }
+        & > .tone--wait { color: $warning; }
+        & > .tone--bad { color: $error; }
+        & > .tone--dim { color: $foreground-muted; }
+        & > .tone--mark { color: $accent; text-style: bold; }
+        & > .tone--loud { text-style: bold; }
+    }
+    """
+
+    @dataclass
+    class Said(Message):
+        """Something about this table. No message is another's kind, or handlers of one would hear both."""
+
+        table: LineTable
+
+        @property
+        def control(self) -> LineTable:
+            return self.table
+
+    @dataclass
+    class Chosen(Said):
+        key: str
+
+    @dataclass
+    class Moved(Said):
+        key: str
+
+    @dataclass
+    class Marked(Said):
+        keys: frozenset[str]
+
+    @dataclass
+    class Wanted(Said):
+        """These rows, from `first` to before `end`, are in view and have no cells yet."""
+
+        first: int
+        end: int
+
+    def __init__(
+        self, columns: Sequence[Column], *, name: str | None = None, nothing: str = "nothing here", marks: bool = False
+    ) -> None:
+        super().__init__(id=name)
+        self._columns = tuple(columns)
+        self._nothing = nothing
+        self._marks = marks
+        self._keys: Sequence[str] = ()
+        self._cells: Cells = lambda _index: ()
+        self._fitted: list[tuple[int, int]] = []
+        self._index = 0
+        self._wanted: tuple[int, int] | None = None
+        self.marked: frozenset[str] = frozenset()
+
+    # What it shows
+
+    def show(self, keys: Sequence[str], cells: Cells, *, nothing: str | None = None) -> None:
+        """Other rows; the cursor stays on its row where that is still there."""
+        before = self.key
+        self._keys, self._cells, self._wanted = keys, cells, None
+        self._nothing = nothing or self._nothing
+        self._index = min(self._index, max(0, len(keys) - 1))
+        if before is not None and before != self.key and before in keys:
+            self._index = keys.index(before)
+        if self.marked:
+            self.marked = self.marked & frozenset(keys)
+        self._fit()
+        self.refresh()
+        if self.key != before and self.key is not None:
+            self.post_message(self.Moved(self, self.key))
+
+    def show_rows(self, rows: Sequence[tuple[str, Sequence[Cell]]], *, nothing: str | None = None) -> None:
+        """All rows at once, where they are few."""
+        self.show([key for key, _ in rows], lambda index: rows[index][1], nothing=nothing)
+
+    def retitle(self, columns: Sequence[Column]) -> None:
+        self._columns = tuple(columns)
+        self._fit()
+        self.refresh()
+
+    @property
+    def key(self) -> str | None:
+        """The row under the cursor."""
+        return self._keys[self._index] if self._index < len(self._keys) else None
+
+    @property
+    def picked(self) -> tuple[str, ...]:
+        """What an action is for: the marked rows, else the one under the cursor."""
+        if self.marked:
+            return tuple(key for key in self._keys if key in self.marked)
+        return () if self.key is None else (self.key,)
+
+    @property
+    def row_count(self) -> int:
+        return len(self._keys)
+
+    def unmark(self) -> bool:
+        """Whether there was anything marked."""
+        had = bool(self.marked)
+        self._set_marks(frozenset())
+        return had
+
+    def put_cursor_on(self, key: str) -> None:
+        if key in self._keys:
+            self._go(self._keys.index(key))
+
+    # Keys and mouse
+
+    def action_move(self, by: int) -> None:
+        self._go(self._index + by)
+
+    def action_page(self, by: int) -> None:
+        self._go(self._index + by * max(1, self.size.height - 2))
+
+    def action_edge(self, last: bool) -> None:
+        self._go(len(self._keys) - 1 if last else 0)
+
+    def action_choose(self) -> None:
+        if self.key is not None:
+            self.post_message(self.Chosen(self, self.key))
+
+    def action_mark(self) -> None:
+        if self._marks and self.key is not None:
+            self._set_marks(self.marked ^ {self.key})
+            self._go(self._index + 1)
+
+    def on_click(self, event: events.Click) -> None:
+        line = event.y - 1 + self.scroll_offset.y
+        if event.y < 1 or line >= len(self._keys):
+            return
+        again = line == self._index
+        self._go(line)
+        if again or event.chain > 1:
+            self.action_choose()
+
+    def _go(self, index: int) -> None:
+        if not self._keys:
+            return
+        before, self._index = self._index, max(0, min(len(self._keys) - 1, index))
+        if before == self._index:
+            return
+        for line in (before, self._index):
+            self.refresh_line(line + 1)
+        self._keep_cursor_in_view()
+        assert self.key is not None
+        self.post_message(self.Moved(self, self.key))
+
+    def _keep_cursor_in_view(self) -> None:
+        rows, top = max(1, self.size.height - 1), self.scroll_offset.y
+        if self._index < top:
+            self.scroll_to(y=self._index, animate=False, force=True)
+        elif self._index >= top + rows:
+            self.scroll_to(y=self._index - rows + 1, animate=False, force=True)
+
+    def _set_marks(self, marks: frozenset[str]) -> None:
+        if marks != self.marked:
+            self.marked = marks
+            self.refresh()
+            self.post_message(self.Marked(self, marks))
+
+    # Drawing
+
+    def on_resize(self) -> None:
+        self._fit()
+        self._keep_cursor_in_view()
+
+    def on_focus(self) -> None:
+        self.refresh_line(self._index + 1)
+
+    def on_blur(self) -> None:
+        self.refresh_line(self._index + 1)
+
+    def _fit(self) -> None:
+        """Which columns fit into the width, and how wide each is."""
+        self.virtual_size = Size(self.size.width, len(self._keys) + 1)
+        kept = list(range(len(self._columns)))
+        room = self.scrollable_content_region.width - _GUTTER
+
+        def needed() -> int:
+            return sum(self._columns[i].width + _GAP for i in kept) - _GAP
+
+        while needed() > room and any(self._columns[i].drop for i in kept):
+            kept.remove(max(kept, key=lambda i: self._columns[i].drop))
+        left = max(0, room - needed())
+        growing = [i for i in kept if self._columns[i].grow]
+        self._fitted = []
+        for i in kept:
+            extra = left // len(growing) if i in growing else 0
+            self._fitted.append((i, self._columns[i].width + extra))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y == 0:
+            return self._line([Cell(column.head) for column in self._columns], self._style("table--head"), "  ", width)
+        index = y - 1 + self.scroll_offset.y
+        if index >= len(self._keys):
+            said = f"  {self._nothing}" if index == 0 else ""
+            return Strip([Segment(said, self._style("tone--dim"))]).adjust_cell_length(width, self.rich_style)
+        return self._row(index, width)
+
+    def _row(self, index: int, width: int) -> Strip:
+        key, cells = self._keys[index], self._cells(index)
+        if cells is None:
+            self._want()
+            cells = [Cell("·", Tone.DIM)] * len(self._columns)
+        here = index == self._index
+        base = self.rich_style
+        if here:
+            base += self._style("table--cursor" if self.has_focus else "table--quiet-cursor")
+        gutter = (_CURSOR if here else " ") + (_MARK if key in self.marked else " ")
+        return self._line(cells, base, gutter, width)
+
+    def _want(self) -> None:
+        """Ask once for what is in view."""
+        top = self.scroll_offset.y
+        view = (top, min(len(self._keys), top + self.size.height))
+        if view != self._wanted:
+            self._wanted = view
+            self.post_message(self.Wanted(self, *view))
+
+    def _line(self, cells: Sequence[Cell], base: Style, gutter: str, width: int) -> Strip:
+        segments = [Segment(gutter, base + self._colour("tone--mark"))]
+        for place, (i, room) in enumerate(self._fitted):
+            if place:
+                segments.append(Segment(" " * _GAP, base))
+            shown = cut(safe_text(cells[i].text), room)
+            space = " " * max(0, room - width_of(shown))
+            segments.append(
+                Segment(space + shown if self._columns[i].right else shown + space, base + self._tone(cells[i].tone))
+            )
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(name)
+
+    def _tone(self, tone: Tone) -> Style:
+        return Style() if tone is Tone.PLAIN else self._colour(f"tone--{tone}")
+
+    def _colour(self, name: str) -> Style:
+        """A tone's colour and weight alone: its background is that of the row."""
+        style = self.get_component_rich_style(name, partial=True)
+        return Style(color=style.color, bold=style.bold)
+
+    def refresh_line(self, y: int) -> None:
+        self.refresh(Region(0, y - self.scroll_offset.y, self.size.width, 1))
