@@ -1,0 +1,206 @@
+"""Organizations: who makes one, who leads it, how people leave it, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.domain.errors import BursarError
+from core.domain.requests import NewOrg, NewRole
+from core.domain.roles import Caller, Role
+from core.settings import Orgs
+from tests.builders import World
+from tests.services.conftest import Team
+
+
+def refusal(call: Callable[[], object]) -> BursarError:
+    with pytest.raises(BursarError) as refused:
+        call()
+    return refused.value
+
+
+def roles(team: Team) -> dict[str, Role]:
+    return roles_by(team.world, inside(team.operator))
+
+
+def test_who_makes_an_organization_is_its_admin_and_works_in_it(world: World) -> None:
+    operator = world.operator()
+    card = world.bursar.organizations.create(operator, NewOrg(name="vision"))
+    assert (card.name, card.role, card.active, card.members) == ("vision", Role.ADMIN, True, 1)
+    assert world.bursar.accounts.whoami(operator).org == "vision"
+
+
+def test_organizations_are_made_by_operators_unless_they_are_open(small: World) -> None:
+    mia = small.person("mia")
+    refused = refusal(lambda: small.bursar.organizations.create(mia, NewOrg(name="vision")))
+    assert (refused.kind, refused.code) == ("forbidden", "orgs_closed")
+    opened = small.reopened(replace(small.settings, orgs=Orgs(open_orgs=True)))
+    assert opened.bursar.organizations.create(mia, NewOrg(name="vision")).role is Role.ADMIN
+    opened.close()
+
+
+def test_the_name_of_an_organization_is_free_again_once_it_is_gone(small: World) -> None:
+    operator = small.operator()
+    admin = small.org(operator, "vision")
+    assert refusal(lambda: small.org(operator, "vision")).code == "org_name_taken"
+    small.bursar.organizations.delete(admin)
+    assert refusal(lambda: small.bursar.organizations.show(admin)).code == "org_not_found"
+    assert small.bursar.organizations.members(small.org(operator, "vision")).items[0].name == "olga"
+
+
+def test_a_person_with_several_organizations_is_active_in_one(team: Team) -> None:
+    world = team.world
+    speech = world.org(team.operator, "speech")
+    both = world.join(replace(team.member, org=None), world.invite(speech).code)
+    me = replace(both, org=None)
+    assert world.bursar.accounts.whoami(me).org == "speech"
+    assert world.bursar.organizations.switch(me, "vision").role is Role.MEMBER
+    assert world.bursar.accounts.whoami(me).org == "vision"
+    assert world.bursar.accounts.whoami(replace(me, org="speech")).org == "speech"
+    assert {(row.name, row.active) for row in world.bursar.organizations.list(me).items} == {
+        ("speech", False),
+        ("vision", True),
+    }
+
+
+def test_the_only_organization_is_active_by_itself(small_team: Team) -> None:
+    world = small_team.world
+    speech = world.org(small_team.operator, "speech")
+    me = replace(world.join(small_team.member, world.invite(speech).code), org=None)
+    world.bursar.organizations.leave(me)
+    assert world.bursar.accounts.whoami(me).org == "vision"
+
+
+def test_who_is_in_none_is_told_how_to_get_into_one(small: World) -> None:
+    refused = refusal(lambda: small.bursar.organizations.show(small.person("mia")))
+    assert (refused.kind, refused.code) == ("invalid", "no_org")
+    assert "bursar join" in (refused.hint or "")
+
+
+def test_operators_act_in_every_organization_without_being_in_it(team: Team) -> None:
+    inside = replace(team.operator, org="vision")
+    organizations = team.world.bursar.organizations
+    assert "olga" not in roles(team)
+    assert organizations.show(inside).role is None
+    assert organizations.set_role(inside, NewRole(user="mia", role="admin")).role is Role.ADMIN
+    assert organizations.switch(team.operator, "vision").name == "vision"
+    assert organizations.show(replace(team.operator, org=None)).name == "vision"
+    assert [row.name for row in organizations.list(team.operator).items] == ["vision"]
+
+
+def test_a_role_counts_from_the_moment_it_is_given(team: Team) -> None:
+    change = team.world.bursar.organizations.set_role
+    assert refusal(lambda: team.world.invite(team.member)).code == "not_allowed"
+    change(team.admin, NewRole(user="mia", role="admin"))
+    assert team.world.invite(team.member).state == "open"
+    change(team.member, NewRole(user="ana", role="member"))
+    assert refusal(lambda: team.world.invite(team.admin)).code == "not_allowed"
+
+
+def test_who_is_removed_is_out_at_once(team: Team) -> None:
+    organizations = team.world.bursar.organizations
+    organizations.remove(team.admin, "mia")
+    assert refusal(lambda: organizations.show(team.member)).code == "org_not_found"
+    assert refusal(lambda: organizations.show(replace(team.member, org=None))).code == "no_org"
+    assert roles(team) == {"ana": Role.ADMIN}
+
+
+@pytest.mark.parametrize("who", ["mia", "ana"])
+def test_B35_nobody_raises_themselves(small_team: Team, who: str) -> None:
+    """A member may not; an admin is one already and no word makes an operator of anybody."""
+    caller = small_team.member if who == "mia" else small_team.admin
+    change = small_team.world.bursar.organizations.set_role
+    if who == "mia":
+        assert refusal(lambda: change(caller, NewRole(user=who, role="admin"))).kind == "forbidden"
+    else:
+        change(caller, NewRole(user=who, role="admin"))
+    assert not small_team.world.bursar.accounts.whoami(caller).operator
+
+
+LOSES_THE_LAST_ADMIN: dict[str, Callable[[Team], object]] = {
+    "leaves": lambda team: team.world.bursar.organizations.leave(team.admin),
+    "is removed by themselves": lambda team: team.world.bursar.organizations.remove(team.admin, "ana"),
+    "is removed by an operator": lambda team: team.world.bursar.organizations.remove(inside(team.operator), "ana"),
+    "becomes a member": lambda team: team.world.bursar.organizations.set_role(
+        team.admin, NewRole(user="ana", role="member")
+    ),
+}
+
+
+def inside(operator: Caller) -> Caller:
+    return replace(operator, org="vision")
+
+
+@pytest.mark.parametrize("act", LOSES_THE_LAST_ADMIN.values(), ids=LOSES_THE_LAST_ADMIN)
+def test_B35_I_T5_the_last_admin_stays_admin(team: Team, act: Callable[[Team], object]) -> None:
+    before = roles(team)
+    refused = refusal(lambda: act(team))
+    assert (refused.kind, refused.code) == ("conflict", "last_admin")
+    assert "an organization needs an admin" in refused.message
+    assert roles(team) == before
+    team.world.bursar.organizations.set_role(team.admin, NewRole(user="mia", role="admin"))
+    act(team)
+    assert roles(team)["mia"] is Role.ADMIN
+
+
+STEPS = st.tuples(st.sampled_from(["demote", "promote", "remove", "leave"]), st.sampled_from(["ana", "ben", "mia"]))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(STEPS, max_size=12))
+def test_I_T5_whatever_people_do_there_is_an_admin(small_team: Team, steps: list[tuple[str, str]]) -> None:
+    world, organizations = small_team.world, small_team.world.bursar.organizations
+    operator = inside(small_team.operator)
+    for name in ("ana", "ben", "mia"):
+        if name not in roles_by(world, operator):
+            person = world.person(name) if name == "ben" and not _exists(world, name) else world.log_in(name)
+            world.join(person, world.invite(operator).code)
+    people = {name: world.log_in(name, org="vision") for name in ("ana", "ben", "mia")}
+    for step, name in steps:
+        try:
+            match step:
+                case "leave":
+                    organizations.leave(people[name])
+                case "remove":
+                    organizations.remove(operator, name)
+                case _:
+                    role = "admin" if step == "promote" else "member"
+                    organizations.set_role(operator, NewRole(user=name, role=role))
+        except BursarError as refused:
+            assert refused.code in ("last_admin", "member_not_found", "org_not_found")
+        assert Role.ADMIN in roles_by(world, operator).values()
+
+
+def roles_by(world: World, operator: Caller) -> dict[str, Role]:
+    return {row.name: row.role for row in world.bursar.organizations.members(operator).items}
+
+
+def _exists(world: World, name: str) -> bool:
+    with world.units.read(world.log_in("olga")) as unit:
+        return unit.accounts.by_name(name) is not None
+
+
+def test_B61_an_organization_with_work_in_it_is_not_deleted(team: Team) -> None:
+    world = team.world
+    world.cluster(team.admin)
+    world.fund(team.member, credits=100, gpu_hours=10)
+    made = world.submit(team.member, "train")
+    refused = refusal(lambda: world.bursar.organizations.delete(team.admin))
+    assert refused.kind == "conflict"
+    assert made.id in refused.message
+    world.bursar.deployments.cancel(team.member, made.id)
+    assert world.bursar.organizations.show(team.admin).members == 2
+
+
+def test_B61_once_nothing_lives_in_it_an_organization_can_go(team: Team) -> None:
+    assert "vision" in team.world.bursar.organizations.delete(team.admin).message
+    assert refusal(lambda: team.world.bursar.organizations.show(team.member)).code == "org_not_found"
+    assert team.world.bursar.organizations.list(team.operator).items == ()
+
+
+def test_only_admins_end_an_organization(team: Team) -> None:
+    assert refusal(lambda: team.world.bursar.organizations.delete(team.member)).code == "not_allowed"
