@@ -85,7 +85,7 @@ class Deliveries:
         if row is None:
             return
         unit.deliveries.freshen(DeliveryKind.CARD, row.handle, unit.now)
-        unit.deliveries.freshen(DeliveryKind.APPROVAL, row.handle, unit.now)
+        unit.deliveries.freshen(DeliveryKind.APPROVAL, row.handle, unit.now, _decision(one))
         for person in unit.slack.recipients(org_id, {row.owner_id}):
             if self._has_card(unit, row, person):
                 self._notice(unit, one, row, person)
@@ -181,6 +181,11 @@ class Deliveries:
         return found
 
     # What is handed out, and what became of it
+
+    def new_owner(self) -> str:
+        """A name for one courier, so that of several each marks only what it has claimed itself."""
+        with self._units.look() as unit:
+            return f"bot-{unit.ids.new()}"
 
     def claim(self, owner: str, most: int = 10) -> list[Parcel]:
         with self._units.look() as unit:
@@ -295,6 +300,9 @@ class Deliveries:
             unit.record("delivery.again", row.subject, org_id=row.org_id)
         return Done("it is posted again")
 
+    def now(self) -> int:
+        return self._units.now()
+
     def counts(self) -> dict[DeliveryState, int]:
         with self._units.look() as unit:
             return unit.deliveries.counts()
@@ -307,6 +315,20 @@ def _may_repeat(unit: Unit, row: DeliveryRow, team_id: str, user_id: str) -> boo
         return False
     require(unit.me, Permission.REPORT_SCHEDULE)
     return True
+
+
+_DECIDED: dict[str, str] = {
+    Trigger.APPROVE.value: "approved",
+    Trigger.REJECT.value: "rejected",
+    Trigger.CANCEL.value: "cancelled",
+    Trigger.EXPIRE.value: "expired",
+}
+
+
+def _decision(one: Happened) -> dict[str, object] | None:
+    """Who decided what, and when: the card of the approval says it instead of its buttons."""
+    what = _DECIDED.get(one.verb.removeprefix("deployment."))
+    return {"decision": [what, one.actor, one.at]} if what else None
 
 
 def _claimed(unit: Unit, parcel: Parcel) -> DeliveryRow | None:

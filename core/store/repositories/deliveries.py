@@ -115,9 +115,15 @@ class Deliveries:
         self._connection.execute(insert(deliveries), values)
         return True
 
-    def freshen(self, kind: DeliveryKind, subject: str, now: int) -> None:
-        """What was shown of a subject no longer holds. What is unsure or dead stays so: it is not posted again."""
+    def freshen(self, kind: DeliveryKind, subject: str, now: int, facts: Mapping[str, object] | None = None) -> None:
+        """What was shown of a subject no longer holds. What is unsure or dead stays so: it is not posted again.
+
+        Of `facts` the first of a name stays: what was decided once is not decided again.
+        """
         of = and_(deliveries.c.kind == kind.value, deliveries.c.subject == subject)
+        for row in self._found(of) if facts else []:
+            data = json.dumps({**facts, **row.data} if facts else row.data, sort_keys=True)
+            self._connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(data=data))
         self._connection.execute(update(deliveries).where(of).values(changes=deliveries.c.changes + 1))
         sent = update(deliveries).where(of, deliveries.c.state == _S.SENT.value)
         self._connection.execute(sent.values(state=_S.DUE.value, due_at=now, attempts=0))

@@ -1,0 +1,98 @@
+"""The bot as programs: `bursar bot`, `bursar slack manifest`, `bursar slack doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from bot import http, serving
+from bot.app import LOG, build_app, client_for
+from bot.delivery import Courier
+from bot.doctor import diagnosis
+from bot.manifest import as_yaml, manifest
+from core.bootstrap import Bursar, build
+from core.domain.errors import Invalid
+from core.settings import Settings, load
+from core.views.operations import Verdict
+
+_FAILED = 7
+_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class Place(Protocol):
+    @property
+    def home(self) -> Path: ...
+
+
+class Terminal(Protocol):
+    def write(self, text: str) -> None: ...
+
+
+def program(place: Place, values: Mapping[str, Any], terminal: Terminal) -> int:
+    """Serve Slack until told to end."""
+    settings = load(home_override=place.home)
+    bot_token = settings.slack.bot_token
+    if bot_token is None:
+        raise Invalid("slack_token", "SLACK_BOT_TOKEN is not set", "`bursar slack manifest` makes the app that has one")
+    logging.basicConfig(level=logging.INFO, format=_FORMAT)
+    bursar = build(settings)
+    try:
+        asyncio.run(_serve(bursar, settings, values.get("http"), bot_token.reveal(), terminal))
+    finally:
+        bursar.close()
+    return 0
+
+
+def print_manifest(_place: Place, values: Mapping[str, Any], terminal: Terminal) -> int:
+    terminal.write(as_yaml(manifest(values.get("url"))))
+    return 0
+
+
+def doctor(place: Place, _values: Mapping[str, Any], terminal: Terminal) -> int:
+    settings = load(home_override=place.home)
+    token, app_token = settings.slack.bot_token, settings.slack.app_token
+    bursar = build(settings)
+    try:
+        found = asyncio.run(
+            diagnosis(
+                client_for(token.reveal(), settings.slack.api_url) if token else None,
+                app_token.reveal() if app_token else None,
+                settings.slack.signing_secret is not None,
+                bursar.deliveries().counts(),
+            )
+        )
+    finally:
+        bursar.close()
+    for one in found.findings:
+        terminal.write(f"{one.verdict.value:4}  {one.check}: {one.message}\n")
+        if one.repair:
+            terminal.write(f"      mend it: {one.repair}\n")
+    terminal.write(f"all in all: {found.verdict.value}\n")
+    return _FAILED if found.verdict is Verdict.FAIL else 0
+
+
+async def _serve(bursar: Bursar, settings: Settings, port: int | None, bot_token: str, terminal: Terminal) -> None:
+    slack = settings.slack
+    secret = slack.signing_secret.reveal() if slack.signing_secret and port is not None else ""
+    client = client_for(bot_token, slack.api_url)
+    app, desk = build_app(bursar, client, signing_secret=secret, log=LOG)
+    answering: Callable[[asyncio.Event], Awaitable[None]]
+    if port is not None:
+        if not secret:
+            raise Invalid(
+                "slack_secret", "SLACK_SIGNING_SECRET is not set", "signed HTTP needs it; Socket Mode does not"
+            )
+        answering = partial(http.serve, app, secret, port)
+        terminal.write(f"serving Slack over HTTP on port {port}\n")
+    else:
+        if slack.app_token is None:
+            raise Invalid("slack_token", "SLACK_APP_TOKEN is not set", "Socket Mode needs it, or give --http PORT")
+        answering = partial(serving.by_socket, app, slack.app_token.reveal())
+        terminal.write("serving Slack in Socket Mode\n")
+    owner = bursar.deliveries().new_owner()
+    courier = Courier(desk, owner, late_after_us=settings.reports.late_after_ms * 1000)
+    await serving.serve(desk, courier, answering)

@@ -1,0 +1,47 @@
+"""Modals: a request with its fit, start and price while it is filled in, and the reason of a rejection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.blocks.parts import Block, button, buttons, choice_input, modal, section, text_input
+from bot.ids import Action, Form
+from bot.markup import safe_slack
+from core.domain.resources import format_resources
+from core.views.work import ClusterLine
+
+# The inputs of a request, each named as the argument of `submit` that it becomes.
+INPUTS = ("name", "cluster", "image", "command", "cpu", "ram", "gpu", "hours", "priority")
+
+
+def deploy_form(clusters: Sequence[ClusterLine], told: str = "", initial: Mapping[str, str] | None = None) -> Block:
+    """`told` is what a try of the request has come to. Inputs keep what was typed, by their ids."""
+    given = initial or {}
+    options = [(f"{one.name}: {format_resources(one.free)} free", one.name) for one in clusters]
+    blocks: list[Block] = [
+        text_input("name", "Name", initial=given.get("name", ""), optional=False, most=63),
+        choice_input("cluster", "Where", options),
+        text_input("image", "Image", initial=given.get("image", "")),
+        text_input("command", "Command", initial=given.get("command", ""), hint="Words as in a shell", most=2000),
+        text_input("cpu", "CPUs", initial=given.get("cpu", "1"), hint="Such as 2 or 0.5", most=20),
+        text_input("ram", "Memory", initial=given.get("ram", "1"), hint="GiB, or such as 512MiB", most=20),
+        text_input("gpu", "GPUs", initial=given.get("gpu", "0"), hint="Below one: a share of a device", most=20),
+        text_input("hours", "Hours", initial=given.get("hours", ""), hint="For a job; empty: until stopped", most=20),
+        text_input("priority", "Priority", initial=given.get("priority", "50"), hint="0 to 100, larger first", most=3),
+        buttons(button("Check fit, start and price", Action.CHECK, "form", label="check this request")),
+        section(told or "Check says whether it fits, when it starts and what it costs."),
+    ]
+    return modal("New request", blocks, callback_id=Form.DEPLOY, submit="Ask for it", close="Back")
+
+
+def no_clusters() -> Block:
+    said = section("There is no cluster that your organization may use. An admin can connect one.")
+    return modal("New request", [said], callback_id=Form.DEPLOY)
+
+
+def reject_form(deployment_id: str) -> Block:
+    blocks = [
+        section(f"What {safe_slack(deployment_id)} has set aside comes back."),
+        text_input("reason", "Why", hint="Its owner reads this.", optional=False, most=500),
+    ]
+    return modal("Reject", blocks, callback_id=Form.REJECT, submit="Reject", close="Back", metadata=deployment_id)

@@ -1,0 +1,49 @@
+"""Help: what can be said here, by family; and how to begin for who is not known yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.blocks.parts import Block, Message, button, buttons, context, message, section
+from bot.ids import COMMAND, Action
+from bot.markup import code, safe_slack
+from core.commands.reference import help_of
+from core.commands.verbs import Family, Verb
+
+OWN = (
+    ("register [NAME]", "make an account that is yours here"),
+    ("link", "let an account that you have act for you here"),
+    ("unlink", "end that"),
+    ("deploy IMAGE on CLUSTER ...", "ask for a machine in one line; `deploy` alone opens a form"),
+    ("report here weekly mon 09:00", "post what was used into this channel"),
+)
+
+
+def overview(families: Sequence[Family]) -> Message:
+    blocks: list[Block] = [section("\n".join(f"`{COMMAND} {words}` {what}" for words, what in OWN))]
+    for family in families:
+        names = ", ".join(f"`{verb.name}`" for verb in family.verbs)
+        blocks.append(section(f"*{family.title}*\n{names}"))
+    blocks.append(context(f"`{COMMAND} help VERB` says more of one · answers are seen by you alone"))
+    return message(
+        f"say {COMMAND} VERB; register, link, deploy, list, why, wallet and others; help VERB says more", blocks
+    )
+
+
+def of_verb(verb: Verb) -> Message:
+    return message(f"{verb.name}: {verb.help}", [section(code(help_of(verb)))])
+
+
+def begin(reason: str = "") -> Message:
+    """For somebody who is not linked: two ways in, none of which asks for a password."""
+    said = reason or "I do not know you yet."
+    register = button("Make an account", Action.REGISTER, "me", style="primary", label="make a Bursar account")
+    link = button("I have an account", Action.LINK, "me", label="link a Bursar account")
+    text = f"{said} Say {COMMAND} register to make an account, or {COMMAND} link if you have one."
+    return message(text, [section(safe_slack(text)), buttons(register, link)])
+
+
+def join(name: str, org: str | None) -> Message:
+    where = f"This workspace works in {org}. " if org else ""
+    text = f"You are {name}. {where}Join with the code that an admin gives you: {COMMAND} join CODE"
+    return message(text, [section(safe_slack(text))])

@@ -1,0 +1,77 @@
+"""A report for a channel: the answer in one sentence, four facts, who and what used most; details are in the thread."""
+
+from __future__ import annotations
+
+from bot.blocks.parts import Block, Message, button, buttons, context, divider, fields, header, message, section
+from bot.ids import Action
+from bot.markup import literal, safe_slack
+from bot.wording import both_books
+from core.views import reports
+from core.views.money import Sum
+from core.views.reports import TOP, ReportCard
+
+MEDALS = ("1.", "2.", "3.", "4.", "5.")
+
+
+def report(card: ReportCard, notes: tuple[str, ...] = ()) -> Message:
+    """`notes` are said below: that it is late, that it was corrected, that there is no chart."""
+    said = reports.sentence(card)
+    blocks: list[Block] = [
+        header(literal(f"{card.org}: use {reports.days(card)}", 150)),
+        section(safe_slack(said)),
+        fields(_facts(card)),
+    ]
+    bars = reports.bars(card)
+    if bars:
+        blocks.append(context(f"day by day {bars} {card.first_day} to {card.last_day}"))
+    if card.users:
+        blocks += [divider(), section("*Who used most*\n" + _top([(one.what, _sum(one)) for one in card.users]))]
+    if card.deployments:
+        named = [(f"{one.name or one.id} of {one.owner or '-'}", _sum(one)) for one in card.deployments]
+        blocks.append(section("*What used most*\n" + _top(named)))
+    how = f"running time only, as the ledger has it; days of {card.zone}"
+    if card.unposted_runs:
+        how += f"; {card.unposted_runs} runs are not yet metered up to its end"
+    blocks.append(context(how, *notes))
+    return message(f"{card.org}: {said}" + "".join(f" ({note})" for note in notes), blocks)
+
+
+def preview(card: ReportCard, channel: str, when: str, dues: tuple[str, ...] = ()) -> Message:
+    """Shown to the one who asks, before anything is posted to others."""
+    made = report(card)
+    ask = button(f"Post it {when.split()[0]}", Action.SCHEDULE, f"{channel} {when}", style="primary")
+    note = f"only you see this; it would come {safe_slack(when)}" + (f", next {', '.join(dues)}" if dues else "")
+    return Message(f"preview: {made.text}", (context(note), *made.blocks, buttons(ask)))
+
+
+def alt_text(card: ReportCard) -> str:
+    """What the chart shows, with its numbers, for who does not see it."""
+    books = [(one.day[5:], both_books(Sum(one.credits_ucr, one.gpu_ms))) for one in card.days]
+    told = "; ".join(f"{day}: {amount}" for day, amount in books)
+    return literal(f"Use of {card.org} by day, {reports.days(card)}. {told}", 1900)
+
+
+def _facts(card: ReportCard) -> list[tuple[str, str]]:
+    last = card.lasts_until_day
+    return [
+        ("used", f"{_rough(card.total)} ({reports.change(card)})"),
+        ("left", _rough(card.left)),
+        ("lasts until", f"about {last} at this pace" if last else "more than two years, or nothing was used"),
+        ("waiting time", reports.waiting(card)),
+    ]
+
+
+def _rough(amount: Sum) -> str:
+    return f"{reports.rough_gpu_hours(amount.gpu_ms)} GPU-hours, {reports.rough_credits(amount.credits_ucr)} credits"
+
+
+def _sum(line: object) -> str:
+    return _rough(Sum(getattr(line, "credits_ucr", 0), getattr(line, "gpu_ms", 0)))
+
+
+def _top(lines: list[tuple[str, str]]) -> str:
+    shown = [
+        f"{place} {safe_slack(what, 200)} · {amount}" for place, (what, amount) in zip(MEDALS, lines, strict=False)
+    ]
+    more = len(lines) - TOP
+    return "\n".join([*shown, *([f"and {more} more"] if more > 0 else [])])

@@ -1,0 +1,37 @@
+"""The names by which Slack hands back what was pressed, chosen and filled in. What they carry is an opaque id."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+COMMAND = "/bursar"
+
+
+class Action(StrEnum):
+    APPROVE = "approve"
+    REJECT = "reject"
+    CANCEL = "cancel"
+    STOP = "stop"
+    START = "start"
+    EXTEND = "extend"
+    WHY = "why"
+    LOGS = "logs"
+    SCHEDULE = "report_schedule"
+    POST_AGAIN = "post_again"
+    UNLINK = "unlink"
+    REGISTER = "register"
+    LINK = "link"
+    NEW_REQUEST = "new_request"
+    CHECK = "check_request"
+    CONFIRM = "confirm"
+
+
+class Form(StrEnum):
+    """Callback ids of modals and shortcuts."""
+
+    DEPLOY = "deploy"
+    REJECT = "reject"
+    NEW_REQUEST = "new_request"
+
+
+VALUE = "value"  # the action id of an input; its block's id says which

@@ -1,0 +1,29 @@
+"""[Cancel], [Stop] and [Start]: one call each, and the card below says the rest."""
+
+from __future__ import annotations
+
+from bot.blocks.parts import Message, message, section
+from bot.desk import Desk, in_thread
+from bot.listeners.commands.verb import known
+from bot.markup import safe_slack
+from bot.payloads import Press
+from bot.wording import state_words
+
+
+async def cancel(desk: Desk, press: Press) -> Message:
+    return await _act(desk, press, "cancel")
+
+
+async def stop(desk: Desk, press: Press) -> Message:
+    return await _act(desk, press, "stop")
+
+
+async def start(desk: Desk, press: Press) -> Message:
+    return await _act(desk, press, "start")
+
+
+async def _act(desk: Desk, press: Press, word: str) -> Message:
+    _, caller = await known(desk, press.who, press.key)
+    card = await in_thread(getattr(desk.bursar.deployments, word), caller, press.value)
+    text = f"{card.name} is {card.state.value.replace('_', ' ')}"
+    return message(text, [section(f"*{safe_slack(card.name)}* {state_words(card.state)}")])

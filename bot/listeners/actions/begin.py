@@ -1,0 +1,26 @@
+"""The buttons with which somebody begins or ends: [Make an account], [I have an account], [Unlink], [New request]."""
+
+from __future__ import annotations
+
+from bot.blocks.parts import Message
+from bot.desk import Desk
+from bot.listeners.commands import deploy, link
+from bot.listeners.commands import register as registering
+from bot.listeners.commands import unlink as unlinking
+from bot.payloads import Press
+
+
+async def register(desk: Desk, press: Press) -> Message:
+    return await registering.registered(desk, press.who, None, press.key)
+
+
+async def link_of(desk: Desk, press: Press) -> Message:
+    return await link.offered(desk, press.who, press.who.team_id)
+
+
+async def unlink(desk: Desk, press: Press) -> Message:
+    return await unlinking.unlinked(desk, press.who)
+
+
+async def new_request(desk: Desk, press: Press) -> Message | None:
+    return await deploy.opened(desk, press.who, press.trigger_id)

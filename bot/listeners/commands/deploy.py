@@ -1,0 +1,39 @@
+"""`/bursar deploy`: a form, or with words a whole request in one line."""
+
+from __future__ import annotations
+
+from bot.blocks.forms import deploy_form, no_clusters
+from bot.blocks.help import begin, join
+from bot.blocks.parts import Message
+from bot.desk import Desk, in_thread
+from bot.listeners.commands import verb
+from bot.payloads import Command, Who
+from core.commands.aliases import expanded, names_itself
+from core.domain.errors import Conflict
+
+_MOST_NUMBERS = 9
+
+
+async def answer(desk: Desk, command: Command) -> Message | None:
+    if not command.text.split()[1:]:
+        return await opened(desk, command.who, command.trigger_id)
+    for number in range(1, _MOST_NUMBERS):
+        try:
+            return await verb.asked(desk, command.who, expanded(command.text, number=number), command.key)
+        except Conflict as taken:
+            if taken.code != "name_taken" or not names_itself(command.text):
+                raise
+    return await verb.asked(desk, command.who, expanded(command.text, number=_MOST_NUMBERS), command.key)
+
+
+async def opened(desk: Desk, who: Who, trigger_id: str) -> Message | None:
+    """The form, at once: a trigger is good for three seconds."""
+    visitor = await desk.visitor(who)
+    if visitor.caller is None:
+        return begin()
+    if not visitor.belongs:
+        return join(visitor.name, visitor.org)
+    page = await in_thread(desk.bursar.clusters.list, visitor.caller)
+    view = deploy_form(page.items) if page.items else no_clusters()
+    await desk.client.views_open(trigger_id=trigger_id, view=view)
+    return None

@@ -1,0 +1,42 @@
+"""From the inputs of the request form to what the verb `submit` takes; and its refusals back to the inputs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from bot.blocks.forms import INPUTS
+from bot.markup import literal
+from core.commands.asking import workloads
+from core.domain.errors import BursarError, Invalid
+from core.domain.validation import validated
+
+_FIRST = INPUTS[0]
+
+
+def request_of(inputs: Mapping[str, str], *, key: str | None = None) -> Any:
+    """The request, or an Invalid that names the inputs that are wrong. What was left empty has its default."""
+    wanted: dict[str, Any] = {name: inputs[name].strip() for name in INPUTS if inputs.get(name, "").strip()}
+    if "command" in wanted:
+        try:
+            wanted["command"] = shlex.split(wanted["command"])
+        except ValueError as error:
+            raise Invalid("quote_open", f"command: {error}", "end the quote", {"command": {}}) from None
+    if key is not None:
+        wanted["key"] = key
+    return validated(workloads.SubmitRequest, **wanted)
+
+
+def errors_of(error: BursarError) -> dict[str, str]:
+    """For each input what is wrong with it; what is wrong with the whole stands at the first."""
+    hint = f" — {error.hint}" if error.hint else ""
+    found: dict[str, str] = {}
+    for name, fault in error.fields.items():
+        told = fault.get("message") if isinstance(fault, Mapping) else None
+        if name in INPUTS:
+            found[name] = literal(f"{told or error.message}{hint}", 500)
+    if not found:
+        subject = error.message.partition(":")[0]
+        found[subject if subject in INPUTS else _FIRST] = literal(f"{error.message}{hint}", 500)
+    return found

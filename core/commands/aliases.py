@@ -1,0 +1,46 @@
+"""Lines that mean another verb: `deploy` is `submit`, and names what it makes after its image."""
+
+from __future__ import annotations
+
+import re
+
+from core.domain.errors import Invalid
+from core.domain.names import suggested_name
+from core.domain.text import visible
+
+_DEPLOY = re.compile(r"\s*deploy(?=\s|$)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_ON = re.compile(r"\s+(?P<image>\S+)\s+on\s+(?P<cluster>\S+)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+USAGE = "deploy IMAGE on CLUSTER cpu 1 ram 20 gpu 0 priority 4"
+
+
+def expanded(line: str, *, number: int = 1) -> str:
+    """The line with the alias written out; what is none stays as it is. `number` tells a name from one in use."""
+    deploy = _DEPLOY.fullmatch(line)
+    if deploy is None:
+        return line
+    on = _ON.fullmatch(deploy["rest"])
+    if on is None:
+        return f"submit{deploy['rest']}"
+    name = name_of_image(on["image"])
+    if number > 1:
+        name = f"{name[:56]}-{number}"
+    return f'submit "{name}" --image="{_bare(on["image"])}" --cluster="{_bare(on["cluster"])}"{on["rest"]}'
+
+
+def names_itself(line: str) -> bool:
+    """Whether the name is made here, so that another may be taken where it is in use."""
+    deploy = _DEPLOY.fullmatch(line)
+    return deploy is not None and _ON.fullmatch(deploy["rest"]) is not None
+
+
+def name_of_image(image: str) -> str:
+    """`ghcr.io/team/train:v2` is `train`."""
+    last = re.split(r"[:@]", image.rsplit("/", 1)[-1])[0]
+    name = suggested_name(_bare(last))
+    if name is None:
+        raise Invalid("name_needed", f"{visible(image)} gives no name", "say which: submit NAME image IMAGE cluster C")
+    return name
+
+
+def _bare(word: str) -> str:
+    return word.replace('"', "").replace("\\", "")
