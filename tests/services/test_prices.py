@@ -66,6 +66,12 @@ def test_a_run_keeps_the_rate_of_its_start(small_team: Team) -> None:
     assert world.bursar.credits.wallet(mia).credits.balance_ucr == 100 * CREDIT - 2 * 5_060_000
 
 
+def test_new_prices_are_a_new_version_of_the_board_that_previews_are_compared_with(small_team: Team) -> None:
+    before = small_team.world.cluster(small_team.admin).version
+    set_rates(small_team, "gpu-hour=4")
+    assert small_team.world.bursar.clusters.show(small_team.member, "rack").version == before + 1
+
+
 def test_a_flavor_is_offered_repriced_and_retired(team: Team) -> None:
     made = set_flavor(team, name="Small.GPU", price="3", cpu="4", ram="16", gpu="1")
     assert (made.name, made.version, made.credits_per_hour_ucr, made.state) == ("small.gpu", 1, 3 * CREDIT, "offered")
