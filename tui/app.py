@@ -303,4 +303,5 @@ def run_console(place: Place, now: Callable[[], int], org: str | None = None) ->
 def _log_to(folder: Path) -> None:
     """Whatever the background side has to say must not be written over the screen."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    logging.basicConfig(filename=folder / "console.log", level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.basicConfig(filename=folder / "console.log", format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("bursar").setLevel(logging.INFO)

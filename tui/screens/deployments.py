@@ -48,7 +48,7 @@ class DeploymentsScreen(Frame):
         actions.DELETE,
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("slash", "filter", "Filter", key_display="/", priority=True),
         Binding("o", "sort(1)", "Order"),
         Binding("O", "backwards", "Turn order round", show=False),
         Binding("M", "mine", "Mine", show=False),

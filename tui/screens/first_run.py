@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input
@@ -24,6 +24,7 @@ from tui.messages import Did, LoggedOn, MachineSeen, NotDone, Refused
 from tui.screens.login import WORDMARK
 from tui.theme import Tone
 from tui.widgets.plain import Plain, joined, stacked, text
+from tui.widgets.steps import Steps
 
 
 class FirstRunScreen(Screen[None]):
@@ -35,41 +36,37 @@ class FirstRunScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._node: NodeSeen | None = None
-        self._enter: Callable[[], None] = self._make_operator
+        self._enter: Callable[..., None] = self._make_operator
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
             yield Plain(joined(text(WORDMARK, Tone.BUSY), text("  a new installation", Tone.DIM)))
             yield Plain("first its operator, who runs it: a name and a password", classes="why")
-            yield Input(placeholder="name", id="name", max_length=64)
-            yield Input(placeholder="password", id="password", password=True, max_length=LONGEST_SECRET)
-            yield Input(placeholder="password, again", id="again", password=True, max_length=LONGEST_SECRET)
+            with Container(classes="steps"):
+                yield Steps(
+                    Input(placeholder="name", max_length=64),
+                    Input(placeholder="password", password=True, max_length=LONGEST_SECRET),
+                    Input(placeholder="password, again", password=True, max_length=LONGEST_SECRET),
+                )
             yield Plain(classes="refusal")
             yield Plain(text("enter goes on · ctrl+q quits", Tone.DIM), classes="keys")
             yield Plain(text("only want to see it at work? in a shell: bursar demo", Tone.DIM), classes="demo")
 
     def on_mount(self) -> None:
-        self.query_one("#name", Input).focus()
+        self.query_one(Steps).begin()
 
     @property
     def _desk(self) -> Console:
         assert isinstance(self.app, Console)
         return self.app
 
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the next empty field, and from the last on to the next step."""
-        fields = [field for field in self.query(Input) if field.display]
-        following = next((field for field in fields if not field.value), None)
-        if following is not None and following is not event.input:
-            following.focus()
-        elif following is None:
-            self._enter()
+    @on(Steps.Entered)
+    def _entered(self, event: Steps.Entered) -> None:
+        self._enter(*event.values)
 
     # First: somebody who runs it
 
-    def _make_operator(self) -> None:
-        name, password, again = (self.query_one(f"#{one}", Input).value for one in ("name", "password", "again"))
+    def _make_operator(self, name: str, password: str, again: str) -> None:
         if password != again:
             self._say(text("✗ the two passwords are not the same", Tone.BAD))
             return
@@ -78,23 +75,21 @@ class FirstRunScreen(Screen[None]):
         gateway.ask_anybody(self, lambda: gateway.install(name.strip(), password), about="install")
 
     @on(LoggedOn)
-    def _logged_on(self, event: LoggedOn) -> None:
-        self._only_one_field("organization", f"welcome, {event.name}. Now an organization: who works here together?")
+    async def _logged_on(self, event: LoggedOn) -> None:
+        await self._next("organization", "", f"welcome, {event.name}. Now an organization: who works here together?")
         self._enter = self._make_org
 
     # Then: where people work together
 
-    def _make_org(self) -> None:
+    def _make_org(self, name: str) -> None:
         verb = named(("org", "create"))
         assert verb is not None
-        name = self.query_one("#name", Input).value.strip()
-        self._desk.gateway.ask_to_do(self, Command(verb, {"name": (name,)}))
+        self._desk.gateway.ask_to_do(self, Command(verb, {"name": (name.strip(),)}))
 
     # At last: something to run on
 
-    def _look_at_machine(self) -> None:
-        self._only_one_field("cluster's name", "looking at this machine …")
-        self.query_one("#name", Input).value = "here"
+    async def _look_at_machine(self) -> None:
+        await self._next("cluster's name", "here", "looking at this machine …")
         self.query_one(".keys", Plain).say(text("enter makes it the first cluster · esc goes on without", Tone.DIM))
         self._enter = self._make_cluster
         self._desk.gateway.ask(self, questions.machine, about="machine")
@@ -111,13 +106,13 @@ class FirstRunScreen(Screen[None]):
         what = text("it runs commands on this machine, for operators only until you open it to members", Tone.DIM)
         self.query_one(".why", Plain).say(stacked([joined("this machine has ", text(found + model, Tone.GOOD)), what]))
 
-    def _make_cluster(self) -> None:
+    def _make_cluster(self, name: str) -> None:
         node, verb = self._node, named(("cluster", "create"))
         if node is None or verb is None:
             return
         size = node.capacity
         texts: dict[str, tuple[str, ...]] = {
-            "name": (self.query_one("#name", Input).value.strip(),),
+            "name": (name.strip(),),
             "driver": ("process",),
             "cpu": (f"{size.cpu_milli / 1000:g}",),
             "ram": (f"{size.ram_mib}MiB",),
@@ -129,11 +124,11 @@ class FirstRunScreen(Screen[None]):
         self._desk.gateway.ask_to_do(self, Command(verb, texts))
 
     @on(Did)
-    def _did(self, event: Did) -> None:
+    async def _did(self, event: Did) -> None:
         event.stop()
         self._desk.told(event.command, "✓", Tone.GOOD)
         if event.command.verb.path == ("org", "create"):
-            self._look_at_machine()
+            await self._look_at_machine()
         else:
             self._done()
 
@@ -166,13 +161,12 @@ class FirstRunScreen(Screen[None]):
     def _say(self, content: Content) -> None:
         self.query_one(".refusal", Plain).say(content)
 
-    def _only_one_field(self, placeholder: str, why: str) -> None:
-        for name in ("password", "again"):
-            field = self.query_one(f"#{name}", Input)
-            field.value, field.display = "", False
+    async def _next(self, placeholder: str, value: str, why: str) -> None:
+        """The next step: one field in place of those of the step before."""
+        place = self.query_one(".steps", Container)
+        await place.remove_children()
+        await place.mount(Steps(Input(value, placeholder, max_length=64)))
+        self.query_one(Steps).begin()
         self.query_one(".demo").display = False
-        self._say(text(""))
         self.query_one(".why", Plain).say(why)
-        field = self.query_one("#name", Input)
-        field.value, field.placeholder = "", placeholder
-        field.focus()
+        self._say(text(""))

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
+from textual.widgets import Footer, Input
 
 from core.commands.table import VERBS
 from core.domain.errors import BursarError
@@ -43,7 +43,7 @@ class Frame(Screen[None]):
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in PLACES),
-        Binding("colon", "prompt", "Command", key_display=":"),
+        Binding("colon", "prompt", "Command", key_display=":", priority=True),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("escape", "back", "Back", show=False),
         Binding("q", "back", "Back", show=False),
@@ -207,6 +207,8 @@ class Frame(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What one may never do is not offered; what does not fit the thing in hand is shown as out of reach."""
+        if action in ("prompt", "filter"):
+            return not isinstance(self.focused, Input)  # there it is a sign like others
         if action != "act":
             return True
         wanted = self._action(str(parameters[0]))

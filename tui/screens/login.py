@@ -13,6 +13,7 @@ from tui.console import Console
 from tui.messages import LoggedOn, Refused
 from tui.theme import Tone
 from tui.widgets.plain import Plain, joined, text
+from tui.widgets.steps import Steps
 
 WORDMARK = "BURSAR"
 
@@ -28,31 +29,29 @@ class LoginScreen(Screen[None]):
         with Vertical(classes="box"):
             yield Plain(joined(text(WORDMARK, Tone.BUSY), text("  a compute broker for a team", Tone.DIM)))
             yield Plain(text(self._why or "log in to go on", Tone.WAIT if self._why else Tone.PLAIN), classes="why")
-            yield Input(placeholder="name", id="name", max_length=64)
-            yield Input(placeholder="password", id="password", password=True, max_length=LONGEST_SECRET)
+            yield Steps(
+                Input(placeholder="name", max_length=64),
+                Input(placeholder="password", password=True, max_length=LONGEST_SECRET),
+            )
             yield Plain(classes="refusal")
             yield Plain(text("enter logs in · ctrl+q quits", Tone.DIM))
             yield Plain(text("no account yet? in a shell: bursar register NAME, then: bursar join CODE", Tone.DIM))
 
     def on_mount(self) -> None:
-        self.query_one("#name", Input).focus()
+        self.query_one(Steps).begin()
 
-    @on(Input.Submitted, "#name")
-    def _named(self) -> None:
-        self.query_one("#password", Input).focus()
-
-    @on(Input.Submitted, "#password")
-    def _submitted(self) -> None:
+    @on(Steps.Entered)
+    def _entered(self, event: Steps.Entered) -> None:
         assert isinstance(self.app, Console)
         gateway = self.app.gateway
-        name, password = self.query_one("#name", Input).value.strip(), self.query_one("#password", Input).value
+        name, password = event.values
         self.query_one(".refusal", Plain).say(text("…", Tone.DIM))
-        gateway.ask_anybody(self, lambda: gateway.log_in(name, password), about="login")
+        gateway.ask_anybody(self, lambda: gateway.log_in(name.strip(), password), about="login")
 
     @on(Refused)
     def _refused(self, event: Refused) -> None:
         event.stop()
-        self.query_one("#password", Input).value = ""
+        self.query_one(Steps).clear(but_first=True)
         hint = text(f"\n{event.error.hint}", Tone.DIM) if event.error.hint else ""
         self.query_one(".refusal", Plain).say(joined(text(f"✗ {event.error.message}", Tone.BAD), hint))
 

@@ -41,8 +41,7 @@ class PromptInput(Input):
 class Prompt(Vertical):
     DEFAULT_CSS = """
     Prompt {
-        height: auto; display: none; background: $panel;
-        &.-open { display: block; }
+        height: auto; background: $panel;
         & Horizontal { height: 1; }
         & .sign { width: 2; color: $primary; text-style: bold; padding: 0 0 0 1; }
         & .offers { height: auto; max-height: 6; padding: 0 2; color: $foreground; }
@@ -78,6 +77,7 @@ class Prompt(Vertical):
         self._offers: list[Completion] = []
         self._history: list[str] = []
         self._place = 0
+        self.display = False
 
     def compose(self) -> ComposeResult:
         yield Plain(classes="offers")
@@ -87,20 +87,21 @@ class Prompt(Vertical):
 
     @property
     def is_open(self) -> bool:
-        return self.has_class("-open")
+        return bool(self.display)
 
     def open(self, sign: str, line: str = "") -> None:
+        """At once: what is typed from now on belongs here, however fast it comes."""
         self._sign, self._place = sign, len(self._history)
         self.query_one(".sign", Plain).say(sign)
-        self.add_class("-open")
+        self.display = True
         field = self.query_one(PromptInput)
         field.value, field.cursor_position = line, len(line)
-        field.focus()
+        self.screen.set_focus(field)
         self._offer(line)
 
     def close(self) -> None:
         if self.is_open:
-            self.remove_class("-open")
+            self.display = False
             self.post_message(self.Closed(self._sign))
 
     def on_key(self, event: events.Key) -> None:
