@@ -16,12 +16,14 @@ from pathlib import Path
 from core.clock import Clock
 from core.domain.engines import Capabilities, Driver, Setting, Site, Trouble, trouble
 from core.domain.errors import BursarError, Invalid, NotFound
+from core.domain.node_settings import declared
 
 GROUP = "bursar.drivers"
 VERBS = ("ensure", "observe", "stop", "forget", "suspend", "resume", "logs", "discover", "close", "kept_settings")
 
 # Known without installed metadata, so that a plain checkout works too.
 OF_THIS_HOUSE: dict[str, str] = {
+    "docker": "core.drivers.docker:DockerDriver",
     "process": "core.drivers.process:ProcessDriver",
     "scripted": "core.drivers.scripted:ScriptedDriver",
 }
@@ -158,7 +160,7 @@ def _broken(name: str, why: str, hint: str) -> BursarError:
 
 
 def _complaint(driver: str, known: Mapping[str, Setting], name: str, value: str) -> str | None:
-    setting = known.get(name)
+    setting = declared(name, known)
     if setting is None:
         near = get_close_matches(name, known, n=1)
         return f"{driver} has no setting {name[:60]!a}" + (f", did you mean '{near[0]}'?" if near else "")

@@ -12,7 +12,7 @@ from core.domain.errors import Unavailable
 from core.domain.resources import Resources
 from core.drivers.host import only_on, this_machine
 from core.drivers.process.limits import Means, find_means
-from core.drivers.process.nvml import MIB, find_gpus, load_library
+from core.drivers.nvml import MIB, find_gpus, load_library
 
 SIZE = Resources(cpu_milli=1500, ram_mib=512)
 
@@ -78,7 +78,7 @@ def test_without_library_or_driver_there_are_no_gpus(library: Any) -> None:
 
 
 def test_a_library_that_cannot_be_loaded_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.drivers.process.nvml.LIBRARY", "libno-such-library.so.1")
+    monkeypatch.setattr("core.drivers.nvml.LIBRARY", "libno-such-library.so.1")
     assert load_library() is None
 
 

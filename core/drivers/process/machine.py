@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.domain.engines import NodeFound
 from core.domain.resources import Resources
-from core.drivers.process import nvml
+from core.drivers import nvml
 
 MIB = 1 << 20
 

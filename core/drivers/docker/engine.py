@@ -1,0 +1,155 @@
+"""One engine: connected when it is first asked, probed once, its errors translated. The SDK is imported here alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from core.domain.engines import Trouble, trouble
+from core.drivers.docker.hosts import PEMS, Host
+from core.drivers.docker.troubles import Act, from_status, is_name_taken, unreachable
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+# What a pull may be silent for: unpacking a large layer is not told step by step.
+PULL_SILENCE_S = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the engine is and can do, probed once for each connection."""
+
+    is_podman: bool
+    version: str
+    name: str
+    cpus: int
+    memory_bytes: int
+    arch: str
+    system: str
+    root: str  # where it keeps images and containers
+
+    @classmethod
+    def read(cls, version: Json, info: Json) -> Traits:
+        parts = version.get("Components") or []
+        return cls(
+            is_podman=any("podman" in str(part.get("Name", "")).lower() for part in parts),
+            version=str(version.get("Version", "")),
+            name=str(info.get("Name", "")),
+            cpus=int(info.get("NCPU") or 0),
+            memory_bytes=int(info.get("MemTotal") or 0),
+            arch=str(version.get("Arch") or info.get("Architecture", "")),
+            system=str(version.get("Os") or info.get("OSType", "")),
+            root=str(info.get("DockerRootDir", "")),
+        )
+
+
+class NotThere(Exception):
+    """The engine knows no such container or image. It stays inside this package."""
+
+
+class Taken(Exception):
+    """The name belongs to another container already. It stays inside this package."""
+
+
+class Engine:
+    def __init__(self, host: Host, timeout_s: float) -> None:
+        self.host = host
+        self._timeout_s = timeout_s
+        self._guard = threading.Lock()
+        self._api: Any = None
+        self._traits: Traits | None = None
+        self.bounds_disks: bool | None = None  # None until a container has been made with a bound
+
+    @property
+    def node(self) -> str:
+        return self.host.node
+
+    @property
+    def traits(self) -> Traits:
+        with self._guard:
+            if self._traits is None:
+                api = self._connected()
+                with self._translated(Act.LOOK):
+                    self._traits = Traits.read(api.version(), api.info())
+            return self._traits
+
+    def ask(self, act: Act, question: Callable[[Any], T], what: str | None = None) -> T:
+        """The answer to a question that is put to the API, or our own error for its refusal."""
+        with self._guard:
+            api = self._connected()
+        with self._translated(act, what):
+            return question(api)
+
+    def pulling_api(self) -> Any:
+        """A connection of its own that bears long silences."""
+        return self._made(PULL_SILENCE_S)
+
+    @contextmanager
+    def translated(self, act: Act, what: str) -> Iterator[None]:
+        with self._translated(act, what):
+            yield
+
+    def close(self) -> None:
+        with self._guard:
+            if self._api is not None:
+                self._api.close()
+            self._api = None
+
+    def _connected(self) -> Any:
+        if self._api is None:
+            self._api = self._made(self._timeout_s)
+        return self._api
+
+    def _made(self, timeout_s: float) -> Any:
+        docker = sdk()
+        arguments: Json = {"base_url": self.host.url, "version": "auto", "timeout": timeout_s}
+        if self.host.url.startswith("ssh://"):
+            arguments["use_ssh_client"] = True  # the user's own ssh: its keys, its agent, its known hosts
+        with self._translated(Act.LOOK):
+            if self.host.tls is not None:
+                ca, cert, key = (str(self.host.tls / pem) for pem in PEMS)
+                arguments["tls"] = docker.tls.TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
+            return docker.APIClient(**arguments)
+
+    @contextmanager
+    def _translated(self, act: Act, what: str | None = None) -> Iterator[None]:
+        docker, requests = sdk(), sdk_requests()
+        named = what or self.node
+        try:
+            yield
+        except docker.errors.NotFound as error:
+            if act is Act.PULL:
+                raise from_status(404, _words(error), act, named) from None
+            raise NotThere(_words(error)) from None
+        except docker.errors.APIError as error:
+            text = _words(error)
+            if is_name_taken(error.status_code, text):
+                raise Taken(text) from None
+            raise from_status(error.status_code, text, act, named) from error
+        except docker.errors.TLSParameterError as error:
+            raise trouble(Trouble.UNAUTHORIZED, f"{named}: {error}", "check ca.pem, cert.pem and key.pem") from None
+        except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+            raise unreachable(named, str(error)) from None
+
+
+def sdk() -> Any:
+    try:
+        import docker  # noqa: PLC0415 - it takes a fifth of a second, and not every cluster has containers
+    except ImportError:
+        hint = "install it: pip install 'bursar[docker]'"
+        raise trouble(Trouble.DRIVER_BROKEN, "the Docker SDK for Python is not installed", hint) from None
+    return docker
+
+
+def sdk_requests() -> Any:
+    import requests  # noqa: PLC0415 - comes with the SDK
+
+    return requests
+
+
+def _words(error: Any) -> str:
+    return str(error.explanation or error)
