@@ -37,7 +37,7 @@ class Deployments:
     @writes(Permission.SUBMIT)
     def submit(self, unit: Unit, request: SubmitRequest) -> DeploymentCard:
         """Admit the work, set its cost aside and take its place in the queue: all of it or nothing."""
-        fingerprint = request.fingerprint()
+        fingerprint = f"{unit.org_id}:{request.fingerprint()}"  # in another organization it is another request
         if request.key is not None:
             known = unit.answers.first(unit.me.account_id, request.key, fingerprint)
             if known is not None:
@@ -99,9 +99,8 @@ class Deployments:
         """Put what was stopped back into the queue; a job's cost is set aside anew."""
         row = self._mine(unit, reference)
         moved = move(unit, row, Trigger.START, submitted_at=unit.now, eligible_since=unit.now, ended_at=None)
-        need, hold = submission.needed(unit, moved)
-        left = submission.available(unit, row.org_id, row.owner_id)
-        authorize(need, left, limits_of_use.that_bind(unit, row.owner_id, row.cluster_id))
+        need, hold = affording.needed(unit, moved)
+        affording.demand(unit, moved, need)
         moved = settlement.take_hold(unit, moved, hold, reason="started again")
         unit.clusters.touch(row.cluster_id)
         return cards.card(unit, moved)

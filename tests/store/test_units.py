@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -12,14 +13,18 @@ import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from core.clock import ManualClock
+from core.clock import ManualClock, SystemClock
+from core.domain.audit import first_break
 from core.domain.errors import Unavailable
 from core.domain.requests import Joining, NewOrg
-from core.ids import SeqIds
+from core.ids import RandomIds, SeqIds
 from core.settings import Accounts
 from core.store.database import Database
+from core.store.repositories.journal import Audit
+from core.store.scope import unscoped
 from core.store.units import Units
-from tests.builders import NOBODY, World, changed_tables, dump, job
+from tests.builders import NOBODY, World, changed_tables, dump, job, quick_settings
+from tests.fakes import at_once, at_once_in_processes
 
 
 class PowerCut(Exception):
@@ -322,3 +327,57 @@ def test_a_mistake_in_a_query_is_not_called_a_trouble_of_the_store(database: Dat
         connection.execute(text("SELECT * FROM no_such_table"))
     assert not isinstance(failed.value, Unavailable)
     assert isinstance(failed.value, OperationalError) or not database.is_sqlite
+
+
+# Sixteen writers
+
+WRITERS, EACH = 16, 6
+
+
+def write_again_and_again(world: World, number: int) -> str:
+    for turn in range(EACH):
+        with world.units.write(NOBODY) as unit:
+            unit.record("test.write", f"{number}/{turn}")
+    return "done"
+
+
+@pytest.mark.parametrize("in_processes", [False, True], ids=["threads", "processes"])
+def test_sixteen_writers_at_once_all_finish_and_leave_no_hole_in_the_chain(
+    store_url: str, tmp_path: Path, in_processes: bool
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    world = World.of(quick_settings(home, store_url), SystemClock(), RandomIds())
+    if in_processes:
+        outcomes = at_once_in_processes(home, store_url, write_again_and_again, WRITERS)
+    else:
+        outcomes = at_once(world, write_again_and_again, range(WRITERS))
+    with world.store.read() as connection:
+        rows = list(Audit(connection, unscoped("all that was written")).from_the_beginning())
+    world.close()
+    assert outcomes == ["done"] * WRITERS
+    assert [row.seq for row in rows] == list(range(1, WRITERS * EACH + 1))
+    assert first_break(rows) is None
+    turns = [row.target.split("/") for row in rows]
+    for number in range(WRITERS):
+        assert [int(turn) for writer, turn in turns if int(writer) == number] == list(range(EACH))
+
+
+def _write_in_a_child(world: World) -> None:
+    add_account(Units(world.store, SystemClock(), RandomIds()), "child")
+
+
+def test_E29_a_forked_child_uses_connections_of_its_own(world: World) -> None:
+    """Both write on afterwards: a connection that two processes shared would break, or mix their units."""
+    units = Units(world.store, SystemClock(), RandomIds())
+    add_account(units, "before")
+    child = multiprocessing.get_context("fork").Process(target=_write_in_a_child, args=(world,))
+    child.start()
+    add_account(units, "beside")
+    child.join()
+    add_account(units, "after")
+    assert child.exitcode == 0
+    with world.store.read() as connection:
+        rows = list(Audit(connection, unscoped("all that was written")).from_the_beginning())
+    assert {row.target for row in rows} == {"before", "beside", "child", "after"}
+    assert first_break(rows) is None
