@@ -26,7 +26,7 @@ class Tender:
         self._cluster_id = cluster_id
         self.board = KeptBoard()
         self.standing = Standing()
-        self._foreign: tuple[Claim, ...] = ()
+        self.foreign: tuple[Claim, ...] = ()
         self._missing: frozenset[str] = frozenset()
         self._leaks = leaks.Sightings()
         self._asked = starting.Asked()
@@ -45,7 +45,7 @@ class Tender:
             moved += self._look(cluster)
             if self.standing.error is not None:
                 return moved  # blind: nothing is started where nothing is seen
-        moved += planning.plan_cluster(self._ground, cluster, self.board, self._foreign)
+        moved += planning.plan_cluster(self._ground, cluster, self.board, self.foreign)
         started, error = starting.start_pending(self._ground, cluster, self._asked, self._missing)
         moved += started
         self._missing = frozenset()
@@ -67,7 +67,7 @@ class Tender:
         if self.standing.mended():
             self._record(cluster, "cluster.mended", {})
         look = watching.judge(self._ground, cluster, seen)
-        self._foreign, self._missing = look.foreign, look.missing
+        self.foreign, self._missing = look.foreign, look.missing
         return look.moved + leaks.reap(self._ground, cluster, look.strays, self._leaks)
 
     def _trouble(self, cluster: ClusterRow, error: BursarError) -> None:
