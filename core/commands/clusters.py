@@ -80,10 +80,17 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         ("cluster", "add-node"),
-        "add a node to a cluster",
+        "add a node to a cluster, of the size given, or of what its own engine tells",
         Permission.CLUSTER_CHANGE,
         _add_node,
-        (_CLUSTER, _NODE, *_SIZE),
+        (
+            _CLUSTER,
+            _NODE,
+            *_SIZE,
+            Argument(
+                "set", "where its engine is, if the driver asks each apart: host=URL", repeated=True, placeholder="K=V"
+            ),
+        ),
     ),
     _node_state("cordon", "cordoned", "let a node take nothing new; what runs there goes on"),
     _node_state("drain", "drained", "take a node out of use; what runs there goes on to its end"),

@@ -73,8 +73,11 @@ class NewCluster(_Size):
 
 
 class NewNode(_Size):
+    """`cluster add-node`: where the driver asks each engine apart, `set` says where this node's is."""
+
     cluster: Reference
     name: ResourceName
+    settings: DriverSettings = Field(default_factory=dict, alias="set")
 
 
 class Sharing(Request):

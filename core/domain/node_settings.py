@@ -12,6 +12,7 @@ from core.domain.errors import Invalid
 from core.domain.text import visible
 
 OF_A_NODE = ".NODE"
+FIRST_NODE = "node-1"  # what the totals of a new cluster make
 
 
 def declared(name: str, known: Mapping[str, Setting]) -> Setting | None:

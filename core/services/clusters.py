@@ -9,6 +9,7 @@ from core.domain.engines import NodeFound, Registry
 from core.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.domain.names import check_gpu_model, suggested_name
+from core.domain.node_settings import FIRST_NODE, for_node
 from core.domain.resources import NOTHING, Resources, format_resources
 from core.domain.roles import Caller, Permission, require
 from core.domain.text import visible
@@ -22,8 +23,6 @@ from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.people import Done
 from core.views.work import ClusterCard, ClusterLine, FoundNode, GpuSlot, NodeCard
-
-FIRST_NODE = "node-1"
 
 
 class Clusters:
@@ -91,17 +90,37 @@ class Clusters:
             unit.record("cluster.create", row.handle, after=after)
             return card_of(unit, row)
 
-    @writes(Permission.CLUSTER_CHANGE)
-    def add_node(self, unit: Unit, request: NewNode) -> ClusterCard:
+    @composed(Permission.CLUSTER_CHANGE)
+    def add_node(self, caller: Caller, request: NewNode) -> ClusterCard:
+        """One more machine. Where the driver asks each engine apart, its settings say where this one is."""
+        with self.units.read(caller) as unit:
+            row = self._may_add(unit, request)
+        own = for_node(self._registry.settings(row.driver), request.settings, request.name)
+        found = None
+        if own and request.totals.is_nothing():
+            seen = self._found(row.driver, {**row.settings, **own})
+            found = next((node for node in seen if node.name == request.name), None)
+        if found is None:
+            self._refuse_size(request)
+        with self.units.write(caller) as unit:
+            row = self._may_add(unit, request)
+            if own:
+                unit.clusters.set_settings(row.id, self._registry.validated(row.driver, {**row.settings, **own}))
+            node = _node_found(unit, row.id, found) if found else _new_node(unit, row.id, request.name, request)
+            unit.clusters.add_node(node)
+            unit.clusters.touch(row.id)
+            after: dict[str, object] = {"node": node.name, "total": format_resources(node.totals), **own}
+            unit.record("cluster.add_node", row.handle, after=after)
+            return card_of(unit, self._mine(unit, request.cluster))
+
+    def _may_add(self, unit: Unit, request: NewNode) -> ClusterRow:
+        require(unit.me, Permission.CLUSTER_CHANGE)
         row = self._mine(unit, request.cluster)
+        if request.settings:  # an engine's address is as good as the right to make clusters of that driver
+            self._refuse_driver(unit, row.driver)
         if any(node.name == request.name for node in unit.clusters.nodes_of(row.id)):
             raise Conflict("node_name_taken", f"{row.name} has a node {request.name!r}", "choose another name")
-        self._refuse_size(request)
-        unit.clusters.add_node(_new_node(unit, row.id, request.name, request))
-        unit.clusters.touch(row.id)
-        after: dict[str, object] = {"node": request.name, "total": format_resources(request.totals)}
-        unit.record("cluster.add_node", row.handle, after=after)
-        return card_of(unit, row)
+        return row
 
     @writes(Permission.CLUSTER_SHARE)
     def share(self, unit: Unit, request: Sharing) -> ClusterCard:

@@ -11,8 +11,8 @@ from core.domain.engines import GpuFound
 from core.domain.errors import Unavailable
 from core.domain.resources import Resources
 from core.drivers.host import only_on, this_machine
-from core.drivers.process.limits import Means, find_means
 from core.drivers.nvml import MIB, find_gpus, load_library
+from core.drivers.process.limits import Means, find_means
 
 SIZE = Resources(cpu_milli=1500, ram_mib=512)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.domain.errors import Invalid
+from core.domain.node_settings import FIRST_NODE
 
 HOST, TLS = "host", "tls"
-FIRST_NODE = "node-1"
 DOCKER_PORT, TLS_PORT = 2375, 2376
 SOCKETS = ("/var/run/docker.sock", "/run/podman/podman.sock")
 PEMS = ("ca.pem", "cert.pem", "key.pem")

@@ -80,6 +80,9 @@ class Clusters:
     def set_state(self, cluster_id: str, state: str) -> None:
         self._set(cluster_id, state=state)
 
+    def set_settings(self, cluster_id: str, settings: Mapping[str, str]) -> None:
+        self._set(cluster_id, settings=json.dumps(dict(settings)))
+
     def touch(self, cluster_id: str) -> None:
         """Queue, capacity or rates changed: what was foretold for the version before may not hold any more."""
         self._set(cluster_id, version=clusters.c.version + 1)
