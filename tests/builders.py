@@ -125,10 +125,8 @@ class World:
 
     def cluster(self, admin: Caller, name: str = "rack", **fields: Any) -> ClusterCard:
         """On the scripted driver; eight GPUs on one node unless said otherwise."""
-        size = {"cpu": 64, "ram": 256, "gpu": 8, "gpu_model": "a100"}
-        return self.bursar.clusters.create(
-            admin, validated(NewCluster, name=name, driver="scripted", **{**size, **fields})
-        )
+        asked = {"driver": "scripted", "cpu": 64, "ram": 256, "gpu": 8, "gpu_model": "a100", **fields}
+        return self.bursar.clusters.create(admin, validated(NewCluster, name=name, **asked))
 
     def share(self, operator: Caller, cluster: str, org: str) -> None:
         self.bursar.clusters.share(operator, Sharing(cluster=cluster, org=org))
