@@ -175,8 +175,11 @@ class Pass:
                     return
                 left -= 1
             self.looked_at += 1
-            if not self._try_start(item, klass) and not self._is_over_quota(item, klass):
-                self.closed.classes.add(klass)
+            if self._try_start(item, klass) or self._is_over_quota(item, klass):
+                continue
+            self.closed.classes.add(klass)
+            if not self.board.watch_of(klass, self.policy).fitting.current():
+                self.closed.classes.update(self.board.classes_of[klass.shape])
 
     def _that_may_start(self, shape: Shape, alike: Iterable[Class]) -> list[Class]:
         """The classes of a shape that fit now. Beside a promise, one that fits no longer is followed by none."""

@@ -203,12 +203,9 @@ class LaneQueue:
             ranked = heapq.merge(
                 *(self._merge(self._fronts(g, now, offsets), [], now, offsets, closed) for g in self._groups.values())
             )
-        elif self._share is None:
+        else:
             fronts = heapq.merge(*(self._while_open(klass, now, offsets, closed) for klass in wanted))
             ranked = self._merge(fronts, [], now, offsets, closed)
-        else:
-            lanes = [lane for k in wanted for fronts in self._of_class[k].fronts for *_, lane, _ in fronts]
-            ranked = self._merge(iter(()), [self._at(lane, 0, now, offsets) for lane in lanes], now, offsets, closed)
         for _, _, _, lane, position in ranked:
             yield lane.entries[position][3], lane.klass
 
@@ -246,10 +243,26 @@ class LaneQueue:
         self, klass: Class, now: int, offsets: dict[tuple[str, str], int], closed: Closed
     ) -> Iterator[Ranked]:
         """The fronts of one class; once it is closed, its other lanes are not even looked at."""
-        for ranked in self._fronts(self._of_class[klass], now, offsets):
+        group = self._of_class[klass]
+        choose = self._fronts if self._share is None else self._reordered
+        for ranked in choose(group, now, offsets):
             if klass in closed.classes:
                 return
             yield ranked
+
+    def _reordered(self, group: Group, now: int, offsets: dict[tuple[str, str], int]) -> Iterator[Ranked]:
+        """Lanes of several members, of which each falls back by something else, but by no less than the least.
+
+        They come in the order that they would have without it, so only those within reach of the first are ranked.
+        """
+        least = min(offsets.values(), default=0)
+        heap: list[Ranked] = []
+        for rank, submitted, waiting_id, lane, _ in self._fronts(group, now, {}):
+            while heap and heap[0][:3] <= (rank + least, submitted, waiting_id):
+                yield heapq.heappop(heap)
+            heapq.heappush(heap, self._at(lane, 0, now, offsets))
+        while heap:
+            yield heapq.heappop(heap)
 
     def _merge(
         self,

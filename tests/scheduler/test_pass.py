@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
-from core.scheduler import Board, Plan, Policy, plan, policy_named
+from core.scheduler import Board, Plan, Policy, Usage, plan, policy_named
 from core.scheduler.capacity import Host
 from core.scheduler.ordering import Closed, effective_priority
 from core.scheduler.placement import Shape, admits, replicas_in
@@ -131,6 +131,20 @@ def test_the_queue_is_walked_by_effective_priority_then_submission_then_id(seed:
     assert again == sorted(
         board.waiting.values(), key=lambda i: (-effective_priority(i, policy, NOW), i.submitted_at, i.id)
     )
+
+
+@given(seed=SEEDS)
+@MANY
+def test_with_fair_share_classes_are_walked_in_the_order_of_the_whole_queue(seed: int) -> None:
+    board, policy, draw = random_board(seed, crowd=30), policy_named("fair"), random.Random(seed)
+    for org, member in sorted(board.facts.present):
+        board.usage_changed(org, member, Usage(draw.randrange(1000), NOW))
+    walked = [item for item, _ in board.queue(policy).walk(NOW, Closed())]
+    only = sorted({board.class_of(i) for i in walked[::2]}, key=id)
+    assert [i for i, _ in board.queue(policy).walk(NOW, Closed(), only)] == [
+        i for i in walked if board.class_of(i) in only
+    ]
+    assert [board.queue(policy).ahead_of(item, NOW) for item in walked] == list(range(len(walked)))
 
 
 def fits_now(board: Board, item: Waiting) -> bool:
