@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import logging
 
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.error import BoltError
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.desk import Answerer, Desk, Opened, by_webhook
 from bot.listeners import actions, commands, events, shortcuts, views
 
 LOG = logging.getLogger("bursar.bot")
+
+
+class App(AsyncApp):
+    """Bolt looks into what was delivered before any listener does, and trusts it: what is odd ends here."""
+
+    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
+        try:
+            return await super().async_dispatch(req)
+        except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+            self.logger.warning("something that cannot be read was delivered (%s)", type(error).__name__)
+            return BoltResponse(status=400, body="")
 
 
 def build_app(
@@ -24,7 +36,7 @@ def build_app(
 ) -> tuple[AsyncApp, Desk]:
     """For Socket Mode without a signing secret: there is nothing to verify, the socket is Slack's."""
     desk = Desk(bursar, client, log, answerer)
-    app = AsyncApp(
+    app = App(
         client=client,
         signing_secret=signing_secret,
         request_verification_enabled=bool(signing_secret),

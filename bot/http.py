@@ -46,7 +46,11 @@ def web_app(app: AsyncApp, signing_secret: str) -> web.Application:
         if wrong is not None:
             return web.Response(status=wrong[0], text=wrong[1])
         headers: dict[str, str | Sequence[str]] = {name: [value] for name, value in request.headers.items()}
-        answer = await app.async_dispatch(AsyncBoltRequest(body=body.decode("utf-8"), headers=headers))
+        try:
+            incoming = AsyncBoltRequest(body=body.decode("utf-8"), headers=headers)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            return web.Response(status=400, text="not of Slack's form")  # Bolt looks for ids where there are none
+        answer = await app.async_dispatch(incoming)
         kind = answer.headers.get("content-type", ["text/plain"])[0].split(";")[0]
         return web.Response(status=answer.status, body=answer.body, content_type=kind)
 

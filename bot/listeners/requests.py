@@ -37,6 +37,7 @@ def errors_of(error: BursarError) -> dict[str, str]:
         if name in INPUTS:
             found[name] = literal(f"{told or error.message}{hint}", 500)
     if not found:
-        subject = error.message.partition(":")[0]
-        found[subject if subject in INPUTS else _FIRST] = literal(f"{error.message}{hint}", 500)
+        subjects = (error.message.partition(":")[0], error.code.partition("_")[0])
+        subject = next((one for one in subjects if one in INPUTS), _FIRST)
+        found[subject] = literal(f"{error.message}{hint}", 500)
     return found

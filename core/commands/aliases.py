@@ -24,7 +24,7 @@ def expanded(line: str, *, number: int = 1) -> str:
     name = name_of_image(on["image"])
     if number > 1:
         name = f"{name[:56]}-{number}"
-    return f'submit "{name}" --image="{_bare(on["image"])}" --cluster="{_bare(on["cluster"])}"{on["rest"]}'
+    return f'submit "{name}" image "{_bare(on["image"])}" cluster "{_bare(on["cluster"])}"{on["rest"]}'
 
 
 def names_itself(line: str) -> bool:

@@ -1,0 +1,30 @@
+"""A scene for each test, on a store of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from tests.bot.fake_slack import FakeSlack
+from tests.bot.scene import Scene
+
+
+@pytest.fixture(autouse=True)
+def bolt_asks_the_fake_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bolt makes a client of its own for each request, and asks with it once; there is no port for it."""
+
+    async def auth_test(_client: AsyncWebClient, **_given: Any) -> Any:
+        return await FakeSlack().api_call("auth.test")
+
+    monkeypatch.setattr(AsyncWebClient, "auth_test", auth_test)
+
+
+@pytest.fixture
+def scene(tmp_path: Path, fresh_url: Callable[[str], str]) -> Iterator[Scene]:
+    made = Scene(tmp_path / "home", fresh_url("sqlite"))
+    yield made
+    made.close()
