@@ -9,16 +9,15 @@ from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, 
 from core.domain.errors import Conflict, Invalid
 from core.domain.lifecycle import FINAL, State, StopCause, Trigger
 from core.domain.roles import Permission, Role, require
-from core.ledger.admission import authorize, job_hold
+from core.ledger.admission import job_hold
 from core.ledger.refunds import RefundCause
+from core.services import affording, submission
 from core.services import deployment_cards as cards
-from core.services import submission
 from core.services.deployments import find
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import settlement
 from core.store.moves import move
-from core.store.queries import limits_of_use
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
@@ -99,11 +98,10 @@ class Decisions:
         """The same job with another time limit, and its hold changed by the difference."""
         if row.limit_ms is None:
             raise Invalid("hours_not_for_kind", f"hours: a {row.kind.value} has no time limit", "leave hours out")
-        rate = submission.dearest_rate(unit, row)
+        rate = affording.dearest_rate(unit, row)
         more = job_hold(rate, limit_ms) - job_hold(rate, row.limit_ms)
         if limit_ms >= row.limit_ms:
-            left = submission.available(unit, row.org_id, row.owner_id)
-            authorize(more, left, limits_of_use.that_bind(unit, row.owner_id, row.cluster_id))
+            affording.demand(unit, row, more)
             row = settlement.take_hold(unit, row, more, reason="more time")
         else:
             settlement.release_hold(unit, row, RefundCause.CANCELLED_BEFORE_START)

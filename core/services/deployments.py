@@ -9,17 +9,15 @@ from core.domain.names import did_you_mean
 from core.domain.roles import Permission, require
 from core.domain.text import visible
 from core.domain.workloads import SubmitRequest
-from core.ledger.admission import authorize
 from core.ledger.refunds import RefundCause
+from core.services import affording, submission
 from core.services import deployment_cards as cards
-from core.services import submission
 from core.services.clusters import visible_cluster
 from core.services.references import picked
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import settlement
 from core.store.moves import move
-from core.store.queries import limits_of_use
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit, Units
 from core.views.operations import Page

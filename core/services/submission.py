@@ -8,29 +8,24 @@ from core.clock import MINUTE
 from core.domain.approval import ApprovalPolicy, Ask, Policy, Reason, grounds_for_approval
 from core.domain.engines import Capabilities, Registry, members_may_use
 from core.domain.errors import Conflict, Exhausted, Forbidden, Invalid
-from core.domain.flavors import Flavor, RunRate, flavor_at
+from core.domain.flavors import Flavor, flavor_at
 from core.domain.images import check_allowed, parse_image
 from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, WAITING, State
 from core.domain.resources import Resources
 from core.domain.roles import Role
 from core.domain.workloads import SubmitRequest
-from core.ledger.accounts import treasury, wallet
-from core.ledger.admission import authorize, job_hold, next_hour
-from core.ledger.amounts import NOTHING, Amounts, Book
-from core.ledger.burn import accrued
-from core.ledger.meter import hourly
+from core.ledger.amounts import Amounts, Book
 from core.scheduler import refuse_impossible
+from core.services import affording
 from core.services.clusters import visible_cluster
 from core.services.references import picked
 from core.settings import Settings
 from core.store import settlement
 from core.store.handles import free_handle
-from core.store.queries import limits_of_use
 from core.store.queries.board import node_value, waiting_value
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.deployments import DeploymentRow
-from core.store.repositories.runs import RunRow
 from core.store.units import Unit
 
 
@@ -181,46 +176,17 @@ def _dependencies(unit: Unit, request: SubmitRequest) -> tuple[tuple[DeploymentR
 
 
 def _price_and_authorize(unit: Unit, row: DeploymentRow, settings: Settings) -> tuple[DeploymentRow, Amounts]:
-    """The hold of a job, or the next hour of everything that burns; by the wallet, or else by the treasury."""
-    need, hold = needed(unit, row)
-    limits = limits_of_use.that_bind(unit, row.owner_id, row.cluster_id)
+    """Who pays, and what is set aside: the member's wallet, or where that is allowed the treasury."""
+    need, hold = affording.needed(unit, row)
     try:
-        authorize(need, available(unit, row.org_id, row.owner_id), limits)
+        affording.demand(unit, row, need)
     except Exhausted:
         if not settings.orgs.fall_back_on_treasury:
             raise
-        authorize(need, unit.ledger.balance(treasury(row.org_id)).available, limits)
-        return replace(row, payer="treasury"), hold
+        row = replace(row, payer="treasury")
+        need, hold = affording.needed(unit, row)
+        affording.demand(unit, row, need)
     return row, hold
-
-
-def needed(unit: Unit, row: DeploymentRow) -> tuple[Amounts, Amounts]:
-    """What must be there, and what of it is set aside: all of a job's cost, nothing for what has no end."""
-    rate = dearest_rate(unit, row)
-    if row.limit_ms is not None:
-        hold = job_hold(rate, row.limit_ms)
-        return hold, hold
-    burning = _unheld(unit, row.org_id, row.owner_id)
-    return next_hour(rate, [hourly(run.rate, run.segments[-1].share) for run in burning]), NOTHING
-
-
-def dearest_rate(unit: Unit, row: DeploymentRow) -> RunRate:
-    """What an hour costs at most: where the GPU model is left open, that of the dearest one it may get."""
-    models = {node.gpu_model for node in unit.clusters.nodes_of(row.cluster_id) if node.totals.gpu_milli}
-    asked = {row.gpu_model} if row.gpu_model or not row.resources.gpu_milli else models
-    return settlement.rate_of(unit, row, unit.now, frozenset(asked))
-
-
-def available(unit: Unit, org_id: str, owner_id: str) -> Amounts:
-    """What a wallet can still promise: what services and VMs have used since they were last charged is gone."""
-    used = accrued(settlement.burning_of(unit, _unheld(unit, org_id, owner_id)), unit.now)
-    return unit.ledger.balance(wallet(org_id, owner_id)).available - used
-
-
-def _unheld(unit: Unit, org_id: str, owner_id: str) -> list[RunRow]:
-    runs = unit.runs.open_of_payer(org_id, owner_id)
-    jobs = {r.id for r in unit.deployments.by_ids([run.deployment_id for run in runs]) if r.limit_ms is not None}
-    return [run for run in runs if run.deployment_id not in jobs]
 
 
 def _grounds(unit: Unit, row: DeploymentRow, hold: Amounts, settings: Settings) -> tuple[Reason, ...]:
