@@ -153,7 +153,7 @@ class Clusters:
         unit.clusters.set_node_state(found.id, state)
         unit.clusters.touch(row.id)
         unit.record("cluster.node", row.handle, {"node": found.name, "state": found.state}, {"state": state})
-        return card_of(unit, row)
+        return card_of(unit, self._mine(unit, cluster))
 
     @writes(Permission.CLUSTER_CHANGE)
     def delete(self, unit: Unit, reference: str) -> Done:
