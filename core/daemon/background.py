@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import TypeVar
 
+from core.daemon import reconciling, sweeping
 from core.daemon.engines import Engines
 from core.daemon.ground import Ground
 from core.daemon.runner import Runner
 from core.daemon.tending import Tender
 from core.daemon.timekeeping import Timekeeper
 from core.domain.engines import Registry
+from core.domain.errors import Conflict
 from core.ids import Ids
 from core.settings import Settings
 from core.store.installation import identity
 from core.store.leases import Leadership
 from core.store.units import Units
+from core.views.background import CleanupReport, ReconcileReport
 from core.views.operations import RoundDone
+
+T = TypeVar("T")
 
 _MOST_ROUNDS = 1_000
 
@@ -48,7 +55,7 @@ class Daemon:
         led = self._ground.leadership.epoch
         leads = self._ground.leadership.seek(self._ground.units.now())
         if leads and self._ground.leadership.epoch != led:
-            self._tenders.clear()  # another may have led meanwhile: nothing that was kept in memory is sure
+            self._tenders = {key: tender.anew() for key, tender in self._tenders.items()}
             self._timekeeper.forget()
         return leads
 
@@ -72,8 +79,29 @@ class Daemon:
         self._timekeeper.hurry()
 
     def sweep(self) -> int:
-        """The rare work; see `core.daemon.sweeping`."""
-        return 0
+        """Clear away what has been kept for long enough."""
+        swept = sweeping.sweep(self._ground, apply=True)
+        return len(swept.tombstones) + len(swept.instances) + swept.events + swept.answers + swept.sessions
+
+    def cleanup(self, *, apply: bool) -> CleanupReport:
+        """What has been kept for long enough; with `apply` it goes, if this process may lead."""
+        return self._as_leader(lambda: sweeping.sweep(self._ground, apply=apply), needed=apply)
+
+    def reconcile(self, *, apply: bool) -> ReconcileReport:
+        """How store and engines agree; with `apply` leaks are stopped, if this process may lead."""
+        return self._as_leader(lambda: reconciling.reconcile(self._ground, apply=apply), needed=apply)
+
+    def _as_leader(self, work: Callable[[], T], *, needed: bool) -> T:
+        if not needed:
+            return work()
+        if not self.lead():
+            raise Conflict(
+                "another_leads", "another process leads and does this by itself", "look again in a few minutes"
+            )
+        try:
+            return work()
+        finally:
+            self.resign()
 
     def time_at(self) -> int:
         return self._timekeeper.next_at()

@@ -35,6 +35,12 @@ class Tender:
         self._moved_at = 0
         self._plan_at = 0
 
+    def anew(self) -> Tender:
+        """For a new lead: what was kept of the store is not sure any more, what was seen of the engine still is."""
+        made = Tender(self._ground, self._cluster_id, self.name)
+        made.standing, made._leaks = self.standing, self._leaks
+        return made
+
     def tend(self, *, now_or_later: bool = False) -> int:
         """One pass; returns how much moved. With `now_or_later` the engine is asked only when its time has come."""
         cluster = self._cluster()

@@ -95,11 +95,11 @@ class Story:
         self.world.bursar.deployments.delete(self.world.olga, self.one(a))
 
     def extend(self, a: int, b: int) -> None:
-        request = validated(ExtendRequest, deployment=self.one(a), hours="1")
+        request = validated(ExtendRequest, id=self.one(a), hours="1")
         self.world.bursar.decisions.extend(self.world.olga, request)
 
     def priority(self, a: int, b: int) -> None:
-        request = validated(PriorityRequest, deployment=self.one(a), priority=10 * b)
+        request = validated(PriorityRequest, id=self.one(a), priority=10 * b)
         self.world.bursar.decisions.set_priority(self.world.olga, request)
 
     def cordon(self, a: int, b: int) -> None:
@@ -133,7 +133,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory, sqlite_at_head: Path) -> Wo
     return world
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_the_kept_board_is_what_one_built_anew_is(origin: World, seed: int) -> None:
     world = origin.copied(origin.settings.home.parent / f"story-{next(_numbers)}")

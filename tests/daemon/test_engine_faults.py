@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from core.clock import DAY, HOUR, MINUTE, SECOND
+from core.daemon.background import Daemon
+from core.domain.engines import Observation, Phase
 from core.domain.lifecycle import State
 from core.domain.resources import Resources
+from core.drivers.registry import DriverRegistry
 from core.ledger.amounts import NOTHING
 from tests.daemon.world import World
 
@@ -234,3 +242,126 @@ def test_a_command_that_no_engine_will_run_fails_at_once_and_costs_nothing(sim: 
     assert row.state is State.FAILED
     assert "sim.duration" in (row.reason or "")
     assert sim.held(work) == NOTHING
+
+
+def test_E40_a_leak_is_left_alone_for_a_grace_then_stopped_on_record(sim: World) -> None:
+    work = sim.submit(hours="1")
+    daemon = sim.daemon()
+    daemon.once()
+    leaked = sim.token(work, generation=7)
+    sim.engine().ensure(sim.spec(leaked))
+    sim.pass_time(4 * MINUTE, daemon)
+    assert sim.control().record(leaked).is_live  # type: ignore[union-attr]
+    sim.pass_time(2 * MINUTE, daemon)
+    assert not sim.control().record(leaked).is_live  # type: ignore[union-attr]
+    sim.pass_time(10 * MINUTE, daemon)
+    assert len(sim.events("cluster.leak")) == 1, "stopped once, told once"
+    assert sim.state(work) is State.RUNNING, "the one that is wanted goes on"
+
+
+def test_E45_of_two_generations_the_wanted_one_goes_on_and_each_use_is_billed_once(sim: World) -> None:
+    """A partition heals: the instance that was given up is there again beside its replacement."""
+    sim.control().fault("ensure", "no_capacity")
+    work = sim.submit(hours="3")
+    daemon = sim.daemon()
+    daemon.once()
+    sim.engine().ensure(sim.spec(sim.token(work, 1)))
+    sim.pass_time(MINUTE, daemon)
+    assert (sim.state(work), sim.row(work).generation) == (State.RUNNING, 2)
+    sim.pass_time(HOUR, daemon)
+    live = [one.token for one in sim.engine().observe(sim.token(work).install).instances if one.is_live]
+    assert live == [sim.token(work, 2)]
+    assert [run.generation for run in sim.runs(work)] == [2]
+
+
+@pytest.mark.parametrize("fault", ["unauthorized", "rate_limited", "engine_down"])
+def test_E46_E47_trouble_is_told_once_and_asked_about_more_and_more_rarely(sim: World, fault: str) -> None:
+    daemon = sim.daemon()
+    daemon.once()
+    sim.control().fault("any", fault, times=None)
+    work = sim.submit(hours="1")
+    asked = 0
+    for _ in range(60):
+        sim.clock.advance(5 * SECOND)
+        assert daemon.lead()
+        before = daemon.tenders()[0].standing.again_at
+        daemon.round()
+        asked += daemon.tenders()[0].standing.again_at != before
+    assert 0 < asked <= 10, "no storm"
+    assert sim.events("cluster.trouble") == [("cluster.trouble", sim.cluster_row().handle)]
+    assert sim.state(work) is State.QUEUED
+    sim.control().calm()
+    sim.pass_time(10 * MINUTE, daemon)
+    assert sim.state(work) is State.RUNNING
+    assert len(sim.events("cluster.mended")) == 1
+
+
+def test_E52_that_it_cannot_be_stopped_is_told_once(sim: World) -> None:
+    web = sim.submit("web")
+    daemon = sim.daemon()
+    daemon.once()
+    sim.control().fault("stop", "engine_fault", times=None)
+    sim.bursar.deployments.stop(sim.olga, web)
+    for _ in range(10):
+        sim.pass_time(HOUR, daemon)
+    assert sim.events("deployment.stuck") == [("deployment.stuck", web)]
+
+
+class Failing:
+    """An engine that says of an instance that it has failed."""
+
+    def __init__(self, inner: Any, phase: Phase) -> None:
+        self._inner, self._phase = inner, phase
+
+    def observe(self, install: str) -> Observation:
+        seen = self._inner.observe(install)
+        failed = [replace(one, phase=self._phase, finished_at=None, message="host lost") for one in seen.instances]
+        return replace(seen, instances=tuple(failed))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+@pytest.mark.parametrize("phase", [Phase.FAILED, Phase.GONE])
+def test_what_the_engine_says_it_lost_is_given_back_and_runs_again_a_few_times(sim: World, phase: Phase) -> None:
+    work = sim.submit(hours="2")
+    daemon = sim.daemon()
+    daemon.once()
+    for losses in (1, 2):
+        sim.pass_time(HOUR, daemon)
+        assert sim.state(work) is State.RUNNING
+        with failing(sim, phase) as unlucky:
+            unlucky.once()
+        assert sim.state(work) is State.QUEUED
+        assert sim.cost(work) == NOTHING, "the engine's failure is paid by us"
+        assert sim.held(work).ucr == 2 * JOB_UCR
+        sim.pass_time(10 * MINUTE, daemon)
+        assert (sim.state(work), sim.row(work).generation) == (State.RUNNING, losses + 1)
+    with failing(sim, phase) as unlucky:
+        unlucky.once()
+    assert sim.state(work) is State.STOPPED
+    assert sim.held(work) == NOTHING
+
+
+@contextmanager
+def failing(world: World, phase: Phase) -> Iterator[Daemon]:
+    class Registry(DriverRegistry):
+        def open(self, driver: str, cluster: str, settings: Mapping[str, str]) -> Any:
+            return Failing(super().open(driver, cluster, settings), phase)
+
+    registry = Registry(home=world.settings.home, clock=world.time, environ={})
+    daemon = Daemon(world.units, world.settings, registry, world.ids)
+    yield daemon
+    daemon.close()
+
+
+def test_a_driver_that_breaks_is_an_engine_in_trouble_and_no_end_of_the_daemon(sim: World) -> None:
+    class Broken(DriverRegistry):
+        def open(self, driver: str, cluster: str, settings: Mapping[str, str]) -> Any:
+            raise ValueError("a bug of somebody else")
+
+    daemon = Daemon(sim.units, sim.settings, Broken(home=sim.settings.home, clock=sim.time, environ={}), sim.ids)
+    sim.submit(hours="1")
+    done = daemon.once()
+    daemon.close()
+    assert done.troubles and "a bug of somebody else" in done.troubles[0]

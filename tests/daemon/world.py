@@ -10,9 +10,10 @@ from core.bootstrap import build
 from core.clock import Clock, ManualClock
 from core.daemon.background import Daemon
 from core.domain.cluster_requests import NewCluster
-from core.domain.engines import Token
+from core.domain.engines import Spec, Token
 from core.domain.lifecycle import State
 from core.domain.requests import Joining, Login, NewAccount, NewInvite, NewOrg
+from core.domain.resources import Resources
 from core.domain.roles import Caller, anonymous
 from core.domain.validation import validated
 from core.domain.workloads import SubmitRequest
@@ -188,6 +189,15 @@ class World:
         with self.bursar.database.read() as connection:
             rows = Audit(connection, unscoped("a test reads it all")).from_the_beginning()
             return [(row.verb, row.target) for row in rows if row.verb.startswith(kind)]
+
+    def note(self, verb: str) -> None:
+        """An event as a use case would leave it."""
+        with self.units.write(self.olga) as unit:
+            unit.record(verb, "test")
+
+    def spec(self, token: Token) -> Spec:
+        """What an engine is given for a small job."""
+        return Spec(token, "work", "job", Resources(1000, 1024), image="busybox", node="node-1")
 
     def close(self) -> None:
         for daemon in self._daemons:

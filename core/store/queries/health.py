@@ -1,0 +1,61 @@
+"""How the background side is doing, read from what it leaves in the store: its lease, its events, what is overdue."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import Connection, func, select
+
+from core.domain.lifecycle import State
+from core.store import leases
+from core.store.queries import instants
+from core.store.repositories.clusters import clusters
+from core.store.repositories.deployments import deployments
+from core.store.repositories.journal import events
+from core.views.background import DaemonHealth, EngineTrouble
+
+_TELLS = ("cluster.trouble", "cluster.mended")
+_STARTING_LATE_US, _STOPPING_LATE_US = 15 * 60_000_000, 30 * 60_000_000
+
+
+def of_daemon(connection: Connection, now: int, lease_ms: int) -> DaemonHealth:
+    held = leases.current(connection)
+    leads = held is not None and held.expires_at > now
+    last_sign = None if held is None or held.expires_at == 0 else held.expires_at - lease_ms * 1000
+    return DaemonHealth(
+        leader=held.owner if held is not None and leads else None,
+        epoch=held.epoch if held is not None else 0,
+        leads=leads,
+        last_sign_at=last_sign,
+        overdue_ms=_overdue_ms(connection, now),
+        stuck=_stuck(connection, now),
+        troubles=_troubles(connection),
+    )
+
+
+def _overdue_ms(connection: Connection, now: int) -> int:
+    """Limits that were reached and did not stop anything: the first sign of a daemon that does not turn."""
+    late = instants.limited(connection, now)
+    return max((now - one.ends_at for one in late), default=0) // 1000
+
+
+def _stuck(connection: Connection, now: int) -> int:
+    since = deployments.c.state_since
+    late = select(func.count()).where(
+        ((deployments.c.state == State.STARTING.value) & (since < now - _STARTING_LATE_US))
+        | ((deployments.c.state == State.STOPPING.value) & (since < now - _STOPPING_LATE_US))
+    )
+    return connection.execute(late).scalar_one()
+
+
+def _troubles(connection: Connection) -> tuple[EngineTrouble, ...]:
+    """The last word on each cluster, where it was no good one."""
+    newest = select(func.max(events.c.seq)).where(events.c.kind.in_(_TELLS)).group_by(events.c.subject)
+    joined = events.join(clusters, clusters.c.handle == events.c.subject)
+    last = select(clusters.c.name, events.c.at, events.c.data).select_from(joined)
+    last = last.where(events.c.seq.in_(newest), events.c.kind == "cluster.trouble", clusters.c.deleted_at.is_(None))
+    found = []
+    for name, at, data in connection.execute(last.order_by(clusters.c.name)):
+        facts = json.loads(data)
+        found.append(EngineTrouble(name, at, str(facts.get("code", "")), str(facts.get("reason", ""))))
+    return tuple(found)

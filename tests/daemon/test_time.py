@@ -1,0 +1,214 @@
+"""What time alone brings: warnings, wallets that run out step by step, approvals that expire; and what is swept."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.clock import DAY, HOUR, MINUTE, SECOND
+from core.domain.changes import ExtendRequest
+from core.domain.errors import Exhausted
+from core.domain.lifecycle import State
+from core.domain.validation import validated
+from core.ledger.amounts import NOTHING, Amounts
+from core.settings import Approvals
+from core.store.queries import health
+from core.views.background import Agreement
+from tests.daemon.world import HOUR_MS, RICH, World
+
+WEB_UCR = 60_000  # an hour of one CPU and one GiB
+
+
+@pytest.fixture
+def sim(world: World) -> World:
+    world.cluster(gpu="4")
+    return world
+
+
+def test_a_job_is_warned_of_15_and_5_minutes_before_its_limit_once_each(sim: World) -> None:
+    work = sim.submit(hours="1")
+    daemon = sim.daemon()
+    daemon.once()
+    told = []
+    for _ in range(60):
+        sim.pass_time(MINUTE, daemon)
+        told.append(len(sim.events("deployment.limit_near")))
+    assert told == [0] * 44 + [1] * 10 + [2] * 6
+    assert sim.state(work) is State.FAILED
+
+
+def test_an_extension_brings_new_warnings_at_the_new_end(sim: World) -> None:
+    work = sim.submit(hours="1")
+    daemon = sim.daemon()
+    daemon.once()
+    sim.pass_time(50 * MINUTE, daemon)
+    assert len(sim.events("deployment.limit_near")) == 1
+    sim.bursar.decisions.extend(sim.olga, validated(ExtendRequest, id=work, hours="1"))
+    sim.pass_time(20 * MINUTE, daemon)
+    assert sim.state(work) is State.RUNNING
+    assert len(sim.events("deployment.limit_near")) == 1
+    sim.pass_time(36 * MINUTE, daemon)
+    assert len(sim.events("deployment.limit_near")) == 2
+    assert sim.daemon().once().moved == 0, "another daemon does not say it again"
+    assert len(sim.events("deployment.limit_near")) == 2
+
+
+def test_a_wallet_goes_down_the_ladder_once_and_its_services_stop_half_an_hour_after_it_is_empty(
+    sim: World,
+) -> None:
+    ann = sim.member("ann", Amounts(10 * WEB_UCR, HOUR_MS))
+    web = sim.submit("web", by=ann)
+    daemon = sim.daemon()
+    daemon.once()
+    begun = sim.clock.now()
+    steps: list[tuple[int, str]] = []
+    for minute in range(10, 650, 10):
+        sim.clock.advance(10 * MINUTE)
+        assert daemon.lead()
+        daemon.round()
+        heard = [verb for verb, name in sim.events("wallet.") if name == "ann"]
+        steps += [(minute, verb) for verb in heard[len(steps) :]]
+    assert steps == [
+        (480, "wallet.notice"),
+        (570, "wallet.notice"),
+        (570, "wallet.need_approval"),
+        (600, "wallet.refuse_submissions"),
+        (630, "wallet.stop_unheld"),
+    ]
+    assert (sim.state(web), sim.row(web).reason) == (State.STOPPED, "the balance is used up")
+    (run,) = sim.runs(web)
+    assert run.ended_at == begun + 630 * MINUTE
+    assert sim.balance(ann).posted.ucr == -WEB_UCR // 2, "use is always posted, so it ends a little below zero"
+
+
+def test_work_whose_cost_is_held_runs_on_when_the_wallet_is_empty(sim: World) -> None:
+    ann = sim.member("ann", Amounts(20 * WEB_UCR, 0))
+    job = sim.submit("job", by=ann, hours="12")
+    web = sim.submit("web", by=ann)
+    daemon = sim.daemon()
+    daemon.once()
+    for _ in range(11):
+        sim.pass_time(HOUR, daemon)
+    assert sim.state(web) is State.STOPPED
+    assert sim.state(job) is State.RUNNING
+    with pytest.raises(Exhausted):
+        sim.submit("more", by=ann)
+
+
+def test_who_has_no_gpu_time_left_keeps_what_needs_no_gpu(sim: World) -> None:
+    ann = sim.member("ann", Amounts(RICH.ucr, HOUR_MS))
+    web = sim.submit("web", by=ann)
+    model = sim.submit("model", by=ann, gpu="1")
+    daemon = sim.daemon()
+    daemon.once()
+    for _ in range(3):
+        sim.pass_time(HOUR, daemon)
+    assert (sim.state(web), sim.state(model)) == (State.RUNNING, State.STOPPED)
+
+
+def test_a_service_of_an_empty_wallet_waits_for_money_and_starts_when_it_comes(sim: World) -> None:
+    ann = sim.member("ann", Amounts(10 * WEB_UCR, 0))
+    sim.submit("web", by=ann)
+    daemon = sim.daemon()
+    daemon.once()
+    other = sim.submit("other", by=ann, cpu="8")
+    sim.pass_time(11 * HOUR, daemon)
+    sim.pass_time(MINUTE, daemon)
+    assert sim.state(other) is State.QUEUED, "the room is there, the money is not"
+    sim.fund(ann, Amounts(10 * WEB_UCR * 8, 0))
+    sim.note("money.grant")
+    daemon.once()
+    assert sim.state(other) is State.RUNNING
+
+
+def test_an_approval_that_nobody_gives_expires_and_the_hold_comes_back(home: object) -> None:
+    world = World(home, approvals=Approvals(policy="always"))  # type: ignore[arg-type]
+    world.cluster()
+    ann = world.member("ann")
+    work = world.submit(by=ann, hours="1")
+    assert world.state(work) is State.AWAITING_APPROVAL
+    daemon = world.daemon()
+    world.pass_time(DAY - 1, daemon)
+    assert world.state(work) is State.AWAITING_APPROVAL
+    world.pass_time(1, daemon)
+    assert world.state(work) is State.EXPIRED
+    assert world.held(work) == NOTHING
+    world.close()
+
+
+def test_reconcile_names_what_matches_what_is_missing_what_leaks_and_who_is_foreign(sim: World) -> None:
+    good, gone = sim.submit("good"), sim.submit("gone")
+    daemon = sim.daemon()
+    daemon.once()
+    sim.control().vanish(sim.token(gone))
+    leaked = sim.token(good, generation=9)
+    sim.engine().ensure(sim.spec(leaked))
+    sim.control().foreign("theirs", node="node-1")
+    sim.clock.advance(HOUR)
+    seen = daemon.reconcile(apply=False)
+    assert [line.deployment for line in seen.of(Agreement.MATCHING)] == [good]
+    assert [line.deployment for line in seen.of(Agreement.MISSING)] == [gone]
+    assert [(line.deployment, line.credits_ucr, line.stopped) for line in seen.of(Agreement.LEAK)] == [
+        (good, WEB_UCR, False)
+    ]
+    assert len(seen.of(Agreement.FOREIGN)) == 1
+    assert sim.events("cluster.leak") == [], "a dry run changes nothing"
+    applied = daemon.reconcile(apply=True)
+    assert [line.stopped for line in applied.of(Agreement.LEAK)] in ([True], [])
+    assert sim.events("cluster.leak") == [("cluster.leak", sim.cluster_row().handle)]
+    assert not sim.control().record(leaked).is_live  # type: ignore[union-attr]
+
+
+def test_reconcile_says_nothing_of_an_engine_that_does_not_answer(sim: World) -> None:
+    sim.submit("web")
+    daemon = sim.daemon()
+    daemon.once()
+    sim.control().fault("observe", "engine_down")
+    seen = daemon.reconcile(apply=False)
+    assert (seen.lines, seen.unanswered) == ((), ("sim",))
+
+
+def test_what_has_ended_long_ago_becomes_a_tombstone_and_its_record_at_the_engine_goes(either_world: World) -> None:
+    sim = either_world
+    sim.cluster()
+    work = sim.submit(hours="1", env={"TOKEN": "secret"}, labels={"sim.duration": "1m", "team": "a"})
+    vm = sim.submit("vm", kind="vm", image="debian-12")
+    daemon = sim.daemon()
+    daemon.once()
+    sim.pass_time(MINUTE, daemon)
+    sim.bursar.deployments.stop(sim.olga, vm)
+    daemon.once()
+    sim.clock.advance(15 * DAY)
+    dry = daemon.cleanup(apply=False)
+    assert (dry.tombstones, dry.instances) == ((), (str(sim.token(work)),))
+    sim.clock.advance(80 * DAY)
+    cost = sim.cost(work)
+    dry = daemon.cleanup(apply=False)
+    assert dry.tombstones == (work,)
+    assert sim.state(work) is State.COMPLETED
+    done = daemon.cleanup(apply=True)
+    assert (done.tombstones, done.instances) == (dry.tombstones, dry.instances)
+    row = sim.row(work)
+    assert (row.state, row.name, row.labels["team"], row.env) == (State.DELETED, "work", "a", {})
+    assert sim.cost(work) == cost
+    assert [one.token for one in sim.engine().observe(sim.token(vm).install).instances] == [sim.token(vm)], "its disk"
+    assert daemon.cleanup(apply=True).tombstones == ()
+
+
+def test_health_tells_who_leads_what_is_late_and_which_engine_is_in_trouble(sim: World) -> None:
+    daemon = sim.daemon()
+    assert daemon.lead()
+    work = sim.submit(hours="1")
+    daemon.round()
+    with sim.bursar.database.read() as connection:
+        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)
+    assert (seen.leads, seen.last_sign_at, seen.overdue_ms, seen.troubles) == (True, sim.clock.now(), 0, ())
+    sim.clock.advance(HOUR + 10 * SECOND)
+    with sim.bursar.database.read() as connection:
+        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)
+    assert (seen.leads, seen.leader, seen.overdue_ms) == (False, None, 10_000)
+    sim.control().fault("observe", "unauthorized", times=None)
+    daemon.once()
+    with sim.bursar.database.read() as connection:
+        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)
+    assert [(trouble.cluster, trouble.code) for trouble in seen.troubles] == [("sim", "unauthorized")]
+    assert sim.state(work) is State.STOPPING
