@@ -96,8 +96,8 @@ def test_a_preempted_one_that_is_queued_again_evicts_nobody_before_something_els
     carry_out(board, made)
     evicted = {i for preempt in made.preempts for i in preempt.victims}
     for now in (NOW + MINUTE, NOW + 2 * MINUTE):
-        for victim in sorted(evicted & board.holdings.keys()):
-            gone = board.holdings[victim]
+        for gone in [h for h in board.holdings.values() if h.id in evicted and h.pinned_for is not None]:
+            victim = gone.id
             board.ended(victim, now)
             board.add_waiting(requeued(gone, now))
         made = plan(board, Policy(), now)
