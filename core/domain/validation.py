@@ -7,7 +7,7 @@ errors; the checks themselves stand with their subjects and are plain functions.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Annotated, ClassVar, TypeVar
 
@@ -56,8 +56,13 @@ class Request(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    # Fields whose received value no error may quote.
+    # Fields whose value is quoted by no error and shown by no repr.
     secret_fields: ClassVar[frozenset[str]] = frozenset()
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        """What `repr` and so every traceback shows."""
+        for name, value in super().__repr_args__():
+            yield name, "***" if name in self.secret_fields else value
 
 
 Model = TypeVar("Model", bound=Request)
