@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from core.clock import SECOND
 from core.daemon.ground import Ground
 from core.daemon.troubles import OF_THE_ENGINE
+from core.domain.engines import Token
 from core.domain.errors import BursarError
 from core.domain.lifecycle import State
 from core.store.repositories.clusters import ClusterRow
@@ -57,3 +60,13 @@ def stop_pending(ground: Ground, cluster: ClusterRow, asked: AskedToStop) -> tup
                     return done, error
         done += 1
     return done, None
+
+
+def end_widows(ground: Ground, cluster: ClusterRow, tokens: Sequence[Token]) -> None:
+    """Members of a gang that cannot be whole any more; that they are gone is seen by the next look."""
+    kill_wait_s = ground.settings.scheduling.kill_wait_ms * 1000 / SECOND
+    for token in tokens:
+        if not ground.may_act():
+            return
+        with suppress(BursarError):  # it is asked again after the next look
+            ground.engines.of(cluster).stop(token, kill_wait_s)

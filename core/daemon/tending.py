@@ -74,6 +74,7 @@ class Tender:
             self._record(cluster, "cluster.mended", {})
         look = watching.judge(self._ground, cluster, seen)
         self.foreign, self._missing = look.foreign, look.missing
+        stopping.end_widows(self._ground, cluster, look.widows)
         return look.moved + leaks.reap(self._ground, cluster, look.strays, self._leaks)
 
     def _trouble(self, cluster: ClusterRow, error: BursarError) -> None:

@@ -30,13 +30,15 @@ _WRITTEN_EVERY = 5 * SECOND
 class Look:
     """What a look at one engine came to.
 
-    `missing` are starts that it does not show, to be asked for again; `strays` bear our token and belong to nothing.
+    `missing` are starts that it does not show, to be asked for again; `strays` bear our token and belong to nothing;
+    `widows` live on in a gang that has lost a member, and must end before the gang is over.
     """
 
     moved: int = 0
     foreign: tuple[Claim, ...] = ()
     missing: frozenset[str] = frozenset()
     strays: tuple[Observed, ...] = ()
+    widows: tuple[Token, ...] = ()
 
 
 def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
@@ -53,7 +55,8 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
             unit.runs.note_seen(stale[start : start + 500], seen.at)
         known = {token for tokens in expected.values() for token in tokens}
         strays = tuple(one for token, one in by_token.items() if one.is_live and token not in known)
-        return Look(judged.moved, _foreign(unit, cluster, seen), frozenset(judged.missing), strays)
+        foreign = _foreign(unit, cluster, seen)
+        return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows))
 
 
 class _Judge:
@@ -63,6 +66,7 @@ class _Judge:
         self._lag = max(lag, LATE_VISIBILITY) if lag else 0
         self.moved = 0
         self.missing: set[str] = set()
+        self.widows: list[Token] = []
         self.alive: dict[str, int] = {}  # runs seen to live, with the proof of it that is written down
 
     def judge(self, row: DeploymentRow, tokens: list[Token], by_token: Mapping[Token, Observed]) -> None:
@@ -100,6 +104,10 @@ class _Judge:
                 return False  # part of a gang has ended; the others decide when it is over
             outcomes.finished(self._unit, row, present)
             return True
+        widows = [one.token for one in present if one.is_live and one.token is not None]
+        if widows:
+            self.widows += widows
+            return False
         last_seen = run.seen_at if run else self._seen.at
         ended_at = max([one.finished_at for one in present if one.finished_at is not None], default=last_seen)
         failed = next((one for one in present if one.phase in (Phase.FAILED, Phase.GONE)), None)

@@ -274,6 +274,21 @@ def test_E45_of_two_generations_the_wanted_one_goes_on_and_each_use_is_billed_on
     assert [run.generation for run in sim.runs(work)] == [2]
 
 
+def test_a_gang_that_loses_a_member_keeps_its_room_until_the_others_have_ended(sim: World) -> None:
+    gang = sim.submit("gang", hours="2", cpu="4", replicas=2)
+    daemon = sim.daemon()
+    daemon.once()
+    sim.pass_time(MINUTE, daemon)
+    sim.control().vanish(sim.token(gang, rank=1))
+    assert daemon.lead()
+    daemon.round()
+    assert sim.state(gang) is State.RUNNING, "one of the two still takes its room"
+    sim.pass_time(MINUTE, daemon)
+    assert sim.state(gang) is State.STOPPED
+    assert not any(one.is_live for one in sim.engine().observe(sim.token(gang).install).instances)
+    assert sim.events("cluster.leak") == []
+
+
 @pytest.mark.parametrize("fault", ["unauthorized", "rate_limited", "engine_down"])
 def test_E46_E47_trouble_is_told_once_and_asked_about_more_and_more_rarely(sim: World, fault: str) -> None:
     daemon = sim.daemon()
