@@ -26,7 +26,7 @@ from core.domain.engines import (
 from core.domain.errors import BursarError, Invalid
 from core.drivers.docker.containers import Containers
 from core.drivers.docker.discovery import node_found
-from core.drivers.docker.engine import Engine, Json
+from core.drivers.docker.engine import Engine, Json, NotThere
 from core.drivers.docker.hosts import HOST, TLS, detected, hosts_of
 from core.drivers.docker.logs import Cursor, chunk_of, entries
 from core.drivers.docker.pulling import credentials_of
@@ -175,8 +175,11 @@ class DockerDriver:
         start = Cursor.parse(cursor)
         over = not home.seen(found, token.install).is_live
         since = start.second if start else None
-        frames = home.frames(found["Id"], since_s=since, tail=None if start else tail)
-        return chunk_of(entries(frames), start, over=over)
+        try:
+            stream = home.log_stream(found["Id"], since_s=since, tail=None if start else tail)
+            return chunk_of(entries(stream), start, over=over)
+        except NotThere:
+            raise trouble(Trouble.NO_SUCH_RUN, f"the container of {token} is gone") from None
 
     def discover(self) -> tuple[NodeFound, ...]:
         self._only_here()

@@ -8,7 +8,7 @@ entries of the two outputs may stand in another order than their instants.)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.domain.engines import LogChunk
@@ -16,14 +16,15 @@ from core.drivers.docker.reading import instant_ns
 
 LONGEST_CHUNK = 1 << 20
 _SECOND_NS = 1_000_000_000
-_CURSOR = re.compile(r"([0-9]{1,12})\.([0-9]{1,9})", re.ASCII)
+_HEADER = 8
+_CURSOR = re.compile(r"([0-9]{1,19})\.([0-9]{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last second of which something was read, and how many entries of it, or later ones, were read."""
+    """The first entry of the last second of which something was read, and how many of that second were read."""
 
-    second: int = 0
+    first_ns: int = 0
     count: int = 0
 
     @classmethod
@@ -32,42 +33,80 @@ class Cursor:
         return None if found is None else cls(int(found[1]), int(found[2]))
 
     def __str__(self) -> str:
-        return f"{self.second}.{self.count}"
+        return f"{self.first_ns}.{self.count}"
 
-    def after(self, second: int) -> Cursor:
-        if second > self.second:
-            return Cursor(second, 1)
-        return Cursor(self.second, self.count + 1) if second == self.second else self
+    @property
+    def second(self) -> int:
+        return self.first_ns // _SECOND_NS
 
-
-def entries(frames: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Each entry with its second, which the engine writes before it."""
-    last = 0
-    for frame in frames:
-        head, _, text = frame.partition(b" ")
-        at_ns = instant_ns(head.decode(errors="replace"))
-        last = last if at_ns is None else at_ns // _SECOND_NS
-        yield last, frame if at_ns is None else text
+    def after(self, at_ns: int) -> Cursor:
+        second = at_ns // _SECOND_NS
+        if second > self.second or not self.count:
+            return Cursor(at_ns, 1)
+        return Cursor(self.first_ns, self.count + 1) if second == self.second else self
 
 
-def chunk_of(found: Iterable[tuple[int, bytes]], start: Cursor | None, *, over: bool) -> LogChunk:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    at_ns: int
+    output: int  # 1 is what was written to standard output, 2 to standard error
+    text: bytes
+
+
+def entries(blocks: Iterable[bytes]) -> Iterator[Entry]:
+    """From the engine's stream: each entry behind a header that names its output and its length."""
+    held, last = b"", 0
+    for block in blocks:
+        held += block
+        start = 0
+        while len(held) - start >= _HEADER:
+            length = int.from_bytes(held[start + 4 : start + _HEADER], "big")
+            end = start + _HEADER + length
+            if len(held) < end:
+                break
+            head, _, text = held[start + _HEADER : end].partition(b" ")
+            at_ns = instant_ns(head.decode(errors="replace"))
+            yield Entry(last if at_ns is None else at_ns, held[start], head + text if at_ns is None else text)
+            last = last if at_ns is None else at_ns
+            start = end
+        held = held[start:]
+
+
+def chunk_of(found: Iterable[Entry], start: Cursor | None, *, over: bool) -> LogChunk:
     """What comes after the cursor, up to a bound; `over` says that nothing more will be written.
 
-    `found` begins with the second of the cursor. Fewer entries there than were read: the engine has dropped some.
+    `found` begins with the second of the cursor. If it begins with another entry, the engine has dropped that one.
     """
     behind = list(found)
-    passed = 0 if start is None else start.count
-    skipped = passed > len(behind)
-    reached = start or Cursor()
-    texts: list[bytes] = []
-    size, ended = 0, over
-    if skipped:
-        passed, reached = 0, Cursor()
-    for second, text in behind[passed:]:
-        if size >= LONGEST_CHUNK:
-            ended = False
-            break
-        reached = reached.after(second)
-        texts.append(text)
-        size += len(text)
-    return LogChunk(b"".join(texts).decode(errors="replace"), str(reached), ended=ended, skipped=skipped)
+    reached, passed, skipped = start or Cursor(), 0 if start is None else start.count, False
+    if start is not None and start.count and (not behind or behind[0].at_ns != start.first_ns):
+        reached, passed, skipped = Cursor() if behind else start, 0, bool(behind)
+    fresh = behind[passed:]
+    first, last = _bounds(fresh, newest=start is None)
+    for entry in fresh[:last]:
+        reached = reached.after(entry.at_ns)
+    taken, ended = fresh[first:last], over and last == len(fresh)
+    text = b"".join(_whole_lines(taken)).decode(errors="replace")
+    return LogChunk(text, str(reached), ended=ended, skipped=skipped)
+
+
+def _bounds(fresh: Sequence[Entry], *, newest: bool) -> tuple[int, int]:
+    """From where to where a chunk goes: the last that fits for who asks for the first time, else the next."""
+    size = 0
+    for number, entry in enumerate(reversed(fresh) if newest else fresh):
+        size += len(entry.text)
+        if size > LONGEST_CHUNK and number:
+            return (len(fresh) - number, len(fresh)) if newest else (0, number)
+    return 0, len(fresh)
+
+
+def _whole_lines(taken: Iterable[Entry]) -> Iterator[bytes]:
+    """A line that the engine kept in pieces is put together again, although the other output stands in between."""
+    begun: dict[int, bytes] = {}
+    for entry in taken:
+        text = begun.pop(entry.output, b"") + entry.text
+        if text.endswith(b"\n"):
+            yield text
+        else:
+            begun[entry.output] = text
+    yield from begun.values()

@@ -28,7 +28,7 @@ _FULL = re.compile(r"no space left|cannot allocate memory|not enough (memory|spa
 _NO_GPU = re.compile(r"could not select device driver|nvidia-container|unresolvable CDI|unknown device", re.I)
 _BAD_SIZE = re.compile(
     r"range of cpus|minimum memory limit|memory limit (too|should)|memory\.limit_in_bytes.*(invalid|busy)|"
-    r"pids limit|storage.?opt|shm size|setting memory limit|memory\.max",
+    r"pids limit|storage.?opt|shm size|(setting|set) memory limit|memory\.max",
     re.I,
 )
 _BAD_COMMAND = re.compile(
