@@ -24,6 +24,7 @@ from core.scheduler.values import Claim, Holding, Node, Pin, Waiting, total_of
 from core.scheduler.watch import ChangeLog, ShapeWatch
 
 T = TypeVar("T")
+MOST_KEPT = 256
 
 
 class Board:
@@ -195,12 +196,11 @@ class Board:
             yield self._host(node_id), gathered
 
     def memo(self, key: object, make: Callable[[], T]) -> T:
-        """Something that follows the board by itself and is worth keeping from pass to pass."""
-        if key not in self._memo:
-            if len(self._memo) > 4 * len(self.classes) + 64:
-                self._memo.clear()
-            self._memo[key] = make()
-        kept: T = self._memo[key]
+        """Something that follows the board by itself and is worth keeping; the longest unused is forgotten first."""
+        kept: T = self._memo.pop(key) if key in self._memo else make()
+        self._memo[key] = kept
+        if len(self._memo) > MOST_KEPT:
+            del self._memo[next(iter(self._memo))]
         return kept
 
     def lowest_priority(self) -> int | None:

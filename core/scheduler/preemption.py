@@ -37,8 +37,10 @@ class Evictions:
             self._ripening.clear()
         self._now = now
         facts = self._facts.current()
+        ripe: set[int] = set()
         while self._ripening and self._ripening[0][0] <= now:
-            index = heapq.heappop(self._ripening)[1]
+            ripe.add(heapq.heappop(self._ripening)[1])
+        for index in ripe:
             if index < len(self._board.hosts):
                 self._facts.renew(index)
         return facts
@@ -46,22 +48,37 @@ class Evictions:
     def _judge(self, host: Host) -> tuple[int, int] | None:
         if not admits(host.node, self._shape):
             return None
-        leaving: dict[int, set[str]] = {}
-        for holding in host.by_id.values():
-            if not may_ever_leave(holding, self._priority, self._rules):
-                continue
-            ripe_at = holding.started_at + self._rules.min_run_ms * 1000
-            if ripe_at <= self._now:
-                leaving.setdefault(holding.priority, set()).add(holding.id)
-            else:
-                heapq.heappush(self._ripening, (ripe_at, host.index))
+        leaving = self._who_may_leave(host)
         count, needed, gone = replicas_in(self._shape, host.free, host), -1, set[str]()
+        room = host.free.copy() if leaving else host.free
         for level in sorted(leaving):
-            gone |= leaving[level]
-            before, count = count, replicas_in(self._shape, host.room_without(gone), host)
+            if host.pins:
+                gone.update(leaving[level])
+                room = host.room_without(gone)
+            else:
+                for holding_id in leaving[level]:
+                    for claim in host.residents[holding_id]:
+                        room.give(claim)
+            before, count = count, replicas_in(self._shape, room, host)
             if not before and count:
                 needed = level
         return (count, needed) if count else None
+
+    def _who_may_leave(self, host: Host) -> dict[int, list[str]]:
+        """By base priority. Those whose minimum run is not over yet are noted, to be asked again then."""
+        leaving: dict[int, list[str]] = {}
+        highest, unripe_until = self._priority - self._rules.gap, 0
+        for holding in host.by_id.values():
+            if holding.priority > highest or not may_ever_leave(holding, self._priority, self._rules):
+                continue
+            ripe_at = holding.started_at + self._rules.min_run_ms * 1000
+            if ripe_at <= self._now:
+                leaving.setdefault(holding.priority, []).append(holding.id)
+            elif not unripe_until or ripe_at < unripe_until:
+                unripe_until = ripe_at
+        if unripe_until:
+            heapq.heappush(self._ripening, (unripe_until, host.index))
+        return leaving
 
 
 def may_ever_leave(holding: Holding, priority: int, rules: Preemption) -> bool:
