@@ -32,10 +32,12 @@ def podman_service() -> Iterator[podman.Podman]:
 
 @pytest.fixture
 def a_cluster(tmp_path: Path) -> Iterator[Callable[..., DockerRig]]:
-    """Makes clusters of engines, by node, and lets go of them."""
+    """Makes clusters of engines, by node; afterwards the engines are empty again."""
     made: list[DockerRig] = []
+    used: list[Any] = []
 
     def make(*, at: str = "c1", settings: Mapping[str, str] | None = None, **engines: Any) -> DockerRig:
+        used.extend(engine for engine in engines.values() if not isinstance(engine, str))
         hosts = {node: engine if isinstance(engine, str) else engine.url for node, engine in engines.items()}
         made.append(DockerRig(tmp_path / at, hosts, **(settings or {})))
         return made[-1]
@@ -43,11 +45,14 @@ def a_cluster(tmp_path: Path) -> Iterator[Callable[..., DockerRig]]:
     yield make
     for rig in made:
         rig.close()
+    for engine in used:
+        engine.remove_all()
 
 
 @pytest.fixture(params=["docker", "podman"])
-def either(request: pytest.FixtureRequest) -> Iterator[docker.Dockerd | podman.Podman]:
-    """Each of the two engines in turn, empty again afterwards."""
-    engine = request.getfixturevalue({"docker": "dockerd", "podman": "podman_service"}[request.param])
-    yield engine
-    engine.remove_all()
+def either(request: pytest.FixtureRequest) -> docker.Dockerd | podman.Podman:
+    """Each of the two engines in turn."""
+    found: docker.Dockerd | podman.Podman = request.getfixturevalue(
+        {"docker": "dockerd", "podman": "podman_service"}[request.param]
+    )
+    return found

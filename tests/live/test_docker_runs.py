@@ -69,7 +69,6 @@ def test_it_sees_the_devices_of_its_allocation(a_cluster: Cluster, dockerd: Dock
     rig = a_cluster(n1=dockerd)
     _, text = ran(rig, "echo $NVIDIA_VISIBLE_DEVICES", gpu_devices=("0", "3"), resources=Resources(gpu_milli=2000))
     assert text == "0,3\n"
-    dockerd.remove_all()
 
 
 def test_B17_arguments_are_words_and_no_shell_reads_them(a_cluster: Cluster, either: Engine) -> None:
@@ -131,7 +130,6 @@ def test_a_disk_that_this_storage_cannot_bound_is_said_so(a_cluster: Cluster, do
     over, _ = ran(rig, "true", resources=Resources(disk_mib=100))
     assert over.facts["disk"] == "not bounded"
     assert over.resources.disk_mib == 100
-    dockerd.remove_all()
 
 
 def test_without_a_network_there_is_none(a_cluster: Cluster, either: Engine) -> None:
@@ -270,4 +268,3 @@ def test_a_log_that_was_rotated_away_is_said_to_be_skipped(a_cluster: Cluster, d
     rig.until_over(TOKEN)
     rest = rig.driver.logs(TOKEN, cursor=begun.cursor)
     assert rest.skipped and "first" not in rest.text
-    dockerd.remove_all()

@@ -12,7 +12,7 @@ from core.drivers.docker.recipe import MIB
 
 
 def node_found(engine: Engine) -> NodeFound:
-    traits = engine.traits
+    traits = engine.probe()
     is_here = engine.host.socket is not None
     gpus: tuple[GpuFound, ...] = ()
     if is_here and not traits.is_podman:  # an engine does not tell its GPUs; of other hosts an operator does

@@ -70,12 +70,12 @@ class Engine:
 
     @property
     def traits(self) -> Traits:
-        with self._guard:
-            if self._traits is None:
-                api = self._connected()
-                with self._translated(Act.LOOK):
-                    self._traits = Traits.read(api.version(), api.info())
-            return self._traits
+        return self._traits or self.probe()
+
+    def probe(self) -> Traits:
+        """Ask anew, where what was true at the first time is not enough."""
+        self._traits = self.ask(Act.LOOK, lambda api: Traits.read(api.version(), api.info()))
+        return self._traits
 
     def ask(self, act: Act, question: Callable[[Any], T], what: str | None = None) -> T:
         """The answer to a question that is put to the API, or our own error for its refusal."""
