@@ -11,7 +11,7 @@ from core.views.reports import ReportCard, days
 _INCHES = (8.0, 3.2)
 _DOTS = 120
 _BAR, _INK, _GRID = "#2563eb", "#111827", "#d1d5db"
-MISSING = "no chart: the extra `charts` is not installed here"
+MISSING = "no chart: the extra charts is not installed here"
 
 
 def can_draw() -> bool:

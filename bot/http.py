@@ -20,12 +20,12 @@ def wrong_with(headers: dict[str, str], body: bytes, verifier: SignatureVerifier
     stamp, signature = headers.get("X-Slack-Request-Timestamp", ""), headers.get("X-Slack-Signature", "")
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12 and signature.isascii()):
         return 401, "not signed"
-    if not verifier.is_valid(body, stamp, signature):
-        return 401, "not signed by Slack"
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         return 400, "not text"
+    if not verifier.is_valid(text, stamp, signature):
+        return 401, "not signed by Slack"
     try:
         if headers.get("Content-Type", "").startswith("application/json"):
             held = json.loads(text)

@@ -27,7 +27,7 @@ def approval(view: DeploymentCard, decision: Decision | None = None) -> Message:
         return message(f"{head}: approve or reject? {view.reason or ''}".rstrip(), blocks)
     what, who, at = decision or (view.state.value.replace("_", " "), "", view.updated_at)
     by = f" by {safe_slack(who)}" if who else ""
-    said = f"*{safe_slack(view.name)}* of {safe_slack(view.owner)}: {what}{by} {moment(at)}"
+    said = f"*{safe_slack(view.name)}* of {safe_slack(view.owner)}: {safe_slack(what)}{by} {moment(at)}"
     blocks = [section(said), context(f"{view.id} is {state_words(view.state)}")]
     return message(f"{head}: {what}{f' by {who}' if who else ''}", blocks)
 

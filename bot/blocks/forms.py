@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.blocks.parts import Block, button, buttons, choice_input, modal, section, text_input
 from bot.ids import Action, Form
-from bot.markup import safe_slack
+from bot.markup import literal, safe_slack
 from core.domain.resources import format_resources
 from core.views.work import ClusterLine
 
@@ -17,7 +17,7 @@ INPUTS = ("name", "cluster", "image", "command", "cpu", "ram", "gpu", "hours", "
 def deploy_form(clusters: Sequence[ClusterLine], told: str = "", initial: Mapping[str, str] | None = None) -> Block:
     """`told` is what a try of the request has come to. Inputs keep what was typed, by their ids."""
     given = initial or {}
-    options = [(f"{one.name}: {format_resources(one.free)} free", one.name) for one in clusters]
+    options = [(f"{literal(one.name, 40)}: {format_resources(one.free)} free", one.name) for one in clusters]
     blocks: list[Block] = [
         text_input("name", "Name", initial=given.get("name", ""), optional=False, most=63),
         choice_input("cluster", "Where", options),

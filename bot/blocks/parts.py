@@ -65,7 +65,8 @@ def fields(pairs: Sequence[tuple[str, str]]) -> Block:
 
 
 def context(*texts: str) -> Block:
-    elements = [{"type": "mrkdwn", "text": _cut(text, LONGEST_TEXT)} for text in texts[:_ELEMENTS]]
+    shown = [text for text in texts if text.strip()] or ["-"]
+    elements = [{"type": "mrkdwn", "text": _cut(text, LONGEST_TEXT)} for text in shown[:_ELEMENTS]]
     return {"type": "context", "elements": elements}
 
 

@@ -32,14 +32,16 @@ def report(card: ReportCard, notes: tuple[str, ...] = ()) -> Message:
     how = f"running time only, as the ledger has it; days of {card.zone}"
     if card.unposted_runs:
         how += f"; {card.unposted_runs} runs are not yet metered up to its end"
-    blocks.append(context(how, *notes))
+    blocks.append(context(how, *(safe_slack(note, 300) for note in notes)))
     return message(f"{card.org}: {said}" + "".join(f" ({note})" for note in notes), blocks)
 
 
 def preview(card: ReportCard, channel: str, when: str, dues: tuple[str, ...] = ()) -> Message:
     """Shown to the one who asks, before anything is posted to others."""
     made = report(card)
-    ask = button(f"Post it {when.split()[0]}", Action.SCHEDULE, f"{channel} {when}", style="primary")
+    often = when.split()[0]
+    label = f"post this report here {often}"
+    ask = button(f"Post it {often}", Action.SCHEDULE, f"{channel} {when}", label=label, style="primary")
     note = f"only you see this; it would come {safe_slack(when)}" + (f", next {', '.join(dues)}" if dues else "")
     return Message(f"preview: {made.text}", (context(note), *made.blocks, buttons(ask)))
 

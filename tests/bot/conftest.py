@@ -28,3 +28,4 @@ def scene(tmp_path: Path, fresh_url: Callable[[str], str]) -> Iterator[Scene]:
     made = Scene(tmp_path / "home", fresh_url("sqlite"))
     yield made
     made.close()
+    assert made.bugs.found == []

@@ -10,6 +10,8 @@ from slack_sdk.models.views import View
 
 MOST_SIGNS = 13_200
 _OBEYED = re.compile(r"<[!@#](?!date\^)[^>]*>|<(?:https?|mailto):[^>]*>")
+# An input's text is what its writer sees of their own, and is never rendered.
+_NOT_SHOWN = ("value", "type", "initial_value", "private_metadata")
 # What the bot itself says in angle brackets: times in the reader's zone, and channels by their id.
 _OURS = re.compile(r"<!date\^\d+\^[^|>]*\|[^>]*>|<#C[A-Z0-9]+>")
 
@@ -18,6 +20,7 @@ def check_message(text: str | None, blocks: list[dict[str, Any]]) -> None:
     assert text and len(text) <= 40_000, "a message says everything in its text too"
     assert 1 <= len(blocks) <= 50
     check_blocks(blocks)
+    assert sum(len(shown["text"]) for block in blocks for shown in texts_of(block)) <= MOST_SIGNS
 
 
 def check_view(view: dict[str, Any]) -> None:
@@ -42,7 +45,6 @@ def check_blocks(blocks: list[dict[str, Any]]) -> None:
                 assert element.get("accessibility_label"), "a button says to everybody what it does"
     ids = [block["block_id"] for block in blocks if "block_id" in block]
     assert len(ids) == len(set(ids)), "a block id stands twice"
-    assert sum(len(text["text"]) for block in blocks for text in texts_of(block)) <= MOST_SIGNS
 
 
 def texts_of(block: dict[str, Any]) -> list[dict[str, Any]]:
@@ -58,7 +60,7 @@ def obeyed(text: str) -> list[str]:
 def everything_said(content: Any) -> str:
     """All texts of a message or a view, one a line."""
     if isinstance(content, dict):
-        return "\n".join(everything_said(value) for key, value in content.items() if key not in ("value", "type"))
+        return "\n".join(everything_said(value) for key, value in content.items() if key not in _NOT_SHOWN)
     if isinstance(content, list | tuple):
         return "\n".join(everything_said(one) for one in content)
     return content if isinstance(content, str) else ""

@@ -33,6 +33,17 @@ ADMIN, MEMBER, STRANGER = "U0ANA", "U0MIA", "U0ZOE"
 LATE_US = 60 * MINUTE
 
 
+class Bugs(logging.Handler):
+    """What was logged as an error: a test that does not expect it fails."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.found.append(f"{record.getMessage()} {record.exc_info and record.exc_info[1]!r}")
+
+
 class Scene:
     """The org `vision` with its admin ana and its member mia, both linked; zoe is nobody yet."""
 
@@ -41,6 +52,8 @@ class Scene:
         self.slack = FakeSlack()
         self.answers: list[dict[str, Any]] = []
         self.log = logging.getLogger("tests.bot")
+        self.bugs = Bugs()
+        self.log.handlers = [self.bugs]
         self._numbers = count(1)
         operator = self.world.operator()
         self.admin = self.world.member(self.world.org(operator, "vision"), "ana", "admin")
@@ -52,6 +65,8 @@ class Scene:
         self.follow()  # what happened before anybody was linked is not told
         with self.world.units.serve() as unit:
             link_person(unit, TEAM, ADMIN, "ana", self.admin.account_id)
+        # Acting as people do in Slack: their session there lives as long as the link.
+        self.admin = self.world.bursar.chat().visitor(TEAM, ADMIN).caller or self.admin
         self.member = self.registered(MEMBER, "mia")
 
     def close(self) -> None:
@@ -74,7 +89,6 @@ class Scene:
     def registered(self, user: str, name: str) -> Caller:
         """Somebody who made an account in Slack and joined by a code."""
         chat = self.world.bursar.chat()
-        chat.visitor(TEAM, ADMIN)  # the first member brings the workspace with them
         chat.register(TEAM, user, name, None)
         caller = chat.visitor(TEAM, user).caller
         assert caller is not None

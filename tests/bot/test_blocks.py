@@ -1,0 +1,272 @@
+"""Blocks: golden for what people see most, within Slack's limits for anything, and literal for whatever people type."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.blocks import answers, approval, deployment, forms, home, notice, parts, report
+from bot.blocks import help as pages
+from bot.errors import bug, told
+from bot.markup import code, literal, safe_slack
+from bot.outcomes import Fate, outcome_of
+from core.commands.table import FAMILIES, VERBS
+from core.domain.errors import Invalid
+from core.domain.kinds import Kind
+from core.domain.lifecycle import State
+from core.domain.resources import Resources
+from core.views.chat import UnsureLine, Visitor
+from core.views.foresight import BlockerLine, WhyCard
+from core.views.money import CreditsBook, GpuTimeBook, Sum, UsageLine, WalletCard
+from core.views.operations import Page
+from core.views.people import Done
+from core.views.reports import DayUse, DeploymentUse, ReportCard, Waits
+from core.views.work import ClusterLine, DeploymentCard, DeploymentLine, LogText
+from tests.bot.fake_slack import FakeSlack
+from tests.bot.rules import check_message, check_view, everything_said, obeyed
+
+AT = 1_767_225_600_000_000
+HOSTILE = [
+    "<!channel>",
+    "<@U1>",
+    "<https://evil.example|your bank>",
+    "@here",
+    "`code` *bold* _thin_ ~gone~",
+    "```\n<!everyone>\n```",
+    "&lt;!channel&gt; & <",
+    "<!date^0^{date}|x>",
+    "\u202eabc\u200b\x1b[31m",
+    "a" * 5000,
+    "&" * 3000,
+    "😀" * 2000,
+    "",
+    " ",
+]
+
+
+def a_card(text: str = "train", state: State = State.RUNNING, **fields: Any) -> DeploymentCard:
+    made = DeploymentCard(
+        id="dep-7k3f9q",
+        name=text,
+        org=text,
+        owner=text,
+        kind=Kind.JOB,
+        state=state,
+        cluster=text,
+        node=text,
+        image=text,
+        command=(text,),
+        flavor=None,
+        cpu_milli=2000,
+        ram_mib=20480,
+        gpu_milli=1000,
+        gpu_model=text,
+        gpu_devices=(text,),
+        disk_mib=0,
+        replicas=2,
+        priority=50,
+        hours_ms=3_600_000,
+        labels={text: text},
+        env={text: text},
+        public_ip=None,
+        created_at=AT,
+        updated_at=AT,
+        started_at=AT,
+        ended_at=None,
+        exit_code=None,
+        reason=text,
+        position=None,
+        estimate=None,
+        rate=Sum(5_000_000, 3_600_000),
+        cost=Sum(2_500_000, 1_800_000),
+        held=Sum(2_500_000, 1_800_000),
+    )
+    return replace(made, **fields)
+
+
+def a_report(text: str = "vision", days: int = 7) -> ReportCard:
+    return ReportCard(
+        org=text,
+        zone="UTC",
+        since=AT,
+        until=AT + days * 86_400_000_000,
+        first_day="2026-01-01",
+        last_day="2026-01-07",
+        total=Sum(12_000_000, 151 * 3_600_000),
+        before=Sum(10_000_000, 135 * 3_600_000),
+        left=Sum(100_000_000, 246 * 3_600_000),
+        lasts_until_day="2026-01-18",
+        waits=Waits(12, 90_000, 3_600_000),
+        unposted_runs=1,
+        users=tuple(UsageLine(text, 1_000_000, 3_600_000, 2) for _ in range(9)),
+        deployments=tuple(DeploymentUse("dep-7k3f9q", text, text, 1_000_000, 3_600_000, 2) for _ in range(9)),
+        days=tuple(DayUse(f"2026-01-{1 + day % 28:02}", day * 1_000, day * 3_600_000) for day in range(days)),
+    )
+
+
+def a_line(text: str) -> DeploymentLine:
+    return DeploymentLine("dep-7k3f9q", text, text, Kind.JOB, State.QUEUED, text, 1000, 1024, 500, 50, AT, None, text)
+
+
+def a_wallet(text: str) -> WalletCard:
+    return WalletCard(text, text, CreditsBook(1, 2, 3, 4, AT), GpuTimeBook(1, 2, 3, 4, None), 5)
+
+
+VISITOR = Visitor("T0ACME", "U0ANA", object(), "ana", "vision", True, True)  # type: ignore[arg-type]
+
+
+def messages_of(text: str) -> list[parts.Message]:
+    """Every message that shows what a person typed."""
+    blocker = BlockerLine("x", text, text, text, (text,), AT, text)
+    facts = {"by": text, "reason": text, "ends_at": AT, "state": "failed", "account": text, "channel": text}
+    listing = next(verb for verb in VERBS if verb.name == "list")
+    show = next(verb for verb in VERBS if verb.name == "org show")
+    return [
+        *(deployment.card(a_card(text, state)) for state in State),
+        approval.approval(a_card(text, State.AWAITING_APPROVAL)),
+        approval.approval(a_card(text, State.REJECTED), (text, text, AT)),
+        *(say(a_card(text), facts) for say in notice.OF_DEPLOYMENT.values()),
+        notice.ended(a_card(text, State.FAILED), facts, Sum(1, 1)),
+        notice.linked(facts),
+        notice.unsure({**facts, "delivery": "d1"}),
+        report.report(a_report(text), (text,)),
+        report.preview(a_report(text), "T0ACME/C0TEAM", "weekly mon 09:00"),
+        told(Invalid("x", text, f"{text}\n{text}\n  ^^^")),
+        bug("KeyError", "x/1"),
+        answers.answered(listing, Page(tuple(a_line(text) for _ in range(90)), "more")),
+        answers.answered(show, a_wallet(text)),
+        answers.answered(show, Done(text or "x")),
+        answers.answered(show, WhyCard("dep-7k3f9q", text, State.QUEUED, 1, True, AT, 1, (blocker,) * 60)),
+        answers.answered(show, LogText("dep-7k3f9q", text, "0", True)),
+        answers.answered(show, a_line(text)),
+        pages.begin(text),
+        pages.join(text or "x", text),
+    ]
+
+
+def views_of(text: str) -> list[dict[str, Any]]:
+    cluster = ClusterLine("clu-1", text or "x", text, text, "up", 1, *(Resources(1000, 1024, 1000),) * 3)
+    lines = tuple(a_line(text) for _ in range(40))
+    full = home.HomeView(VISITOR, lines, lines, a_wallet(text), (UnsureLine("d1", text, AT),) * 9)
+    return [
+        forms.deploy_form([cluster] * 150, literal(text), {"name": text, "command": text}),
+        forms.no_clusters(),
+        forms.reject_form(text),
+        home.home_tab(full),
+        home.home_tab(home.HomeView(replace(VISITOR, caller=None))),
+        home.home_tab(home.HomeView(replace(VISITOR, belongs=False))),
+    ]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:12]))
+def test_B37_whatever_people_type_is_shown_literally_and_fits(text: str) -> None:
+    for message in messages_of(text):
+        check_message(message.text, list(message.blocks))
+        assert obeyed(message.text) == [] and obeyed(everything_said(message.blocks)) == []
+    for view in views_of(text):
+        check_view(view)
+        assert obeyed(everything_said(view["blocks"])) == []
+
+
+@given(st.text(max_size=400))
+@settings(max_examples=60, deadline=None)
+def test_B37_nothing_that_is_made_safe_is_obeyed(text: str) -> None:
+    for shown in (safe_slack(text), literal(text), code(text)):
+        assert "<" not in shown and ">" not in shown
+        assert "\u202e" not in shown and "\x1b" not in shown
+    assert "`" not in safe_slack(text) and "`" not in code(text)[3:-3]
+
+
+@given(st.text(alphabet="a&<>", max_size=60), st.integers(6, 40))
+@settings(max_examples=100, deadline=None)
+def test_a_text_is_cut_to_its_length_and_no_entity_is_split(text: str, limit: int) -> None:
+    shown = safe_slack(text, limit)
+    assert len(shown) <= limit
+    rest = shown.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
+    assert "&" not in rest
+
+
+def test_the_card_of_a_running_job_is_golden() -> None:
+    card = a_card(reason=None, gpu_model="a100", image="train:v2", org="vision", owner="mia", cluster="rack", node="n1")
+    message = deployment.card(card)
+    assert message.text == "train (dep-7k3f9q) on rack: running"
+    assert message.blocks[0]["text"]["text"] == "*train* · ▶ running"
+    facts = {field["text"].split("\n")[0]: field["text"].split("\n")[1] for field in message.blocks[1]["fields"]}
+    assert facts == {
+        "*what*": "job on rack",
+        "*size*": "2 × 2 CPU, 20 GiB, 1 GPU a100",
+        "*node*": "n1",
+        "*image*": "train:v2",
+        "*priority*": "50",
+        "*time limit*": "1 h",
+        "*started*": "<!date^1767225600^{date_short_pretty} {time}|2026-01-01 00:00 UTC>",
+        "*costs an hour*": "5.0 credits, 1.0 GPU-hours",
+        "*cost so far*": "2.5 credits, 0.5 GPU-hours",
+        "*set aside*": "2.5 credits, 0.5 GPU-hours",
+    }
+    pressed = [(one["text"]["text"], one["action_id"], one["value"]) for one in message.blocks[2]["elements"]]
+    assert pressed == [
+        ("Logs", "logs", "dep-7k3f9q"),
+        ("Extend by 1 h", "extend", "dep-7k3f9q 1"),
+        ("Stop", "stop", "dep-7k3f9q"),
+        ("Cancel", "cancel", "dep-7k3f9q"),
+    ]
+    assert [one["text"]["text"] for one in message.blocks[2]["elements"] if "confirm" in one] == ["Stop", "Cancel"]
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_card_has_only_the_buttons_that_its_state_allows(state: State) -> None:
+    blocks = deployment.card(a_card(state=state)).blocks
+    found = {one["action_id"] for block in blocks if block["type"] == "actions" for one in block["elements"]}
+    expected = {
+        State.AWAITING_APPROVAL: {"why", "cancel"},
+        State.QUEUED: {"why", "cancel"},
+        State.STARTING: {"logs", "extend", "stop", "cancel"},
+        State.RUNNING: {"logs", "extend", "stop", "cancel"},
+        State.SUSPENDED: {"logs", "extend", "stop", "cancel"},
+        State.STOPPING: {"cancel"},
+        State.STOPPED: {"start", "cancel"},
+    }
+    assert found == expected.get(state, set())
+
+
+def test_a_report_answers_in_its_first_sentence() -> None:
+    message = report.report(a_report())
+    assert message.text == (
+        "vision: 1–7 Jan: 151.0 GPU-hours used (+12 %), 246.0 GPU-hours left, which lasts until about 18 Jan"
+    )
+    shown = everything_said(message.blocks)
+    assert "12 started; half within" in shown and "and 4 more" in shown and "not yet metered" in shown
+    assert "2026-01-01 to 2026-01-07" in shown
+
+
+def test_help_names_every_verb_that_can_be_said_here() -> None:
+    shown = everything_said(pages.overview(FAMILIES).blocks)
+    assert all(f"`{verb.name}`" in shown for verb in VERBS)
+    for verb in VERBS:
+        message = pages.of_verb(verb)
+        check_message(message.text, list(message.blocks))
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "repeatable", "fate"),
+    [
+        ("ratelimited", 429, False, Fate.LATER),
+        ("service_unavailable", 503, False, Fate.LATER),
+        ("internal_error", 500, False, Fate.UNSURE),
+        ("internal_error", 500, True, Fate.LATER),
+        ("fatal_error", 200, False, Fate.UNSURE),
+        ("channel_not_found", 200, False, Fate.NEVER),
+        ("invalid_blocks", 200, True, Fate.NEVER),
+    ],
+)
+def test_what_an_error_means_for_a_message(error: str, status: int, repeatable: bool, fate: Fate) -> None:
+    refused = FakeSlack().refusal(error, status, {"retry-after": "7"} if status == 429 else {})
+    outcome = outcome_of(refused, 1, repeatable=repeatable)
+    assert outcome.fate is fate
+    if status == 429:
+        assert outcome.wait_us == 7_000_000

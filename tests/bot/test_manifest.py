@@ -1,0 +1,108 @@
+"""The manifest asks for what the code uses and for nothing else; the doctor compares it with the token."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bot
+from bot.doctor import diagnosis
+from bot.ids import COMMAND
+from bot.listeners.events import HEARD
+from bot.manifest import METHODS, as_yaml, manifest, scopes
+from core.domain.chat import DeliveryState
+from core.domain.errors import Invalid
+from core.views.operations import Verdict
+from tests.bot.fake_slack import FakeSlack
+
+ROOT = Path(bot.__file__).parent
+CALLS = re.compile(r"^(auth|chat|files|views|apps|conversations|users|reactions|pins)_\w+$")
+# What one call of the SDK is in methods of the Web API; and what is called with the app's token, which has no scopes.
+IN_PARTS = {"files_upload_v2": ["files.getUploadURLExternal", "files.completeUploadExternal"]}
+BY_APP_TOKEN = {"apps_connections_open"}
+
+
+def called_methods() -> set[str]:
+    found: set[str] = set()
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and CALLS.match(node.func.attr):
+                name = node.func.attr
+                found.update(IN_PARTS.get(name, [] if name in BY_APP_TOKEN else [name.replace("_", ".", 1)]))
+    return found
+
+
+def test_every_method_that_is_called_is_in_the_table_and_no_other() -> None:
+    assert called_methods() == set(METHODS)
+
+
+def test_the_scopes_are_the_least_and_read_no_history() -> None:
+    assert scopes() == ["app_mentions:read", "chat:write", "commands", "files:write"]
+    assert not [scope for scope in scopes() if "history" in scope or "users" in scope]
+
+
+def test_the_shipped_manifest_is_what_the_code_says() -> None:
+    shipped = ROOT.parent / "config" / "slack-manifest.yaml"
+    assert shipped.read_text(encoding="utf-8") == as_yaml(manifest()), "renew it: bursar slack manifest > it"
+
+
+def test_over_http_every_address_is_the_same_and_no_socket_is_wanted() -> None:
+    made = manifest("https://bursar.example.org/")
+    assert made["settings"]["socket_mode_enabled"] is False
+    address = "https://bursar.example.org/slack/events"
+    assert made["features"]["slash_commands"][0]["url"] == address
+    assert made["settings"]["interactivity"]["request_url"] == address
+    assert made["settings"]["event_subscriptions"]["request_url"] == address
+    with pytest.raises(Invalid):
+        manifest("http://plain.example.org")
+
+
+def test_it_stays_within_what_slack_takes_of_a_manifest() -> None:
+    made = manifest()
+    (command,) = made["features"]["slash_commands"]
+    assert command["command"] == COMMAND and len(command["command"]) <= 32 and len(command["usage_hint"]) <= 1000
+    assert command["should_escape"] is True and len(command["description"]) <= 140
+    assert len(made["display_information"]["name"]) <= 35 and len(made["display_information"]["description"]) <= 140
+    assert made["settings"]["event_subscriptions"]["bot_events"] == list(HEARD)
+
+
+class Doctored(FakeSlack):
+    def __init__(self, given: str, socket: bool = True) -> None:
+        super().__init__()
+        self.given, self.socket = given, socket
+
+    async def auth_test(self, **_given: Any) -> Any:
+        data = {"ok": True, "user": "bursar", "team": "Acme", "team_id": "T0ACME"}
+        return self.response(data, headers={"X-OAuth-Scopes": self.given})
+
+    async def apps_connections_open(self, *, app_token: str, **_given: Any) -> Any:
+        if not self.socket:
+            raise self.refusal("not_allowed_token_type")
+        return self.response({"ok": True, "url": "wss://x"})
+
+
+@pytest.mark.parametrize(
+    ("given", "socket", "verdict", "told"),
+    [
+        (",".join(scopes()), True, Verdict.OK, "no more"),
+        ("commands", True, Verdict.FAIL, "missing: app_mentions:read, chat:write, files:write"),
+        (",".join([*scopes(), "channels:history"]), True, Verdict.WARN, "channels:history"),
+        (",".join(scopes()), False, Verdict.FAIL, "not_allowed_token_type"),
+    ],
+)
+async def test_the_doctor_says_what_is_missing(given: str, socket: bool, verdict: Verdict, told: str) -> None:
+    found = await diagnosis(Doctored(given, socket), "xapp-1", signed=False, counts={})
+    without_charts = [one for one in found.findings if one.id != "charts"]
+    assert max((one.verdict for one in without_charts), key=list(Verdict).index) is verdict
+    assert any(told in one.message for one in found.findings)
+
+
+async def test_the_doctor_without_any_token_and_with_messages_that_did_not_arrive() -> None:
+    found = await diagnosis(None, None, signed=False, counts={DeliveryState.DEAD: 2, DeliveryState.UNSURE: 1})
+    assert found.verdict is Verdict.FAIL
+    said = " ".join(one.message for one in found.findings)
+    assert "SLACK_BOT_TOKEN is not set" in said and "2 could not be posted" in said and "1 were perhaps" in said
