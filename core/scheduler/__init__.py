@@ -5,6 +5,7 @@ Build a `Board` from frozen values (`values.py`), keep it by its feed methods (`
 came of it. See README.md.
 """
 
+from core.domain.kinds import Kind
 from core.scheduler.board import Board
 from core.scheduler.cycle import plan
 from core.scheduler.decisions import Blocker, Code, Doom, Plan, Preempt, Reserve, Start, Unpin, Wait
@@ -17,7 +18,6 @@ from core.scheduler.values import (
     Device,
     Gate,
     Holding,
-    Kind,
     Node,
     NodeState,
     Pin,

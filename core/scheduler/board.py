@@ -17,9 +17,10 @@ from core.domain.resources import NOTHING, Resources
 from core.scheduler.capacity import Host, by_node
 from core.scheduler.facts import Facts, Held, Usage, Who
 from core.scheduler.fragments import packer_for
-from core.scheduler.ordering import Class, Queue, queue_for
+from core.scheduler.ordering import Class, Queue
 from core.scheduler.placement import Shape, check_request
 from core.scheduler.policy import Mix, Packing, Policy
+from core.scheduler.queues import queue_for
 from core.scheduler.values import Claim, Holding, Node, Pin, Waiting, total_of
 from core.scheduler.watch import ChangeLog, ShapeWatch
 

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from statistics import median
 
+from core.domain.kinds import Kind
 from core.scheduler.board import Board
 from core.scheduler.cycle import plan
 from core.scheduler.policy import DAY_MS, Policy
-from core.scheduler.values import Claim, Holding, Kind, Pin, Waiting
+from core.scheduler.values import Claim, Holding, Pin, Waiting
 
 USUAL_SHARE = 0.5  # of its limit that a job really runs, until an installation knows its own
 

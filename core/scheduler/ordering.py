@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.scheduler.fairshare import penalties
 from core.scheduler.placement import Shape
-from core.scheduler.policy import Mix, Order, Packing, Policy
-from core.scheduler.smart import SmartQueue
+from core.scheduler.policy import Mix, Packing, Policy
 from core.scheduler.values import Holding, Waiting
 
 if TYPE_CHECKING:
@@ -296,7 +295,3 @@ def effective_priority(item: Waiting, policy: Policy, now: int) -> float:
         return float(item.priority)
     aged = max(0, now - item.ages_from) / (policy.aging.step_ms * 1000)
     return item.priority + min(policy.aging.cap, aged)
-
-
-def queue_for(policy: Policy, facts: Facts) -> Queue:
-    return SmartQueue(policy, facts) if policy.order is Order.SMART else LaneQueue(policy, facts)

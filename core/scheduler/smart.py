@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from core.domain.resources import Resources
 from core.scheduler.guard import VirtualEasy
+from core.scheduler.ordering import Class, Closed
 from core.scheduler.policy import DAY_MS, Policy
 from core.scheduler.values import Holding, Waiting
 
 if TYPE_CHECKING:
     from core.scheduler.facts import Facts
-    from core.scheduler.ordering import Class, Closed
 
 ENDLESS_MS = 30 * DAY_MS  # how a service counts in the order; it takes no part in the guard
 RECENT = 500  # arrivals from which it is learned which work is tiny

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.domain.kinds import Kind
 from core.domain.resources import NOTHING, Resources
 
 WHOLE = 1000  # thousandths of one GPU device
@@ -20,12 +21,6 @@ class NodeState(StrEnum):
     CORDONED = "cordoned"  # takes nothing new
     DRAINED = "drained"  # takes nothing new, and what runs there is being moved away
     DOWN = "down"
-
-
-class Kind(StrEnum):
-    SERVICE = "service"
-    JOB = "job"
-    VM = "vm"
 
 
 @dataclass(frozen=True, slots=True)

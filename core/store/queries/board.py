@@ -16,7 +16,7 @@ from core.domain.resources import Resources
 from core.ledger.amounts import NOTHING, Book
 from core.ledger.refunds import RefundCause
 from core.scheduler.board import Board
-from core.scheduler.values import WHOLE, Claim, Dependency, Device, Gate, Holding, Kind, Node, NodeState, Pin, Waiting
+from core.scheduler.values import WHOLE, Claim, Dependency, Device, Gate, Holding, Node, NodeState, Pin, Waiting
 from core.store.repositories.clusters import ClusterRow, NodeRow
 from core.store.repositories.deployments import DependencyRow, DeploymentRow
 from core.store.repositories.runs import AllocationRow, PinRow, runs
@@ -134,7 +134,7 @@ def holding_value(
         id=row.id,
         org=row.org_id,
         member=row.owner_id,
-        kind=Kind(row.kind.value),
+        kind=row.kind,
         claims=places,
         started_at=row.started_at or row.state_since,
         priority=row.priority,
@@ -159,7 +159,7 @@ def waiting_value(
         id=row.id,
         org=row.org_id,
         member=row.owner_id,
-        kind=Kind(row.kind.value),
+        kind=row.kind,
         resources=row.resources,
         submitted_at=row.submitted_at,
         priority=row.priority,
