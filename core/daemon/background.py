@@ -46,9 +46,12 @@ class Daemon:
         """Whether this process leads, as far as it knows."""
         return self._ground.leadership.epoch is not None
 
-    def run(self, stop: threading.Event) -> None:
-        """Serve until `stop` is set: as the leader, or standing by for when the leader is gone."""
-        Runner(self).run(stop)
+    def run(self, stop: threading.Event, *, embedded: bool = False) -> None:
+        """Serve until `stop` is set: as the leader, or standing by for when the leader is gone.
+
+        One that is embedded in a console leads while nobody else is there, and gives way to one that is.
+        """
+        Runner(self, embedded=embedded).run(stop)
 
     def lead(self) -> bool:
         """Lead if nobody else does, and go on leading; True while this process may act."""
@@ -64,10 +67,6 @@ class Daemon:
 
     def resign(self) -> None:
         self._ground.leadership.resign()
-
-    def yields(self) -> bool:
-        """Whether it gives the lead away to one who would rather have it."""
-        return False
 
     def keep_time(self, *, only_due: bool) -> int:
         """What time alone brings."""

@@ -43,7 +43,6 @@ class Led(Protocol):
     def hurry(self) -> None: ...
     def time_at(self) -> int: ...
     def sweep(self) -> int: ...
-    def yields(self) -> bool: ...
 
 
 class Worker:
@@ -79,14 +78,16 @@ class Worker:
 
 
 class Runner:
-    def __init__(self, daemon: Led) -> None:
+    def __init__(self, daemon: Led, *, embedded: bool = False) -> None:
         self._daemon = daemon
+        self._embedded = embedded
         self._ground = daemon.ground
         self._now = daemon.ground.units.now
         self._workers: dict[str, Worker] = {}
         self._leads = False
         self._stands_by = False
         self._turned_at = 0
+        self._gives_way_until = 0
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set; then whatever is under way is finished or left to the next leader, within seconds."""
@@ -106,9 +107,11 @@ class Runner:
             feed.close()
 
     def _turn(self, feed: Feed, stop: threading.Event) -> int:
-        if not self._leads and not self._seek():
-            stop.wait(SEEK_EVERY_S)
-            return 0
+        if not self._leads:
+            self._end_workers(0)
+            if self._now() < self._gives_way_until or not self._seek():
+                stop.wait(SEEK_EVERY_S)
+                return 0
         if self._ground.leadership.epoch is None:
             self._lose()
             return 0
@@ -140,15 +143,15 @@ class Runner:
     def _resign(self) -> int:
         self._daemon.resign()
         self._leads = False
-        log.info("leads no more: it leaves")
+        log.info("leads no more: it gives way" if self._gives_way_until else "leads no more: it leaves")
         return 1
 
     def _keep_workers(self) -> None:
-        tenders = {tender.name: tender for tender in self._daemon.tenders()}
-        for name in [name for name, worker in self._workers.items() if tenders.get(name) is not worker.tender]:
-            self._workers.pop(name).end()
-        for name in tenders.keys() - self._workers.keys():
-            self._workers[name] = Worker(tenders[name], self._now)
+        tenders = {tender.cluster_id: tender for tender in self._daemon.tenders()}
+        for key in [key for key, worker in self._workers.items() if tenders.get(key) is not worker.tender]:
+            self._workers.pop(key).end()
+        for key in tenders.keys() - self._workers.keys():
+            self._workers[key] = Worker(tenders[key], self._now)
 
     def _end_workers(self, within_s: float) -> None:
         """Those that hang in an engine are left behind: they prove no epoch any more, so they can write nothing."""
@@ -174,14 +177,22 @@ class Runner:
 
     def _renew(self, feed: Feed) -> None:
         """Only for a loop that turns: one that is stuck must be followed, although its process lives."""
-        lease_us = self._ground.settings.daemon.lease_ms * 1000
-        if not self._leads or self._now() - self._turned_at > max(lease_us, 2 * round(_LONGEST_SLEEP_S * SECOND)):
+        now, lease_us = self._now(), self._ground.settings.daemon.lease_ms * 1000
+        if self._stands_by and not self._embedded:
+            _guarded(lambda: self._wish(now))
+        if not self._leads or now - self._turned_at > max(lease_us, 2 * round(_LONGEST_SLEEP_S * SECOND)):
             return
-        if self._daemon.yields():
+        if self._embedded and self._ground.leadership.is_wished(now):
+            self._gives_way_until = now + lease_us
+            self._leads = False
             _guarded(self._resign)
             feed.wake()
         elif not _guarded(self._daemon.renew):
             feed.wake()
+
+    def _wish(self, now: int) -> int:
+        self._ground.leadership.wish(now)
+        return 1
 
     def _sweep(self) -> None:
         if self._leads:

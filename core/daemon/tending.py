@@ -23,7 +23,7 @@ class Tender:
     def __init__(self, ground: Ground, cluster_id: str, name: str) -> None:
         self._ground = ground
         self.name = name
-        self._cluster_id = cluster_id
+        self.cluster_id = cluster_id
         self.board = KeptBoard()
         self.standing = Standing()
         self.foreign: tuple[Claim, ...] = ()
@@ -37,14 +37,16 @@ class Tender:
 
     def anew(self) -> Tender:
         """For a new lead: what was kept of the store is not sure any more, what was seen of the engine still is."""
-        made = Tender(self._ground, self._cluster_id, self.name)
+        made = Tender(self._ground, self.cluster_id, self.name)
         made.standing, made._leaks = self.standing, self._leaks
         return made
 
     def tend(self, *, now_or_later: bool = False) -> int:
         """One pass; returns how much moved. With `now_or_later` the engine is asked only when its time has come."""
+        if self.standing.is_resting(self._now()) or not self._ground.may_act():
+            return 0
         cluster = self._cluster()
-        if cluster is None or self.standing.is_resting(self._now()) or not self._ground.may_act():
+        if cluster is None:
             return 0
         moved = 0
         if not now_or_later or self._now() >= self._look_at:
@@ -106,7 +108,7 @@ class Tender:
 
     def _cluster(self) -> ClusterRow | None:
         with self._ground.units.look() as unit:
-            row = unit.clusters.by_id(self._cluster_id)
+            row = unit.clusters.by_id(self.cluster_id)
         return row if row is not None and row.deleted_at is None else None
 
     def _now(self) -> int:

@@ -22,6 +22,8 @@ from core.store.tables import journal
 leases = journal.Lease.__table__  # type: ignore[attr-defined]
 
 LEADER = "leader"
+# A process that is there to lead says so here, and one that leads only for want of a better lets it.
+WISH = "wish"
 _LEADER_LOCK = 0x6C656164
 _TRY_LOCK = text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK})")
 _UNLOCK = text(f"SELECT pg_advisory_unlock({_LEADER_LOCK})")
@@ -102,6 +104,21 @@ class Leadership:
         if held is None or held.epoch != self.epoch or held.owner != self._owner:
             self.let_go()
             raise Conflict("lease_lost", "another process leads by now", "this one waits until it is needed")
+
+    def wish(self, now: int) -> None:
+        """Ask whoever leads only for the time being to let this process lead."""
+        values = {"owner": self._owner, "epoch": 0, "expires_at": now + self._lifetime_us}
+        with self._database.write() as connection:
+            if connection.execute(update(leases).where(leases.c.name == WISH).values(**values)).rowcount == 0:
+                connection.execute(insert(leases), {"name": WISH, **values})
+
+    def is_wished(self, now: int) -> bool:
+        """Whether another one is there to lead."""
+        wished = select(leases.c.name).where(
+            leases.c.name == WISH, leases.c.owner != self._owner, leases.c.expires_at > now
+        )
+        with self._database.read() as connection:
+            return connection.execute(wished).first() is not None
 
     def resign(self) -> None:
         """Let the next one lead at once."""

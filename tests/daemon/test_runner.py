@@ -111,6 +111,27 @@ def test_E20_the_second_stands_by_and_leads_when_the_first_leaves(embedded: Worl
     assert first.lead()
 
 
+def test_one_in_a_console_leads_alone_and_gives_way_to_one_that_is_there_to_lead(home: Path) -> None:
+    world = World(home, clock=SystemClock(), daemon=Rhythm(poll_ms=20, lease_ms=2_000))
+    world.cluster()
+    console, headless = world.daemon(), world.daemon()
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: console.run(stop, embedded=True))
+    thread.start()
+    try:
+        until(world, leads(world, console))
+        with serving(headless):
+            until(world, leads(world, headless))
+            assert console.ground.leadership.epoch is None
+            work = world.submit(hours="1")
+            until(world, lambda: world.state(work) is State.RUNNING)
+        until(world, leads(world, console))
+    finally:
+        stop.set()
+        thread.join(PATIENCE_S)
+        world.close()
+
+
 class Slow(DriverRegistry):
     """Engines of the clusters named `stuck` do not answer while `hangs` is not set."""
 
