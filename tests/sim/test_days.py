@@ -150,6 +150,9 @@ class Days:
         for _ in range(20):
             self.world.clock.advance(HOUR)
             last.once()
+        for _ in range(4):
+            self.world.clock.advance(MINUTE)  # for what has just been told to stop
+            last.once()
         self.hold_the_laws()
 
     def nothing_is_left_over(self) -> None:
