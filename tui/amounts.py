@@ -1,4 +1,4 @@
-"""Amounts as a screen has room for: short, rounded towards what is less flattering, never wider than a column. Pure."""
+"""Amounts as a screen has room for: short, and the same on both sides of an entry. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _FULL, _HALF, _EMPTY = "━", "╸", "─"
 
 
 def credits_of(ucr: int) -> str:
-    """Two decimals, rounded down: `12.34`."""
-    return _hundredths(ucr * 100 // UCR)
+    """Two decimals, the rest cut off on either side of zero: `12.34`."""
+    return _hundredths(ucr, UCR)
 
 
 def gpu_hours_of(gpu_ms: int) -> str:
-    return _hundredths(gpu_ms * 100 // GPU_HOUR_MS)
+    return _hundredths(gpu_ms, GPU_HOUR_MS)
 
 
 def sum_of(amount: Sum) -> str:
@@ -26,9 +26,9 @@ def sum_of(amount: Sum) -> str:
     return f"{words} · {gpu_hours_of(amount.gpu_ms)} GPUh" if amount.gpu_ms else words
 
 
-def _hundredths(amount: int) -> str:
-    sign = "-" if amount < 0 else ""
-    return f"{sign}{abs(amount) // 100:,}.{abs(amount) % 100:02}"
+def _hundredths(amount: int, unit: int) -> str:
+    whole, part = divmod(abs(amount) * 100 // unit, 100)
+    return f"{'-' if amount < 0 else ''}{whole:,}.{part:02}"
 
 
 def span(microseconds: int) -> str:

@@ -44,6 +44,7 @@ class Gateway:
         self._opened: Opened | None = None
         self._caller: Caller | None = None
         self._waiting: dict[tuple[int, str], Work | None] = {}
+        self._doing = 0
         self.org = org
 
     # From any thread
@@ -117,6 +118,11 @@ class Gateway:
 
     # From the event loop
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether every question that was asked has its answer."""
+        return not self._waiting and not self._doing
+
     def ask(self, receiver: DOMNode, question: Question, *, about: str) -> None:
         """One at a time about the same thing: while one is on its way, only the latest of the others is kept."""
         self.ask_anybody(receiver, lambda: question(self.bursar(), self.caller()), about=about)
@@ -134,10 +140,13 @@ class Gateway:
         """Each one, and to its end, even where nobody waits for the answer any more."""
 
         async def doing() -> None:
-            receiver.post_message(
-                await asyncio.to_thread(self._answer, lambda: self.do(command), lambda error: NotDone(command, error))
-            )
+            try:
+                answer = asyncio.to_thread(self._answer, lambda: self.do(command), lambda e: NotDone(command, e))
+                receiver.post_message(await answer)
+            finally:
+                self._doing -= 1
 
+        self._doing += 1
         receiver.run_worker(doing(), group="doing", exit_on_error=False)
 
     async def _asked(self, receiver: DOMNode, work: Work, about: str) -> None:

@@ -48,9 +48,6 @@ class ApprovalsScreen(Frame):
             with VerticalScroll(classes="why", can_focus=False):
                 yield Plain(classes="reasons")
 
-    def on_screen_resume(self) -> None:
-        self.query_one(LineTable).focus()
-
     def look(self) -> None:
         who = self.console.who
         if who is not None and allows(principal(who), Permission.DEPLOYMENT_DECIDE):

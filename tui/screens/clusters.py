@@ -56,9 +56,6 @@ class ClustersScreen(Frame):
         with VerticalScroll(classes="devices", can_focus=False):
             yield Plain(classes="map")
 
-    def on_screen_resume(self) -> None:
-        self.query_one(LineTable).focus()
-
     def look(self) -> None:
         self.ask(questions.clusters, "clusters")
 

@@ -40,6 +40,7 @@ _TABS = ("facts", "timeline", "logs", "money")
 
 class DeploymentScreen(Frame):
     PLACE = "deployments"
+    AUTO_FOCUS = "VerticalScroll"
     CSS_PATH = "deployment.tcss"
     ACTIONS = (
         actions.CANCEL,
@@ -68,7 +69,7 @@ class DeploymentScreen(Frame):
         self._reference, self._tab = reference, tab
         self._card: DeploymentCard | None = None
         self._cursor: str | None = None
-        self._log_ended = False
+        self._log_ended = self._reading = False
         self._timer: Timer | None = None
 
     def body(self) -> Iterator[Widget]:
@@ -116,13 +117,14 @@ class DeploymentScreen(Frame):
 
     def _read_log(self) -> None:
         """Only while it is looked at and can grow."""
-        if self._log_ended or not self.is_current or self.query_one(TabbedContent).active != "logs":
+        if self._log_ended or self._reading or not self.is_current or self.query_one(TabbedContent).active != "logs":
             return
+        self._reading = True  # one at a time, or what one piece brings would come twice
         self.ask(questions.log(self._reference, self._cursor, _TAIL), "log")
 
     @on(LogSeen)
     def _log_seen(self, seen: LogSeen) -> None:
-        first = self._cursor is None
+        first, self._reading = self._cursor is None, False
         self._cursor = seen.log.cursor
         self._log_ended = seen.log.ended and (self._card is None or is_final(self._card.state))
         field = self.query_one(Log)
@@ -136,6 +138,7 @@ class DeploymentScreen(Frame):
     @on(Refused)
     def _log_refused(self, event: Refused) -> None:
         if event.about.endswith("log"):
+            self._reading = False
             event.stop()
             event.prevent_default()
             self.query_one(".log-note", Plain).say(text(event.error.message, Tone.DIM))

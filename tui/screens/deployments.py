@@ -70,10 +70,6 @@ class DeploymentsScreen(Frame):
         yield Plain("deployments", classes="title")
         yield LineTable(self._heads(), marks=True, nothing="no deployments yet: 4 submits one")
 
-    def on_screen_resume(self) -> None:
-        if not self.query_one(Prompt).is_open:
-            self.query_one(LineTable).focus()
-
     def look(self) -> None:
         self.ask(questions.order(self._filter, self._order, backwards=self._backwards, mine=self._mine), "order")
 

@@ -39,6 +39,7 @@ SMALLEST = (60, 16)
 class Frame(Screen[None]):
     """A screen says its place, its actions and its body; what the actions are for is said by `subjects`."""
 
+    AUTO_FOCUS = "LineTable"
     PLACE: ClassVar[str] = ""
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -78,7 +79,7 @@ class Frame(Screen[None]):
         yield Plain(f"this needs a terminal of {SMALLEST[0]} columns and {SMALLEST[1]} lines", classes="too-small")
         with Container(classes="body"):
             yield from self.body()
-        yield Plain(classes="echo")
+        yield Plain(text("ctrl+p finds screens, commands and deployments", Tone.DIM), classes="echo")
         yield Prompt(self._complete)
         yield Footer(show_command_palette=False)
 

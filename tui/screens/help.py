@@ -27,9 +27,9 @@ class HelpScreen(ModalScreen[None]):
 
     @classmethod
     def of(cls, screen: Screen[None]) -> HelpScreen:
-        """What works on that screen, in the order of its keys; and the commands that were done last."""
+        """What works on that screen, the footer's keys first; and the commands that were done last."""
         keys: dict[str, tuple[list[str], bool]] = {}
-        for active in screen.active_bindings.values():
+        for active in sorted(screen.active_bindings.values(), key=lambda active: not active.binding.show):
             binding = active.binding
             if binding.description and not binding.system:
                 shown = binding.key_display or _NAMES.get(binding.key, binding.key)

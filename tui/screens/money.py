@@ -28,6 +28,7 @@ _TREASURY = " treasury"  # no member can be called so
 
 class MoneyScreen(Frame):
     PLACE = "money"
+    AUTO_FOCUS = "#entries"
     CSS_PATH = "money.tcss"
     ACTIONS = (actions.GRANT, actions.TRANSFER, actions.FILL, actions.REVERSE)
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Open", show=False)]
@@ -65,9 +66,6 @@ class MoneyScreen(Frame):
                     nothing="nothing has moved yet",
                 )
 
-    def on_screen_resume(self) -> None:
-        self.query_one("#entries", LineTable).focus()
-
     def look(self) -> None:
         if self.console.who is not None:
             treasury = self._whose == _TREASURY
@@ -83,7 +81,7 @@ class MoneyScreen(Frame):
             rows.insert(0, (_TREASURY, _wallet_cells("treasury", seen.treasury)))
         self.query_one("#wallets", LineTable).show_rows(rows)
         self.query_one(".whose", Plain).say(f"statement of {seen.wallet.owner}")
-        self.query_one(".card", Plain).say(stacked(_card_lines(seen.wallet, now)))
+        self.query_one(".card", Plain).say(stacked(_card_lines(seen.wallet, now, narrow=self.has_class("-narrow"))))
         self._entries = {str(line.number): line for line in seen.statement.items}
         newest = list(reversed(seen.statement.items))
         self.query_one("#entries", LineTable).show_rows([(str(line.number), _entry_cells(line)) for line in newest])
@@ -133,22 +131,29 @@ def _wallet_cells(name: str, card: WalletCard) -> Sequence[Cell]:
     )
 
 
-def _card_lines(card: WalletCard, now: int) -> list[Content]:
+def _card_lines(card: WalletCard, now: int, *, narrow: bool) -> list[Content]:
     money, gpu = card.credits, card.gpu_hours
-    head = text(f"{'':<9}{'balance':>12}{'held':>10}{'available':>12}{'burns/h':>10}{'lasts':>7}", Tone.DIM)
-    lines = [head]
     of_credits = (money.balance_ucr, money.held_ucr, money.available_ucr, money.burn_per_hour_ucr)
     of_gpu = (gpu.balance_gpu_ms, gpu.held_gpu_ms, gpu.available_gpu_ms, gpu.burn_per_hour_gpu_ms)
-    rows = (
-        ("credits", credits_of, of_credits, money.runs_out_at),
-        ("GPU-hours", gpu_hours_of, of_gpu, gpu.runs_out_at),
-    )
-    for word, shown, (balance, held, available, burn), ends in rows:
-        lasts = NOTHING if ends is None else span(ends - now)
-        numbers = f"{shown(balance):>12}{shown(held):>10}{shown(available):>12}{shown(burn):>10}"
-        tone = Tone.WAIT if ends is not None else Tone.DIM
-        lines.append(joined(text(f"{word:<9}", Tone.DIM), text(numbers), text(f"{lasts:>7}", tone)))
+    rows = [
+        ("", ("balance", "held", "available", "burns/h"), "lasts"),
+        ("credits", tuple(map(credits_of, of_credits)), _lasts(money.runs_out_at, now)),
+        ("GPU-hours", tuple(map(gpu_hours_of, of_gpu)), _lasts(gpu.runs_out_at, now)),
+    ]
+    first = 1 if narrow else 0  # the balance is the sum of held and available
+    lines = []
+    for word, numbers, lasts in rows:
+        shown = "".join(f"{number:>11}" for number in numbers[first:])
+        lines.append(joined(text(f"{word:<9}", Tone.DIM), text(shown, Tone.PLAIN if word else Tone.DIM), _ends(lasts)))
     return lines
+
+
+def _lasts(at: int | None, now: int) -> str:
+    return NOTHING if at is None else span(at - now)
+
+
+def _ends(lasts: str) -> Content:
+    return text(f"{lasts:>6}", Tone.DIM if lasts in (NOTHING, "lasts") else Tone.WAIT)
 
 
 def _entry_cells(line: EntryLine) -> Sequence[Cell]:

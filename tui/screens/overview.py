@@ -157,14 +157,16 @@ def _burn_line(wallet: WalletCard, now: int) -> list[Content]:
     """What goes by the hour, and how long it can go on."""
     rates = []
     if wallet.credits.burn_per_hour_ucr:
-        rates.append(f"{credits_of(wallet.credits.burn_per_hour_ucr)} cr")
+        rates.append(f"{credits_of(wallet.credits.burn_per_hour_ucr)} cr/h")
     if wallet.gpu_hours.burn_per_hour_gpu_ms:
-        rates.append(f"{gpu_hours_of(wallet.gpu_hours.burn_per_hour_gpu_ms)} GPUh")
+        rates.append(f"{gpu_hours_of(wallet.gpu_hours.burn_per_hour_gpu_ms)} GPUh/h")
     if not rates:
         return []
     ends = [at for at in (wallet.credits.runs_out_at, wallet.gpu_hours.runs_out_at) if at is not None]
-    lasts = f" · lasts {span(min(ends) - now)}" if ends else ""
-    return [joined(text(f"{'burns':<9}", Tone.DIM), text(f"{' · '.join(rates)} an hour{lasts}", Tone.WAIT))]
+    lines = [joined(text(f"{'burns':<9}", Tone.DIM), text(" · ".join(rates), Tone.WAIT))]
+    if ends:
+        lines.append(joined(text(f"{'lasts':<9}", Tone.DIM), text(span(min(ends) - now), Tone.WAIT)))
+    return lines
 
 
 def _verdict(diagnosis: Diagnosis) -> Content:

@@ -36,7 +36,7 @@ class PeopleScreen(Frame):
         with Horizontal():
             with Vertical(classes="members"):
                 yield LineTable(
-                    [Column("member", 14, grow=True), Column("role", 8), Column("joined", 7, right=True)],
+                    [Column("member", 10, grow=True), Column("role", 8), Column("joined", 7, right=True, drop=1)],
                     name="members",
                     nothing="nobody here",
                 )
@@ -53,9 +53,6 @@ class PeopleScreen(Frame):
                     name="invites",
                     nothing="no invites: i makes one",
                 )
-
-    def on_screen_resume(self) -> None:
-        self.query_one("#members", LineTable).focus()
 
     def look(self) -> None:
         if self.console.who is not None:

@@ -49,9 +49,6 @@ class QueueScreen(Frame):
             with VerticalScroll(classes="why", can_focus=False):
                 yield Plain(classes="reasons")
 
-    def on_screen_resume(self) -> None:
-        self.query_one(LineTable).focus()
-
     def look(self) -> None:
         self.ask(questions.queue, "lines")
 

@@ -35,6 +35,7 @@ _PAUSE_S = 0.3  # of typing, before it is tried
 
 class SubmitScreen(Frame):
     PLACE = "submit"
+    AUTO_FOCUS = "Fields Input"
     CSS_PATH = "submit.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "submit", "Submit", priority=True),
@@ -54,9 +55,6 @@ class SubmitScreen(Frame):
             with VerticalScroll(classes="preview", can_focus=False):
                 yield Plain(text("fill in a name, a cluster and what to run", Tone.DIM), classes="verdict")
         yield Plain(classes="line")
-
-    def on_screen_resume(self) -> None:
-        self.query_one(Fields).focus_first()
 
     def look(self) -> None:
         self.ask(questions.choices, "choices")

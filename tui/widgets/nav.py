@@ -51,17 +51,25 @@ class Nav(Plain):
         for place in PLACES:
             style = "bold $background on $primary" if place.name == self.here else ""
             key = style or "$primary"
-            parts.append(Content.assemble((f" {place.key}", key), (f" {self._title(place)} ", style)))
+            parts.append(Content.assemble((f" {place.key}", key), (f" {self._title(place)}{self._end}", style)))
         return Content("").join(parts)
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self.app.size.width < _NARROW
+
+    @property
+    def _end(self) -> str:
+        return "" if self._is_narrow else " "
 
     def on_click(self, event: events.Click) -> None:
         start = 1
         for place in PLACES:
-            end = start + len(place.key) + len(self._title(place)) + 3
+            end = start + 1 + len(place.key) + 1 + len(self._title(place)) + len(self._end)
             if start <= event.x < end:
                 self.post_message(self.Picked(place.name))
             start = end
 
     def _title(self, place: Place) -> str:
-        title = place.title if self.app.size.width >= _NARROW else place.short
+        title = place.short if self._is_narrow else place.title
         return f"{title} ({self.waiting})" if place.name == "approvals" and self.waiting else title

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.clock import HOUR, MINUTE
+from textual.pilot import Pilot
+
+from core.clock import HOUR, MINUTE, ManualClock
 from core.domain.changes import ApproveRequest
 from core.domain.cluster_requests import NewNode
 from core.domain.requests import Login
 from core.domain.roles import Caller
 from core.domain.validation import validated
-from core.settings import Approvals, Limits, read_private, write_private
+from core.ids import SeqIds
+from core.settings import Approvals, Database, Limits, read_private, write_private
 from tests.builders import NOBODY, PASSWORD, World
 from tui.app import BursarConsole
 from tui.cli.place import Place
 from tui.gateway import Gateway
+
+MOST_PAUSES = 1_000
 
 
 @dataclass
@@ -72,6 +77,13 @@ class Scene:
         scene.pass_time(12 * MINUTE)
         return scene
 
+    def copied(self, home: Path) -> Scene:
+        """The same once more in another home, for one test to change; this one must be closed."""
+        shutil.copytree(self.world.settings.home, home)
+        settings = replace(self.world.settings, home=home, database=Database())
+        world = World.of(settings, ManualClock(self.world.clock.now()), SeqIds(seed=2))
+        return Scene(world, self.operator, self.ana, self.mia, self.noa)
+
     def work(self) -> None:
         """Let the background side do all that there is to do."""
         daemon = self.world.bursar.daemon()
@@ -111,4 +123,15 @@ def text_of(app: BursarConsole) -> str:
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
 
 
-Shown = Callable[[], bool]
+async def settled(app: BursarConsole, pilot: Pilot[int]) -> str:
+    """Once nothing that was asked is on its way any more: what is on the screen."""
+    calm = 0
+    for _ in range(MOST_PAUSES):
+        await pilot.pause(0.01)
+        calm = calm + 1 if app.gateway.is_idle else 0
+        if calm == 2:
+            break
+    else:
+        raise AssertionError("it does not come to rest:\n" + text_of(app))
+    await pilot.pause()
+    return text_of(app)
