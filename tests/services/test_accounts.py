@@ -40,24 +40,24 @@ def disable(world: World, name: str) -> None:
 # Making accounts
 
 
-def test_the_first_operator_is_made_once(world: World) -> None:
-    operator = world.operator("olga")
-    assert world.bursar.accounts.whoami(operator).operator
-    again = refusal(lambda: world.bursar.accounts.install(NOBODY, NewAccount(name="mallory", password=PASSWORD)))
+def test_the_first_operator_is_made_once(small: World) -> None:
+    operator = small.operator("olga")
+    assert small.bursar.accounts.whoami(operator).operator
+    again = refusal(lambda: small.bursar.accounts.install(NOBODY, NewAccount(name="mallory", password=PASSWORD)))
     assert (again.kind, again.code) == ("conflict", "already_installed")
 
 
-def test_who_registers_belongs_nowhere_and_is_no_operator(world: World) -> None:
-    mia = world.person("mia")
-    card = world.bursar.accounts.whoami(mia)
+def test_who_registers_belongs_nowhere_and_is_no_operator(small: World) -> None:
+    mia = small.person("mia")
+    card = small.bursar.accounts.whoami(mia)
     assert (card.name, card.operator, card.org, card.role, card.orgs) == ("mia", False, None, None, ())
 
 
-def test_B6_names_are_compared_without_case(world: World) -> None:
-    world.person("mia")
-    taken = refusal(lambda: world.person("MIA"))
+def test_B6_names_are_compared_without_case(small: World) -> None:
+    small.person("mia")
+    taken = refusal(lambda: small.person("MIA"))
     assert (taken.kind, taken.code) == ("conflict", "username_taken")
-    assert world.log_in("Mia") is not None
+    assert small.log_in("Mia") is not None
 
 
 def test_registration_that_is_closed_is_open_to_operators_alone(small: World) -> None:
@@ -256,17 +256,17 @@ def test_B32_what_is_no_token_of_ours_opens_nothing(small: World, token: str) ->
     assert refusal(lambda: say_who(small, token)).code == "session_invalid"
 
 
-def test_a_session_of_one_account_does_not_speak_for_another(team: Team) -> None:
-    forged = replace(team.member, account_id=team.admin.account_id)
-    assert refusal(lambda: team.world.bursar.accounts.whoami(forged)).code == "session_invalid"
+def test_a_session_of_one_account_does_not_speak_for_another(small_team: Team) -> None:
+    forged = replace(small_team.member, account_id=small_team.admin.account_id)
+    assert refusal(lambda: small_team.world.bursar.accounts.whoami(forged)).code == "session_invalid"
 
 
-def test_logging_out_ends_that_session_alone(world: World) -> None:
-    first = world.person("mia")
-    second = world.log_in("mia")
-    world.bursar.accounts.logout(first)
-    assert refusal(lambda: world.bursar.accounts.whoami(first)).code == "session_invalid"
-    assert world.bursar.accounts.whoami(second).name == "mia"
+def test_logging_out_ends_that_session_alone(small: World) -> None:
+    first = small.person("mia")
+    second = small.log_in("mia")
+    small.bursar.accounts.logout(first)
+    assert refusal(lambda: small.bursar.accounts.whoami(first)).code == "session_invalid"
+    assert small.bursar.accounts.whoami(second).name == "mia"
 
 
 def test_a_password_is_only_changed_by_who_knows_the_old_one(small: World) -> None:
@@ -283,21 +283,21 @@ def test_a_password_is_only_changed_by_who_knows_the_old_one(small: World) -> No
 # Tokens
 
 
-def test_a_token_is_shown_once_and_never_stored(team: Team) -> None:
-    accounts = team.world.bursar.accounts
-    made = accounts.create_token(team.member, NewToken(name="ci"))
+def test_a_token_is_shown_once_and_never_stored(small_team: Team) -> None:
+    accounts = small_team.world.bursar.accounts
+    made = accounts.create_token(small_team.member, NewToken(name="ci"))
     assert made.token is not None
     secret = made.token.rsplit("_", 1)[1]
-    (listed,) = accounts.list_tokens(team.member).items
+    (listed,) = accounts.list_tokens(small_team.member).items
     assert (listed.id, listed.name, listed.state, listed.token) == (made.id, "ci", "open", None)
-    assert secret not in str(dump(team.world.store))
-    assert say_who(team.world, made.token) == "mia"
+    assert secret not in str(dump(small_team.world.store))
+    assert say_who(small_team.world, made.token) == "mia"
 
 
-def test_a_token_does_what_its_scope_lets_it_and_is_told_so(team: Team) -> None:
-    world = team.world
-    world.cluster(team.admin)
-    read, work, full = (world.token(team.admin, scope) for scope in ("read", "work", "full"))
+def test_a_token_does_what_its_scope_lets_it_and_is_told_so(small_team: Team) -> None:
+    world = small_team.world
+    world.cluster(small_team.admin)
+    read, work, full = (world.token(small_team.admin, scope) for scope in ("read", "work", "full"))
     for token in (read, work, full):
         assert world.bursar.organizations.show(token).name == "vision"
     assert refusal(lambda: world.submit(read, "train")).code == "token_scope"
@@ -400,9 +400,9 @@ def test_B34_no_request_can_say_whose_it_is_or_what_its_owner_may(
     assert refused.value.code in ("unknown_field", "unknown_role")
 
 
-def test_who_asks_without_having_logged_in_is_told_to(world: World) -> None:
-    world.operator()
-    refused = refusal(lambda: world.bursar.organizations.create(NOBODY, NewOrg(name="vision")))
+def test_who_asks_without_having_logged_in_is_told_to(small: World) -> None:
+    small.operator()
+    refused = refusal(lambda: small.bursar.organizations.create(NOBODY, NewOrg(name="vision")))
     assert isinstance(refused, Forbidden)
     assert words(refused)[1:] == ("session_invalid", "session not valid, log in", "bursar login NAME")
 

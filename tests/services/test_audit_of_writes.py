@@ -63,13 +63,13 @@ def who_did(team: Team, caller: Caller) -> tuple[str, str, str | None]:
     return line.verb, line.actor, line.org
 
 
-def test_a_record_says_who_did_it_and_in_which_organization(team: Team) -> None:
-    team.world.invite(team.admin)
-    assert who_did(team, team.operator) == ("invite.create", "ana", "vision")
-    team.world.log_in("mia")
-    assert who_did(team, team.operator) == ("login", "mia", None)
-    team.world.person("ben")
-    assert who_did(team, team.operator) == ("login", "ben", None)
+def test_a_record_says_who_did_it_and_in_which_organization(small_team: Team) -> None:
+    small_team.world.invite(small_team.admin)
+    assert who_did(small_team, small_team.operator) == ("invite.create", "ana", "vision")
+    small_team.world.log_in("mia")
+    assert who_did(small_team, small_team.operator) == ("login", "mia", None)
+    small_team.world.person("ben")
+    assert who_did(small_team, small_team.operator) == ("login", "ben", None)
 
 
 def test_I_M3_no_table_and_no_file_but_that_of_the_keys_holds_a_secret(small_team: Team) -> None:

@@ -17,10 +17,10 @@ from tests.services.conftest import Team
 
 
 @pytest.fixture
-def other(team: Team) -> Caller:
+def other(small_team: Team) -> Caller:
     """The admin of another organization, `speech`."""
-    founder = team.world.org(team.operator, "speech")
-    return team.world.member(founder, "eva", "admin")
+    founder = small_team.world.org(small_team.operator, "speech")
+    return small_team.world.member(founder, "eva", "admin")
 
 
 def refusal(call: Callable[[], object]) -> BursarError:
@@ -33,8 +33,8 @@ def in_vision(team: Team) -> Caller:
     return replace(team.operator, org="vision")
 
 
-def test_totals_make_one_node_and_all_of_it_is_free(team: Team) -> None:
-    card = team.world.cluster(team.admin, cpu=64, ram=256, gpu=8)
+def test_totals_make_one_node_and_all_of_it_is_free(small_team: Team) -> None:
+    card = small_team.world.cluster(small_team.admin, cpu=64, ram=256, gpu=8)
     assert card.total == card.free == Resources(64_000, 256 * 1024, 8_000, 0)
     assert card.used == Resources()
     (node,) = card.nodes
@@ -42,13 +42,13 @@ def test_totals_make_one_node_and_all_of_it_is_free(team: Team) -> None:
     assert (card.org, card.driver, card.version) == ("vision", "scripted", 1)
 
 
-def test_admins_make_clusters_only_with_the_drivers_that_are_theirs(team: Team) -> None:
-    create = team.world.bursar.clusters.create
+def test_admins_make_clusters_only_with_the_drivers_that_are_theirs(small_team: Team) -> None:
+    create = small_team.world.bursar.clusters.create
     shell = validated(NewCluster, name="shell", driver="process", cpu=1)
-    refused = refusal(lambda: create(team.admin, shell))
+    refused = refusal(lambda: create(small_team.admin, shell))
     assert (refused.kind, refused.code) == ("forbidden", "driver_for_operators")
-    assert refusal(lambda: create(team.member, shell)).code == "not_allowed"
-    assert create(in_vision(team), shell).driver == "process"
+    assert refusal(lambda: create(small_team.member, shell)).code == "not_allowed"
+    assert create(in_vision(small_team), shell).driver == "process"
 
 
 def test_a_driver_that_is_not_there_is_told_with_those_that_are(small_team: Team) -> None:
@@ -57,30 +57,30 @@ def test_a_driver_that_is_not_there_is_told_with_those_that_are(small_team: Team
     assert "scripted" in (refused.hint or "")
 
 
-def test_a_name_is_taken_within_the_organization_alone(team: Team, other: Caller) -> None:
-    team.world.cluster(team.admin, "rack")
-    assert refusal(lambda: team.world.cluster(team.admin, "rack")).code == "cluster_name_taken"
-    assert team.world.cluster(other, "rack").org == "speech"
+def test_a_name_is_taken_within_the_organization_alone(small_team: Team, other: Caller) -> None:
+    small_team.world.cluster(small_team.admin, "rack")
+    assert refusal(lambda: small_team.world.cluster(small_team.admin, "rack")).code == "cluster_name_taken"
+    assert small_team.world.cluster(other, "rack").org == "speech"
 
 
-def test_a_cluster_of_another_organization_is_not_there(team: Team, other: Caller) -> None:
-    card = team.world.cluster(team.admin, "rack")
+def test_a_cluster_of_another_organization_is_not_there(small_team: Team, other: Caller) -> None:
+    card = small_team.world.cluster(small_team.admin, "rack")
     for word in ("rack", card.id, card.id[:7]):
-        theirs = refusal(lambda w=word: team.world.bursar.clusters.show(other, w))
+        theirs = refusal(lambda w=word: small_team.world.bursar.clusters.show(other, w))
         assert (theirs.kind, theirs.code) == ("not_found", "cluster_not_found")
-    assert team.world.bursar.clusters.list(other).items == ()
+    assert small_team.world.bursar.clusters.list(other).items == ()
 
 
-def test_who_may_use_a_cluster_sees_what_is_free_and_not_who_else_is_there(team: Team, other: Caller) -> None:
-    world = team.world
-    world.cluster(team.admin, "rack", set=["seed=7"])
-    assert refusal(lambda: world.share(team.admin, "rack", "speech")).code == "not_allowed"
-    world.share(in_vision(team), "rack", "speech")
-    assert refusal(lambda: world.share(in_vision(team), "rack", "speech")).code == "already_shared"
+def test_who_may_use_a_cluster_sees_what_is_free_and_not_who_else_is_there(small_team: Team, other: Caller) -> None:
+    world = small_team.world
+    world.cluster(small_team.admin, "rack", set=["seed=7"])
+    assert refusal(lambda: world.share(small_team.admin, "rack", "speech")).code == "not_allowed"
+    world.share(in_vision(small_team), "rack", "speech")
+    assert refusal(lambda: world.share(in_vision(small_team), "rack", "speech")).code == "already_shared"
     seen = world.bursar.clusters.show(other, "rack")
     assert (seen.org, seen.shared_with, dict(seen.settings)) == ("another organization", (), {})
     assert seen.free == seen.total
-    own = world.bursar.clusters.show(team.admin, "rack")
+    own = world.bursar.clusters.show(small_team.admin, "rack")
     assert (own.org, own.shared_with) == ("vision", ("speech",))
     assert dict(own.settings)["seed"] == "7"
     world.fund(other, credits=100, gpu_hours=10)
@@ -88,57 +88,59 @@ def test_who_may_use_a_cluster_sees_what_is_free_and_not_who_else_is_there(team:
 
 
 @pytest.mark.parametrize("verb", ["add_node", "set_node_state", "delete"])
-def test_a_cluster_that_is_only_shared_is_not_theirs_to_change(team: Team, other: Caller, verb: str) -> None:
-    clusters = team.world.bursar.clusters
-    team.world.cluster(team.admin, "rack")
-    team.world.share(in_vision(team), "rack", "speech")
+def test_a_cluster_that_is_only_shared_is_not_theirs_to_change(small_team: Team, other: Caller, verb: str) -> None:
+    clusters = small_team.world.bursar.clusters
+    small_team.world.cluster(small_team.admin, "rack")
+    small_team.world.share(in_vision(small_team), "rack", "speech")
     calls: dict[str, Callable[[Caller], object]] = {
         "add_node": lambda who: clusters.add_node(who, validated(NewNode, cluster="rack", name="node-2", cpu=1)),
         "set_node_state": lambda who: clusters.set_node_state(who, "rack", "node-1", "drained"),
         "delete": lambda who: clusters.delete(who, "rack"),
     }
-    before = dump(team.world.store)
+    before = dump(small_team.world.store)
     refused = refusal(lambda: calls[verb](other))
     assert (refused.kind, refused.code) == ("forbidden", "not_your_cluster")
     assert "vision" not in refused.message
-    assert dump(team.world.store) == before
-    assert calls[verb](team.admin)
+    assert dump(small_team.world.store) == before
+    assert calls[verb](small_team.admin)
 
 
-def test_nodes_are_added_and_drained_under_their_names(team: Team) -> None:
-    clusters = team.world.bursar.clusters
-    team.world.cluster(team.admin, "rack")
+def test_nodes_are_added_and_drained_under_their_names(small_team: Team) -> None:
+    clusters = small_team.world.bursar.clusters
+    small_team.world.cluster(small_team.admin, "rack")
     node = validated(NewNode, cluster="rack", name="node-2", cpu=8, ram=16)
-    card = clusters.add_node(team.admin, node)
+    card = clusters.add_node(small_team.admin, node)
     assert [one.name for one in card.nodes] == ["node-1", "node-2"]
     assert card.total.cpu_milli == 72_000
-    assert refusal(lambda: clusters.add_node(team.admin, node)).code == "node_name_taken"
+    assert refusal(lambda: clusters.add_node(small_team.admin, node)).code == "node_name_taken"
     assert refusal(
-        lambda: clusters.add_node(team.admin, validated(NewNode, cluster="rack", name="node-3"))
+        lambda: clusters.add_node(small_team.admin, validated(NewNode, cluster="rack", name="node-3"))
     ).code == "node_without_size"  # fmt: skip
-    drained = clusters.set_node_state(team.admin, "rack", "node-2", "drained")
+    drained = clusters.set_node_state(small_team.admin, "rack", "node-2", "drained")
     assert [one.state for one in drained.nodes] == ["up", "drained"]
     assert drained.version > card.version
-    assert refusal(lambda: clusters.set_node_state(team.admin, "rack", "node-9", "up")).code == "node_not_found"
+    assert refusal(lambda: clusters.set_node_state(small_team.admin, "rack", "node-9", "up")).code == "node_not_found"
 
 
-def test_a_cluster_in_use_is_not_deleted_and_the_others_in_it_are_counted_not_named(team: Team, other: Caller) -> None:
-    world = team.world
-    world.cluster(team.admin, "rack")
-    world.share(in_vision(team), "rack", "speech")
-    for who in (team.member, other):
+def test_a_cluster_in_use_is_not_deleted_and_the_others_in_it_are_counted_not_named(
+    small_team: Team, other: Caller
+) -> None:
+    world = small_team.world
+    world.cluster(small_team.admin, "rack")
+    world.share(in_vision(small_team), "rack", "speech")
+    for who in (small_team.member, other):
         world.fund(who, credits=100, gpu_hours=10)
-    mine, theirs = world.submit(team.member, "mine"), world.submit(other, "theirs")
-    refused = refusal(lambda: world.bursar.clusters.delete(team.admin, "rack"))
+    mine, theirs = world.submit(small_team.member, "mine"), world.submit(other, "theirs")
+    refused = refusal(lambda: world.bursar.clusters.delete(small_team.admin, "rack"))
     assert refused.code == "cluster_in_use"
     assert mine.id in refused.message and "1 of other organizations" in refused.message
     assert theirs.id not in refused.message and "speech" not in refused.message
-    world.bursar.deployments.cancel(team.member, mine.id)
+    world.bursar.deployments.cancel(small_team.member, mine.id)
     world.bursar.deployments.cancel(other, theirs.id)
-    assert "deleted" in world.bursar.clusters.delete(team.admin, "rack").message
-    assert refusal(lambda: world.bursar.clusters.show(team.admin, "rack")).code == "cluster_not_found"
-    assert world.bursar.deployments.show(team.member, mine.id).cluster == "rack"
-    assert world.cluster(team.admin, "rack").version == 1
+    assert "deleted" in world.bursar.clusters.delete(small_team.admin, "rack").message
+    assert refusal(lambda: world.bursar.clusters.show(small_team.admin, "rack")).code == "cluster_not_found"
+    assert world.bursar.deployments.show(small_team.member, mine.id).cluster == "rack"
+    assert world.cluster(small_team.admin, "rack").version == 1
 
 
 def test_only_operators_share_and_only_with_what_is_there(small_team: Team) -> None:

@@ -71,13 +71,15 @@ def test_a_job_is_admitted_paid_and_queued_in_one_unit(ready: Team) -> None:
     assert (line.verb, line.target, line.actor) == ("deployment.submit", card.id, "mia")
 
 
-def test_a_service_holds_nothing_but_the_next_hour_must_be_there(ready: Team) -> None:
-    had = funds(ready)
-    card = ready.world.submit(ready.member, "web", hours=None, gpu=1)
-    assert (card.kind, card.held.credits_ucr, funds(ready)) == ("service", 0, had)
-    ben = ready.world.join(ready.world.person("ben"), ready.world.invite(ready.admin, gpu_hours=1).code)
-    assert ready.world.submit(ben, "web-2", hours=None, gpu=1).held.gpu_ms == 0
-    assert refusal(lambda: ready.world.submit(ben, "web-3", hours=None, gpu=2)).code == "balance_exhausted"
+def test_a_service_holds_nothing_but_the_next_hour_must_be_there(small_ready: Team) -> None:
+    had = funds(small_ready)
+    card = small_ready.world.submit(small_ready.member, "web", hours=None, gpu=1)
+    assert (card.kind, card.held.credits_ucr, funds(small_ready)) == ("service", 0, had)
+    ben = small_ready.world.join(
+        small_ready.world.person("ben"), small_ready.world.invite(small_ready.admin, gpu_hours=1).code
+    )
+    assert small_ready.world.submit(ben, "web-2", hours=None, gpu=1).held.gpu_ms == 0
+    assert refusal(lambda: small_ready.world.submit(ben, "web-3", hours=None, gpu=2)).code == "balance_exhausted"
 
 
 REFUSED: dict[str, tuple[str, dict[str, object]]] = {
@@ -93,34 +95,34 @@ REFUSED: dict[str, tuple[str, dict[str, object]]] = {
 
 
 @pytest.mark.parametrize(("code", "asked"), REFUSED.values(), ids=REFUSED)
-def test_what_is_refused_leaves_nothing(ready: Team, code: str, asked: dict[str, object]) -> None:
-    world = ready.world
-    world.submit(ready.member, "taken", key="k-1")
-    cancelled = world.submit(ready.member, "cancelled")
-    world.bursar.deployments.cancel(ready.member, cancelled.id)
+def test_what_is_refused_leaves_nothing(small_ready: Team, code: str, asked: dict[str, object]) -> None:
+    world = small_ready.world
+    world.submit(small_ready.member, "taken", key="k-1")
+    cancelled = world.submit(small_ready.member, "cancelled")
+    world.bursar.deployments.cancel(small_ready.member, cancelled.id)
     before = dump(world.store)
     given = {"name": "train", **asked}
     given = {key: [cancelled.id] if value == ["{cancelled}"] else value for key, value in given.items()}
-    refused = refusal(lambda: world.submit(ready.member, **given))  # type: ignore[arg-type]
+    refused = refusal(lambda: world.submit(small_ready.member, **given))  # type: ignore[arg-type]
     assert refused.code == code
     assert refused.hint
     assert dump(world.store) == before
 
 
-def test_B15_what_no_node_could_ever_hold_is_refused_with_the_largest_that_could(ready: Team) -> None:
-    ready.world.fund(ready.member, gpu_hours=100, credits=1000)
-    refused = refusal(lambda: ready.world.submit(ready.member, "huge", gpu=16))
+def test_B15_what_no_node_could_ever_hold_is_refused_with_the_largest_that_could(small_ready: Team) -> None:
+    small_ready.world.fund(small_ready.member, gpu_hours=100, credits=1000)
+    refused = refusal(lambda: small_ready.world.submit(small_ready.member, "huge", gpu=16))
     assert "16 GPUs" in refused.message and "8" in refused.message
 
 
-def test_more_than_there_is_is_refused_with_what_is_missing(ready: Team) -> None:
-    _, gpu_ms = funds(ready)
+def test_more_than_there_is_is_refused_with_what_is_missing(small_ready: Team) -> None:
+    _, gpu_ms = funds(small_ready)
     hours = gpu_ms // HOUR_OF_ONE_GPU
-    refused = refusal(lambda: ready.world.submit(ready.member, "long", hours=hours + 1))
+    refused = refusal(lambda: small_ready.world.submit(small_ready.member, "long", hours=hours + 1))
     assert isinstance(refused, Exhausted)
     assert f"{hours + 1}.0 GPU-hours" in refused.message and f"{hours}.0 left" in refused.message
-    assert ready.world.submit(ready.member, "all-of-it", hours=hours, cpu=0, ram=0).held.gpu_ms == gpu_ms
-    assert funds(ready)[1] == 0
+    assert small_ready.world.submit(small_ready.member, "all-of-it", hours=hours, cpu=0, ram=0).held.gpu_ms == gpu_ms
+    assert funds(small_ready)[1] == 0
 
 
 def test_B9_a_name_is_taken_only_among_the_living_of_the_same_organization(ready: Team) -> None:
@@ -136,15 +138,15 @@ def test_B9_a_name_is_taken_only_among_the_living_of_the_same_organization(ready
     assert world.submit(ready.member, "train").id != first.id
 
 
-def test_a_deployment_is_found_by_id_by_the_beginning_of_it_and_by_name(ready: Team) -> None:
-    made = ready.world.submit(ready.member, "train")
-    show = ready.world.bursar.deployments.show
-    assert {show(ready.admin, word).id for word in (made.id, made.id[:7], "train", "TRAIN")} == {made.id}
-    assert refusal(lambda: show(ready.admin, "trai")).code == "deployment_not_found"
-    ready.world.bursar.deployments.cancel(ready.member, "train")
-    again = ready.world.submit(ready.member, "train")
-    assert show(ready.admin, "train").id == again.id
-    assert show(ready.admin, made.id).state is State.CANCELLED
+def test_a_deployment_is_found_by_id_by_the_beginning_of_it_and_by_name(small_ready: Team) -> None:
+    made = small_ready.world.submit(small_ready.member, "train")
+    show = small_ready.world.bursar.deployments.show
+    assert {show(small_ready.admin, word).id for word in (made.id, made.id[:7], "train", "TRAIN")} == {made.id}
+    assert refusal(lambda: show(small_ready.admin, "trai")).code == "deployment_not_found"
+    small_ready.world.bursar.deployments.cancel(small_ready.member, "train")
+    again = small_ready.world.submit(small_ready.member, "train")
+    assert show(small_ready.admin, "train").id == again.id
+    assert show(small_ready.admin, made.id).state is State.CANCELLED
 
 
 # The same key
@@ -162,17 +164,17 @@ def test_the_same_key_finds_the_first_answer_and_pays_once(ready: Team) -> None:
     assert (other.kind, other.code) == ("conflict", "key_reused")
 
 
-def test_a_key_is_ones_own(ready: Team) -> None:
-    first = ready.world.submit(ready.member, "train", key="k-1")
-    assert ready.world.submit(ready.admin, "train-2", key="k-1").id != first.id
+def test_a_key_is_ones_own(small_ready: Team) -> None:
+    first = small_ready.world.submit(small_ready.member, "train", key="k-1")
+    assert small_ready.world.submit(small_ready.admin, "train-2", key="k-1").id != first.id
 
 
-def test_a_key_that_was_used_in_another_organization_stood_for_something_else(ready: Team) -> None:
-    world = ready.world
-    world.submit(ready.member, "train", key="k-1")
-    speech = world.org(ready.operator, "speech")
+def test_a_key_that_was_used_in_another_organization_stood_for_something_else(small_ready: Team) -> None:
+    world = small_ready.world
+    world.submit(small_ready.member, "train", key="k-1")
+    speech = world.org(small_ready.operator, "speech")
     world.cluster(speech)
-    there = world.join(ready.member, world.invite(speech).code)
+    there = world.join(small_ready.member, world.invite(speech).code)
     world.fund(there, credits=100, gpu_hours=10)
     assert refusal(lambda: world.submit(there, "train", key="k-1")).code == "key_reused"
 
@@ -210,15 +212,18 @@ def test_what_needs_an_approval_waits_for_one_with_its_cost_set_aside(
 # What people do with it
 
 
-def test_what_is_cancelled_before_it_starts_gives_everything_back(ready: Team) -> None:
-    had = funds(ready)
-    made = ready.world.submit(ready.member, "train")
-    assert funds(ready) != had
-    card = ready.world.bursar.deployments.cancel(ready.member, made.id)
+def test_what_is_cancelled_before_it_starts_gives_everything_back(small_ready: Team) -> None:
+    had = funds(small_ready)
+    made = small_ready.world.submit(small_ready.member, "train")
+    assert funds(small_ready) != had
+    card = small_ready.world.bursar.deployments.cancel(small_ready.member, made.id)
     assert (card.state, card.held.credits_ucr, card.held.gpu_ms) == (State.CANCELLED, 0, 0)
-    assert funds(ready) == had
-    assert refusal(lambda: ready.world.bursar.deployments.cancel(ready.member, made.id)).code == "illegal_transition"
-    assert funds(ready) == had
+    assert funds(small_ready) == had
+    assert (
+        refusal(lambda: small_ready.world.bursar.deployments.cancel(small_ready.member, made.id)).code
+        == "illegal_transition"
+    )
+    assert funds(small_ready) == had
 
 
 def test_what_is_started_again_sets_its_cost_aside_anew(ready: Team) -> None:
@@ -235,27 +240,27 @@ def test_what_is_started_again_sets_its_cost_aside_anew(ready: Team) -> None:
     assert funds(ready) == had
 
 
-def test_what_cannot_be_paid_is_not_started_again(ready: Team) -> None:
-    world = ready.world
-    made = world.submit(ready.member, "train", hours=20)
-    world.bursar.deployments.stop(ready.member, made.id)
-    world.submit(ready.member, "other", hours=20)
+def test_what_cannot_be_paid_is_not_started_again(small_ready: Team) -> None:
+    world = small_ready.world
+    made = world.submit(small_ready.member, "train", hours=20)
+    world.bursar.deployments.stop(small_ready.member, made.id)
+    world.submit(small_ready.member, "other", hours=20)
     before = dump(world.store)
-    assert refusal(lambda: world.bursar.deployments.start(ready.member, made.id)).kind == "exhausted"
+    assert refusal(lambda: world.bursar.deployments.start(small_ready.member, made.id)).kind == "exhausted"
     assert dump(world.store) == before
 
 
-def test_a_tombstone_keeps_name_labels_and_times(ready: Team) -> None:
-    made = ready.world.submit(ready.member, "train", labels=["team=a"])
-    ready.world.advance(SECOND)
-    ready.world.bursar.deployments.delete(ready.member, made.id)
-    card = ready.world.bursar.deployments.show(ready.member, made.id)
+def test_a_tombstone_keeps_name_labels_and_times(small_ready: Team) -> None:
+    made = small_ready.world.submit(small_ready.member, "train", labels=["team=a"])
+    small_ready.world.advance(SECOND)
+    small_ready.world.bursar.deployments.delete(small_ready.member, made.id)
+    card = small_ready.world.bursar.deployments.show(small_ready.member, made.id)
     assert (card.name, card.labels, card.created_at) == ("train", {"team": "a"}, made.created_at)
     assert card.ended_at == made.created_at + SECOND
-    assert ready.world.bursar.deployments.list(ready.member).items == ()
-    assert [line.id for line in ready.world.bursar.deployments.list(ready.member, states=("deleted",)).items] == [
-        made.id
-    ]
+    assert small_ready.world.bursar.deployments.list(small_ready.member).items == ()
+    assert [
+        line.id for line in small_ready.world.bursar.deployments.list(small_ready.member, states=("deleted",)).items
+    ] == [made.id]
 
 
 @pytest.mark.parametrize("verb", ["cancel", "stop", "start", "delete"])
@@ -272,11 +277,11 @@ def test_only_its_owner_and_admins_act_on_a_deployment(small_ready: Team, verb: 
     assert act(small_ready.admin, made.id).id == made.id
 
 
-def test_secrets_in_the_environment_are_shown_to_nobody(ready: Team) -> None:
-    made = ready.world.submit(ready.member, "train", env=["API_TOKEN=canary-4411", "MODE=fast"])
-    told = str(ready.world.bursar.deployments.show(ready.admin, made.id))
+def test_secrets_in_the_environment_are_shown_to_nobody(small_ready: Team) -> None:
+    made = small_ready.world.submit(small_ready.member, "train", env=["API_TOKEN=canary-4411", "MODE=fast"])
+    told = str(small_ready.world.bursar.deployments.show(small_ready.admin, made.id))
     assert "canary-4411" not in told and "fast" in told
-    history = dump(ready.world.store)
+    history = dump(small_ready.world.store)
     assert "canary-4411" not in str([history[name] for name in ("audit", "events", "postings", "entries")])
 
 

@@ -23,21 +23,21 @@ def refusal(call: Callable[[], object]) -> BursarError:
     return refused.value
 
 
-def test_who_joins_gets_the_role_that_the_invite_says_and_works_there(team: Team) -> None:
-    world = team.world
-    invite = world.invite(team.admin, role="admin")
+def test_who_joins_gets_the_role_that_the_invite_says_and_works_there(small_team: Team) -> None:
+    world = small_team.world
+    invite = world.invite(small_team.admin, role="admin")
     ben = world.person("ben")
     card = world.bursar.invites.join(ben, Joining(code=invite.code))
     assert (card.name, card.role, card.members) == ("vision", Role.ADMIN, 3)
     assert world.bursar.accounts.whoami(ben).org == "vision"
 
 
-def test_I_M3_a_code_is_shown_once_and_never_stored(team: Team) -> None:
-    invite = team.world.invite(team.admin)
+def test_I_M3_a_code_is_shown_once_and_never_stored(small_team: Team) -> None:
+    invite = small_team.world.invite(small_team.admin)
     assert invite.code is not None and len(invite.code) == 10
-    listed = team.world.bursar.invites.list(team.admin).items
+    listed = small_team.world.bursar.invites.list(small_team.admin).items
     assert [card.code for card in listed] == [None] * len(listed)
-    assert invite.code not in str(dump(team.world.store))
+    assert invite.code not in str(dump(small_team.world.store))
 
 
 @pytest.mark.parametrize("typed", ["{0}-{1}", " {0}{1} ", "{0} {1}\n"])
@@ -97,13 +97,13 @@ def test_B31_every_code_that_does_not_open_gets_the_same_answer(team: Team) -> N
     }
 
 
-def test_B31_guessing_codes_gets_slower_and_a_right_one_must_wait_too(team: Team) -> None:
-    ben, code = team.world.person("ben"), team.world.invite(team.admin).code
-    found = [refusal(lambda: team.world.join(ben, "ABCDEFGHJK")).code for _ in range(6)]
+def test_B31_guessing_codes_gets_slower_and_a_right_one_must_wait_too(small_team: Team) -> None:
+    ben, code = small_team.world.person("ben"), small_team.world.invite(small_team.admin).code
+    found = [refusal(lambda: small_team.world.join(ben, "ABCDEFGHJK")).code for _ in range(6)]
     assert found == ["invite_invalid"] * 5 + ["too_many_attempts"]
-    assert refusal(lambda: team.world.join(ben, code)).code == "too_many_attempts"
-    team.world.advance(HOUR)
-    assert team.world.join(ben, code).org == "vision"
+    assert refusal(lambda: small_team.world.join(ben, code)).code == "too_many_attempts"
+    small_team.world.advance(HOUR)
+    assert small_team.world.join(ben, code).org == "vision"
 
 
 def test_B31_nobody_guesses_without_an_account(small_team: Team) -> None:
@@ -112,30 +112,30 @@ def test_B31_nobody_guesses_without_an_account(small_team: Team) -> None:
     assert refused.code == "session_invalid"
 
 
-def test_an_invite_lets_in_as_many_as_it_says(team: Team) -> None:
-    world = team.world
-    invite = world.invite(team.admin, uses=2)
+def test_an_invite_lets_in_as_many_as_it_says(small_team: Team) -> None:
+    world = small_team.world
+    invite = world.invite(small_team.admin, uses=2)
     for name in ("ben", "eva"):
         world.join(world.person(name), invite.code)
     assert refusal(lambda: world.join(world.person("tim"), invite.code)).code == "invite_invalid"
-    (card, *_) = world.bursar.invites.list(team.admin).items
+    (card, *_) = world.bursar.invites.list(small_team.admin).items
     assert (card.id, card.uses, card.used, card.state) == (invite.id, 2, 2, "used up")
 
 
-def test_who_is_in_already_uses_nothing_up(team: Team) -> None:
-    invite = team.world.invite(team.admin)
-    assert refusal(lambda: team.world.join(team.member, invite.code)).code == "already_member"
-    assert team.world.join(team.world.person("ben"), invite.code).org == "vision"
+def test_who_is_in_already_uses_nothing_up(small_team: Team) -> None:
+    invite = small_team.world.invite(small_team.admin)
+    assert refusal(lambda: small_team.world.join(small_team.member, invite.code)).code == "already_member"
+    assert small_team.world.join(small_team.world.person("ben"), invite.code).org == "vision"
 
 
-def test_a_rotated_invite_keeps_its_id_and_what_is_left_of_it(team: Team) -> None:
-    world = team.world
-    invite = world.invite(team.admin, uses=2)
+def test_a_rotated_invite_keeps_its_id_and_what_is_left_of_it(small_team: Team) -> None:
+    world = small_team.world
+    invite = world.invite(small_team.admin, uses=2)
     world.join(world.person("ben"), invite.code)
-    again = world.bursar.invites.rotate(team.admin, invite.id)
+    again = world.bursar.invites.rotate(small_team.admin, invite.id)
     assert again.id == invite.id and again.code != invite.code
     world.join(world.person("eva"), again.code)
-    assert refusal(lambda: world.bursar.invites.rotate(team.admin, invite.id)).code == "invite_closed"
+    assert refusal(lambda: world.bursar.invites.rotate(small_team.admin, invite.id)).code == "invite_closed"
 
 
 def test_an_invite_is_named_by_the_beginning_of_its_id(small_team: Team) -> None:

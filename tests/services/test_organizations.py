@@ -52,10 +52,10 @@ def test_the_name_of_an_organization_is_free_again_once_it_is_gone(small: World)
     assert small.bursar.organizations.members(small.org(operator, "vision")).items[0].name == "olga"
 
 
-def test_a_person_with_several_organizations_is_active_in_one(team: Team) -> None:
-    world = team.world
-    speech = world.org(team.operator, "speech")
-    both = world.join(replace(team.member, org=None), world.invite(speech).code)
+def test_a_person_with_several_organizations_is_active_in_one(small_team: Team) -> None:
+    world = small_team.world
+    speech = world.org(small_team.operator, "speech")
+    both = world.join(replace(small_team.member, org=None), world.invite(speech).code)
     me = replace(both, org=None)
     assert world.bursar.accounts.whoami(me).org == "speech"
     assert world.bursar.organizations.switch(me, "vision").role is Role.MEMBER
@@ -81,32 +81,32 @@ def test_who_is_in_none_is_told_how_to_get_into_one(small: World) -> None:
     assert "bursar join" in (refused.hint or "")
 
 
-def test_operators_act_in_every_organization_without_being_in_it(team: Team) -> None:
-    inside = replace(team.operator, org="vision")
-    organizations = team.world.bursar.organizations
-    assert "olga" not in roles(team)
+def test_operators_act_in_every_organization_without_being_in_it(small_team: Team) -> None:
+    inside = replace(small_team.operator, org="vision")
+    organizations = small_team.world.bursar.organizations
+    assert "olga" not in roles(small_team)
     assert organizations.show(inside).role is None
     assert organizations.set_role(inside, NewRole(user="mia", role="admin")).role is Role.ADMIN
-    assert organizations.switch(team.operator, "vision").name == "vision"
-    assert organizations.show(replace(team.operator, org=None)).name == "vision"
-    assert [row.name for row in organizations.list(team.operator).items] == ["vision"]
+    assert organizations.switch(small_team.operator, "vision").name == "vision"
+    assert organizations.show(replace(small_team.operator, org=None)).name == "vision"
+    assert [row.name for row in organizations.list(small_team.operator).items] == ["vision"]
 
 
-def test_a_role_counts_from_the_moment_it_is_given(team: Team) -> None:
-    change = team.world.bursar.organizations.set_role
-    assert refusal(lambda: team.world.invite(team.member)).code == "not_allowed"
-    change(team.admin, NewRole(user="mia", role="admin"))
-    assert team.world.invite(team.member).state == "open"
-    change(team.member, NewRole(user="ana", role="member"))
-    assert refusal(lambda: team.world.invite(team.admin)).code == "not_allowed"
+def test_a_role_counts_from_the_moment_it_is_given(small_team: Team) -> None:
+    change = small_team.world.bursar.organizations.set_role
+    assert refusal(lambda: small_team.world.invite(small_team.member)).code == "not_allowed"
+    change(small_team.admin, NewRole(user="mia", role="admin"))
+    assert small_team.world.invite(small_team.member).state == "open"
+    change(small_team.member, NewRole(user="ana", role="member"))
+    assert refusal(lambda: small_team.world.invite(small_team.admin)).code == "not_allowed"
 
 
-def test_who_is_removed_is_out_at_once(team: Team) -> None:
-    organizations = team.world.bursar.organizations
-    organizations.remove(team.admin, "mia")
-    assert refusal(lambda: organizations.show(team.member)).code == "org_not_found"
-    assert refusal(lambda: organizations.show(replace(team.member, org=None))).code == "no_org"
-    assert roles(team) == {"ana": Role.ADMIN}
+def test_who_is_removed_is_out_at_once(small_team: Team) -> None:
+    organizations = small_team.world.bursar.organizations
+    organizations.remove(small_team.admin, "mia")
+    assert refusal(lambda: organizations.show(small_team.member)).code == "org_not_found"
+    assert refusal(lambda: organizations.show(replace(small_team.member, org=None))).code == "no_org"
+    assert roles(small_team) == {"ana": Role.ADMIN}
 
 
 @pytest.mark.parametrize("who", ["mia", "ana"])
@@ -136,15 +136,15 @@ def inside(operator: Caller) -> Caller:
 
 
 @pytest.mark.parametrize("act", LOSES_THE_LAST_ADMIN.values(), ids=LOSES_THE_LAST_ADMIN)
-def test_B35_I_T5_the_last_admin_stays_admin(team: Team, act: Callable[[Team], object]) -> None:
-    before = roles(team)
-    refused = refusal(lambda: act(team))
+def test_B35_I_T5_the_last_admin_stays_admin(small_team: Team, act: Callable[[Team], object]) -> None:
+    before = roles(small_team)
+    refused = refusal(lambda: act(small_team))
     assert (refused.kind, refused.code) == ("conflict", "last_admin")
     assert "an organization needs an admin" in refused.message
-    assert roles(team) == before
-    team.world.bursar.organizations.set_role(team.admin, NewRole(user="mia", role="admin"))
-    act(team)
-    assert roles(team)["mia"] is Role.ADMIN
+    assert roles(small_team) == before
+    small_team.world.bursar.organizations.set_role(small_team.admin, NewRole(user="mia", role="admin"))
+    act(small_team)
+    assert roles(small_team)["mia"] is Role.ADMIN
 
 
 STEPS = st.tuples(st.sampled_from(["demote", "promote", "remove", "leave"]), st.sampled_from(["ana", "ben", "mia"]))
@@ -184,16 +184,16 @@ def _exists(world: World, name: str) -> bool:
         return unit.accounts.by_name(name) is not None
 
 
-def test_B61_an_organization_with_work_in_it_is_not_deleted(team: Team) -> None:
-    world = team.world
-    world.cluster(team.admin)
-    world.fund(team.member, credits=100, gpu_hours=10)
-    made = world.submit(team.member, "train")
-    refused = refusal(lambda: world.bursar.organizations.delete(team.admin))
+def test_B61_an_organization_with_work_in_it_is_not_deleted(small_team: Team) -> None:
+    world = small_team.world
+    world.cluster(small_team.admin)
+    world.fund(small_team.member, credits=100, gpu_hours=10)
+    made = world.submit(small_team.member, "train")
+    refused = refusal(lambda: world.bursar.organizations.delete(small_team.admin))
     assert refused.kind == "conflict"
     assert made.id in refused.message
-    world.bursar.deployments.cancel(team.member, made.id)
-    assert world.bursar.organizations.show(team.admin).members == 2
+    world.bursar.deployments.cancel(small_team.member, made.id)
+    assert world.bursar.organizations.show(small_team.admin).members == 2
 
 
 def test_B61_once_nothing_lives_in_it_an_organization_can_go(team: Team) -> None:
@@ -202,5 +202,5 @@ def test_B61_once_nothing_lives_in_it_an_organization_can_go(team: Team) -> None
     assert team.world.bursar.organizations.list(team.operator).items == ()
 
 
-def test_only_admins_end_an_organization(team: Team) -> None:
-    assert refusal(lambda: team.world.bursar.organizations.delete(team.member)).code == "not_allowed"
+def test_only_admins_end_an_organization(small_team: Team) -> None:
+    assert refusal(lambda: small_team.world.bursar.organizations.delete(small_team.member)).code == "not_allowed"
