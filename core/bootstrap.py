@@ -30,6 +30,7 @@ from core.services.prices import Prices
 from core.services.reports import Reports
 from core.services.slack_links import SlackLinks
 from core.services.statements import Statements
+from core.services.upkeep import Upkeep
 from core.settings import Settings, check_database_path, make_home
 from core.store import schema
 from core.store.database import Database
@@ -59,6 +60,7 @@ class Bursar:
     slack_links: SlackLinks
     chat: Callable[[], Chat]
     deliveries: Callable[[], Deliveries]
+    upkeep: Upkeep
     daemon: Callable[[], Daemon]
     database: Database
 
@@ -81,6 +83,10 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         units, Throttle(free=settings.accounts.free_attempts, longest=settings.accounts.longest_wait_ms * 1000)
     )
     registry = DriverRegistry(home=settings.home, clock=clock, environ=settings.environment)
+
+    def daemon() -> Daemon:
+        return Daemon(units, settings, registry, ids)
+
     return Bursar(
         settings=settings,
         accounts=Accounts(units, settings, ring, guesses),
@@ -101,6 +107,7 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         chat=lambda: Chat(units, settings, ring),
         deliveries=lambda: Deliveries(units, settings),
         browsing=Browsing(units, registry),
-        daemon=lambda: Daemon(units, settings, registry, ids),
+        upkeep=Upkeep(units, settings, daemon),
+        daemon=daemon,
         database=database,
     )

@@ -96,6 +96,20 @@ VERBS: tuple[Verb, ...] = (
     _node_state("drain", "drained", "take a node out of use; what runs there goes on to its end"),
     _node_state("resume", "up", "let a cordoned or drained node take work again"),
     Verb(
+        ("pause",),
+        "let nothing start on a cluster; what runs goes on",
+        Permission.CLUSTER_CHANGE,
+        lambda bursar, caller, values: bursar.clusters.pause(caller, values["cluster"]),
+        (_CLUSTER,),
+    ),
+    Verb(
+        ("unpause",),
+        "let a paused cluster start work again",
+        Permission.CLUSTER_CHANGE,
+        lambda bursar, caller, values: bursar.clusters.unpause(caller, values["cluster"]),
+        (_CLUSTER,),
+    ),
+    Verb(
         ("cluster", "share"),
         "let another organization use a cluster",
         Permission.CLUSTER_SHARE,

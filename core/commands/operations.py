@@ -82,6 +82,27 @@ VERBS: tuple[Verb, ...] = (
         bad_news=_failing,
     ),
     Verb(
+        ("health",),
+        "show who leads the background side, and what lags",
+        Permission.DAEMON_RUN,
+        plain(lambda bursar: bursar.upkeep.health),
+    ),
+    Verb(
+        ("reconcile",),
+        "hold engines and store side by side: what matches, is missing, leaked, foreign",
+        Permission.DAEMON_RUN,
+        lambda bursar, caller, values: bursar.upkeep.reconcile(caller, apply=values["apply"]),
+        (Argument("apply", "stop what bears our token and nobody knows", Kind.FLAG),),
+        more="What is somebody else's is never touched.",
+    ),
+    Verb(
+        ("cleanup",),
+        "show what has been kept for long enough, and clear it away",
+        Permission.DAEMON_RUN,
+        lambda bursar, caller, values: bursar.upkeep.cleanup(caller, apply=values["apply"]),
+        (Argument("apply", "clear it away instead of showing it", Kind.FLAG),),
+    ),
+    Verb(
         ("backup",),
         "copy the whole store to a file while others use it",
         Permission.BACKUP,

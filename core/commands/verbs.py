@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from core.services.reports import Reports
     from core.services.slack_links import SlackLinks
     from core.services.statements import Statements
+    from core.services.upkeep import Upkeep
 
 
 class Bursar(Protocol):
@@ -44,6 +45,8 @@ class Bursar(Protocol):
     def invites(self) -> Invites: ...
     @property
     def operations(self) -> Operations: ...
+    @property
+    def upkeep(self) -> Upkeep: ...
     @property
     def clusters(self) -> Clusters: ...
     @property

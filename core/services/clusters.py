@@ -156,6 +156,22 @@ class Clusters:
         return card_of(unit, self._mine(unit, cluster))
 
     @writes(Permission.CLUSTER_CHANGE)
+    def pause(self, unit: Unit, reference: str) -> ClusterCard:
+        """Nothing starts there any more; what runs is not touched."""
+        return self._set_state(unit, reference, "paused")
+
+    @writes(Permission.CLUSTER_CHANGE)
+    def unpause(self, unit: Unit, reference: str) -> ClusterCard:
+        return self._set_state(unit, reference, "up")
+
+    def _set_state(self, unit: Unit, reference: str, state: str) -> ClusterCard:
+        row = self._mine(unit, reference)
+        unit.clusters.set_state(row.id, state)
+        unit.clusters.touch(row.id)
+        unit.record("cluster.state", row.handle, {"state": row.state}, {"state": state})
+        return card_of(unit, self._mine(unit, reference))
+
+    @writes(Permission.CLUSTER_CHANGE)
     def delete(self, unit: Unit, reference: str) -> Done:
         row = self._mine(unit, reference)
         everywhere = unit.deployments_everywhere("a cluster may be used by several organizations")

@@ -13,8 +13,9 @@ from core.domain.roles import Caller, Permission, require
 from core.services.usecase import composed, reads
 from core.settings import Settings
 from core.store.backup import copy_sqlite
-from core.store.queries import checks, ledger_checks
+from core.store.queries import checks, health, ledger_checks
 from core.store.units import Unit, Units
+from core.views.background import DaemonHealth
 from core.views.operations import AuditLine, AuditVerdict, BackupMade, Diagnosis, Finding, Page, Verdict
 
 MOST_LINES = 200
@@ -51,6 +52,7 @@ class Operations:
             findings = [checks.schema(unit.connection), *checks.engine(database, unit.connection)]
             findings += checks.run(unit.connection, checks.PEOPLE)
             findings += ledger_checks.run(unit.connection, unit.now)
+            background = health.of_daemon(unit.connection, unit.now, self._settings.daemon.lease_ms)
         findings.append(
             Finding(
                 "I-A2",
@@ -60,7 +62,7 @@ class Operations:
                 None if chain.holds else "find out who can write the store; compare with a backup",
             )
         )
-        findings += [*self._room_on_disk(), *self._file_modes()]
+        findings += [*_background(background), *self._room_on_disk(), *self._file_modes()]
         worst = max((f.verdict for f in findings), key=list(Verdict).index)
         return Diagnosis(worst, tuple(findings))
 
@@ -105,6 +107,26 @@ class Operations:
             f"{path} has mode {path.stat().st_mode & 0o777:o}; whoever owns it ({_owner(path)}) can do everything",
             f"chmod 600 {path}" if others else None,
         )
+
+
+def _background(health: DaemonHealth) -> Iterator[Finding]:
+    """Nobody leading is no fault of the store: work waits, and goes on when somebody does."""
+    if health.leads:
+        yield Finding("ENV-3", "the background side", Verdict.OK, f"{health.leader} leads, epoch {health.epoch}")
+    else:
+        yield Finding(
+            "ENV-3",
+            "the background side",
+            Verdict.WARN,
+            "nobody leads: nothing starts, stops or is metered",
+            "bursar daemon",
+        )
+    if health.stuck:
+        message = f"{health.stuck} deployments stay too long in a state that should pass"
+        yield Finding("I-C9", "nothing is stuck", Verdict.WARN, message, "bursar list --state stopping")
+    for trouble in health.troubles:
+        message = f"{trouble.cluster}: {trouble.reason}"
+        yield Finding("ENV-4", "engines answer", Verdict.WARN, message, "look at the engine; bursar reconcile")
 
 
 def _owner(path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.commands.verbs import Verb
 from core.domain.text import safe_text
+from core.views.background import CleanupReport, ReconcileReport
 from core.views.foresight import WhyCard
 from core.views.money import CsvText, LedgerVerdict, StatementCard, UsageCard, WalletCard
 from core.views.operations import AuditVerdict, Diagnosis, Page
@@ -116,4 +117,6 @@ _SENTENCES: dict[type, Callable[[Any, int], str]] = {
     WalletCard: money_answers.wallet,
     WhyCard: work_answers.why,
     LogText: work_answers.log,
+    ReconcileReport: work_answers.reconciled,
+    CleanupReport: work_answers.cleaned,
 }

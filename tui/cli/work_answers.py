@@ -1,11 +1,12 @@
-"""Answers about work that are sentences: why something waits, and what it has written."""
+"""Answers about work that are sentences: why something waits, what it has written, how engines and store agree."""
 
 from __future__ import annotations
 
 from core.domain.text import safe_text
+from core.views.background import Agreement, CleanupReport, ReconcileReport
 from core.views.foresight import BlockerLine, WhyCard
 from core.views.work import LogText
-from tui.cli.tables import wrapped
+from tui.cli.tables import listed, wrapped
 from tui.format import instant, shown
 
 
@@ -40,3 +41,34 @@ def _blocker(blocker: BlockerLine, width: int) -> list[str]:
 
 def log(answer: LogText, _width: int) -> str:
     return safe_text(answer.text, lines=True)
+
+
+_COLUMNS = ("agreement", "cluster", "deployment", "engine_id", "node", "since", "credits_ucr")
+
+
+def reconciled(answer: ReconcileReport, width: int) -> str:
+    """The groups that ask for somebody's eye by their lines, the others by their number."""
+    matching = len(answer.of(Agreement.MATCHING))
+    lines = [f"{matching} as the store has them"]
+    odd = tuple(line for line in answer.lines if line.agreement is not Agreement.MATCHING)
+    text = f"{lines[0]}, and nothing else\n" if not odd else f"{lines[0]}; besides:\n" + listed(_COLUMNS, odd, width)
+    for name in answer.unanswered:
+        text += "\n".join(wrapped("", f"{safe_text(name)} did not answer: nothing is said of it", width)) + "\n"
+    leaks = [line for line in answer.of(Agreement.LEAK) if not line.stopped]
+    if leaks and not answer.applied:
+        text += f"{len(leaks)} leaked; stop them: bursar reconcile --apply\n"
+    return text
+
+
+def cleaned(answer: CleanupReport, width: int) -> str:
+    found = {
+        "deployments, whose tombstones stay": len(answer.tombstones),
+        "instances that engines still keep": len(answer.instances),
+        "events": answer.events,
+        "first answers to keyed calls": answer.answers,
+        "ended sessions": answer.sessions,
+    }
+    kept = ", ".join(f"{count} {what}" for what, count in found.items() if count) or "nothing"
+    done = "cleared away" if answer.applied else "kept for long enough"
+    text = "\n".join(wrapped("", f"{done}: {kept}", width)) + "\n"
+    return text if answer.applied or kept == "nothing" else text + "clear it away: bursar cleanup --apply\n"

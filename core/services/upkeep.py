@@ -1,0 +1,62 @@
+"""The background side as operators ask for it: how it is doing, how engines and store agree, what is old.
+
+The work itself is the daemon's; it is handed in as a port, since use cases and daemon are siblings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from core.domain.roles import Caller, Permission, require
+from core.services.usecase import composed, reads
+from core.settings import Settings
+from core.store.queries import health
+from core.store.units import Unit, Units
+from core.views.background import CleanupReport, DaemonHealth, ReconcileReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Background(Protocol):
+    """What is asked of a daemon that is made for one question and ends with it."""
+
+    def reconcile(self, *, apply: bool) -> ReconcileReport: ...
+    def cleanup(self, *, apply: bool) -> CleanupReport: ...
+    def close(self) -> None: ...
+
+
+class Upkeep:
+    def __init__(self, units: Units, settings: Settings, background: Callable[[], Background]) -> None:
+        self.units = units
+        self._settings = settings
+        self._background = background
+
+    @reads(Permission.DAEMON_RUN)
+    def health(self, unit: Unit) -> DaemonHealth:
+        """Who leads, and what lags."""
+        return health.of_daemon(unit.connection, unit.now, self._settings.daemon.lease_ms)
+
+    @composed(Permission.DAEMON_RUN)
+    def reconcile(self, caller: Caller, *, apply: bool) -> ReconcileReport:
+        """Engines and store side by side. With `apply`, what bears our token and nobody knows is stopped."""
+        with self._asked_by(caller) as background:
+            return background.reconcile(apply=apply)
+
+    @composed(Permission.DAEMON_RUN)
+    def cleanup(self, caller: Caller, *, apply: bool) -> CleanupReport:
+        """What has been kept for long enough. With `apply` it goes."""
+        with self._asked_by(caller) as background:
+            return background.cleanup(apply=apply)
+
+    @contextmanager
+    def _asked_by(self, caller: Caller) -> Iterator[Background]:
+        with self.units.read(caller) as unit:
+            require(unit.me, Permission.DAEMON_RUN)
+        background = self._background()
+        try:
+            yield background
+        finally:
+            background.close()
