@@ -108,4 +108,4 @@ def test_I_L4_a_limit_of_the_organization_is_not_passed_by_sixteen_at_once(home:
     (line,) = [one for one in world.bursar.limits.show(admin).items if one.measure == Measure.GPU_HOURS.value]
     world.close()
     assert sorted(outcomes) == ["admitted"] * 3 + ["limit_reached"] * 13
-    assert (line.used, line.left) == ("6.0", "0.0")
+    assert (float(line.used), float(line.left)) == (6.0, 0.0)
