@@ -35,6 +35,11 @@ class KeptBoard:
     _also: set[str] = field(default_factory=set)
     rebuilt: int = 0
 
+    @property
+    def latest(self) -> Board | None:
+        """As it was when the last pass began; None where that is not known any more."""
+        return self._board
+
     def forget(self) -> None:
         """Whatever is known may be wrong from here on."""
         self._board = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from core.clock import SECOND
 from core.daemon import leaks, planning, starting, stopping, watching
 from core.daemon.boards import KeptBoard
+from core.daemon.foretelling import Foreteller
 from core.daemon.ground import Ground
 from core.daemon.troubles import Standing
 from core.domain.errors import BursarError
@@ -31,6 +32,7 @@ class Tender:
         self._leaks = leaks.Sightings()
         self._asked = starting.Asked()
         self._asked_to_stop = stopping.AskedToStop()
+        self._foreteller = Foreteller()
         self._look_at = 0
         self._moved_at = 0
         self._plan_at = 0
@@ -63,6 +65,7 @@ class Tender:
             self._trouble(cluster, error)
         elif asked:
             moved += self._look(cluster)  # many end as soon as they are told to
+        self._foreteller.tell(self._ground, cluster, self.board.latest)
         self._plan_next(cluster, moved)
         return moved
 

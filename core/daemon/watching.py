@@ -12,8 +12,7 @@ from core.clock import MINUTE, SECOND
 from core.daemon import outcomes, starting
 from core.daemon.ground import Ground
 from core.domain.engines import Capabilities, Observation, Observed, Phase, Token
-from core.domain.kinds import Kind
-from core.domain.lifecycle import HOLDS_CAPACITY, State, StopCause
+from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.scheduler.values import Claim
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.deployments import DeploymentRow
@@ -132,13 +131,10 @@ class _Judge:
 
 
 def _ended_by_itself(row: DeploymentRow, present: list[Observed], ended_at: int) -> bool:
-    """It did its work before the stop reached it. A preempted job that ends well in its grace has done it, too."""
-    if row.stop_cause in outcomes.ENDS_ANYWAY:
+    """It had done its work before it was asked to stop; what ends well after that may only have answered the signal."""
+    if row.stop_cause in outcomes.ENDS_ANYWAY or ended_at > row.state_since:
         return False
-    if not all(one.phase is Phase.FINISHED and one.exit_code == 0 for one in present):
-        return False
-    in_its_grace = row.stop_cause is StopCause.PREEMPTED and row.kind is Kind.JOB
-    return ended_at <= row.state_since or (in_its_grace and all(one.signal is None for one in present))
+    return all(one.phase is Phase.FINISHED and one.exit_code == 0 for one in present)
 
 
 def _foreign(unit: Unit, cluster: ClusterRow, seen: Observation) -> tuple[Claim, ...]:

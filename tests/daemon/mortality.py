@@ -42,10 +42,20 @@ class MortalUnits(Units):
 
     @contextmanager
     def lead(self, leadership: Leadership) -> Iterator[Unit]:
-        self.fate.moment("before a unit")
+        """A unit that wrote nothing leaves nothing behind: to die beside it is no moment of its own."""
+        if self.fate.dead:
+            raise Killed
         with super().lead(leadership) as unit:
+            before = _written(unit)
             yield unit
-        self.fate.moment("after a commit")
+            wrote = bool(unit.changes) or _written(unit) != before
+        if wrote:
+            self.fate.moment("after a commit")
+
+
+def _written(unit: Unit) -> object:
+    """How many rows this connection has ever written."""
+    return getattr(unit.connection.connection.dbapi_connection, "total_changes", None)
 
 
 class MortalDriver:

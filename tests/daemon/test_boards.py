@@ -133,14 +133,14 @@ def origin(tmp_path_factory: pytest.TempPathFactory, sqlite_at_head: Path) -> Wo
     return world
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_the_kept_board_is_what_one_built_anew_is(origin: World, seed: int) -> None:
     world = origin.copied(origin.settings.home.parent / f"story-{next(_numbers)}")
     try:
         story = Story(world)
         (tender,) = story.daemon.tenders()
-        for deed in deeds(seed, 70):
+        for deed in deeds(seed, 60):
             story.do(deed)
             with world.units.lead(story.daemon.ground.leadership) as unit:
                 cluster = unit.clusters.by_id(world.cluster_row().id)

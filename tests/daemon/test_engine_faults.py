@@ -221,17 +221,19 @@ def test_E52_what_cannot_be_deleted_stays_stopping_and_holds_its_room(sim: World
     assert (sim.state(web), sim.state(other)) == (State.STOPPED, State.RUNNING)
 
 
-def test_E54_a_victim_that_ends_by_itself_has_completed(sim: World) -> None:
-    low = sim.submit("low", cpu="8", hours="2", priority=10, labels={"sim.duration": "61m", "sim.deaf": "yes"})
+def test_E54_a_victim_that_had_ended_by_itself_has_completed_and_its_room_is_given_on(sim: World) -> None:
+    low = sim.submit("low", cpu="8", hours="2", priority=10, labels={"sim.duration": "59m"})
     daemon = sim.daemon()
     daemon.once()
     sim.clock.advance(HOUR)
     high = sim.submit("high", cpu="8", hours="1", priority=90)
+    sim.control().fault("observe", "truncated")  # so it is asked to leave before it is seen that it has left
     daemon.once()
-    assert sim.state(low) is State.STOPPING
+    assert ("deployment.preempt", low) in sim.events("deployment.")
     sim.pass_time(MINUTE, daemon)
     assert (sim.state(low), sim.row(low).exit_code) == (State.COMPLETED, 0)
     assert sim.held(low) == NOTHING
+    assert sim.cost(low).ucr == 59 * (8 * 50_000 + 10_000) // 60
     assert sim.state(high) is State.RUNNING
 
 

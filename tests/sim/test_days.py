@@ -27,7 +27,7 @@ from core.views.operations import Verdict
 from tests.daemon.mortality import Fate, Killed, mortal_daemon
 from tests.daemon.world import World
 
-STEPS = 70
+STEPS = 60
 FAULTS = (
     "ensure:lost_answer@0.05,ensure:no_capacity@0.05,observe:truncated@0.05,observe:engine_down@0.03,stop:timeout@0.05"
 )
@@ -55,7 +55,7 @@ class Days:
         self.deaths = self.epoch = self.read = 0
 
     def born(self) -> Daemon:
-        fate = Fate(self.draw.choice([None, None, self.draw.randrange(1, 40)]))
+        fate = Fate(self.draw.choice([None, None, self.draw.randrange(1, 20)]))
         self.fates.append(fate)
         return mortal_daemon(self.world, fate)
 
@@ -171,7 +171,7 @@ class Days:
             assert shown == known, "I-C7, I-E2: neither an orphan nor a ghost, and each but once"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_I_C1_I_C2_I_C4_I_C7_I_C8_I_L8_I_L9_I_L15_I_E1_hold_through_days_of_faults(origin: World, seed: int) -> None:
     world = origin.copied(origin.settings.home.parent / f"days-{seed}")
     days = Days(world, seed)

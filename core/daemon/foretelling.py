@@ -1,0 +1,58 @@
+"""Writes down where those who wait stand and when they will start, for every face to read without a plan of its own.
+
+Costs nothing where nobody waits, and never more than a bounded number of passes: who stands too far back is told a
+position and no instant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from core.clock import SECOND
+from core.daemon.ground import Ground
+from core.scheduler.board import Board
+from core.scheduler.forecast import Estimate, forecast
+from core.scheduler.ordering import Closed
+from core.scheduler.policy import Policy
+from core.store.queries.policy import policy_for
+from core.store.repositories.clusters import ClusterRow
+from core.store.repositories.estimates import Foretold
+
+MOST_TOLD = 200
+_MOST_WORK = 20_000  # waiting deployments times passes of the plan
+_SOONEST_AGAIN, _AGAIN_ANYWAY = 5 * SECOND, 60 * SECOND
+
+
+@dataclass(slots=True)
+class Foreteller:
+    """When this was last done for a cluster, and at which version of it."""
+
+    _told_at: int = 0
+    _version: int = -1
+
+    def tell(self, ground: Ground, cluster: ClusterRow, board: Board | None) -> bool:
+        """True where something was written."""
+        now = ground.units.now()
+        if board is None or not board.waiting or not self._is_due(now, board.version):
+            return False
+        with ground.units.look() as unit:
+            policy = policy_for(unit, ground.settings)
+        foretold = foretell(board, policy, now)
+        with ground.units.lead(ground.leadership) as unit:
+            unit.estimates.put(cluster.id, foretold)
+        self._told_at, self._version = now, board.version
+        return True
+
+    def _is_due(self, now: int, version: int) -> bool:
+        since = now - self._told_at
+        return since >= _AGAIN_ANYWAY or (version != self._version and since >= _SOONEST_AGAIN)
+
+
+def foretell(board: Board, policy: Policy, now: int) -> list[Foretold]:
+    """The first of the queue, in order, each with its estimate."""
+    queue = [item.id for item, _ in islice(board.queue(policy).walk(now, Closed()), MOST_TOLD)]
+    passes = min(200, _MOST_WORK // max(1, len(board.waiting)))
+    estimates = forecast(board, policy, now, most_passes=passes).estimates if passes else {}
+    nothing = Estimate(None, None)
+    return [Foretold(one, place, estimates.get(one, nothing)) for place, one in enumerate(queue, 1)]
