@@ -138,7 +138,7 @@ def test_without_a_network_there_is_none(a_cluster: Cluster, either: Engine) -> 
 
 
 def test_ports_are_published_where_the_operator_allows_it(a_cluster: Cluster, either: Engine) -> None:
-    asking = a_container(TOKEN, "echo hello > /tmp/x; exec httpd -f -p 8080 -h /tmp", labels={"docker.ports": "8080"})
+    asking = a_container(TOKEN, "echo hello > /mnt/x; exec httpd -f -p 8080 -h /mnt", labels={"docker.ports": "8080"})
     with pytest.raises(Invalid, match="published ports"):
         a_cluster(n1=either).driver.ensure(asking)
     rig = a_cluster(n1=either, settings={"publish": "127.0.0.1"})
@@ -259,12 +259,12 @@ def test_logs_are_followed_without_a_gap_or_a_repetition(a_cluster: Cluster, eit
 
 def test_a_log_that_was_rotated_away_is_said_to_be_skipped(a_cluster: Cluster, dockerd: Dockerd) -> None:
     rig = a_cluster(n1=dockerd, settings={"log_size": "1MiB"})
-    script = "echo first; until [ -e /tmp/go ]; do sleep 0.1; done; yes abcdefghijklmnopqrstuvwxyz | head -c 6000000"
+    script = "echo first; until [ -e /mnt/go ]; do sleep 0.1; done; yes abcdefghijklmnopqrstuvwxyz | head -c 6000000"
     rig.driver.ensure(a_container(TOKEN, script))
     rig.until_said(TOKEN, "first")
     begun = rig.driver.logs(TOKEN)
     api = api_of(dockerd)
-    api.exec_start(api.exec_create(name_of(TOKEN), ["touch", "/tmp/go"])["Id"])
+    api.exec_start(api.exec_create(name_of(TOKEN), ["touch", "/mnt/go"])["Id"])
     rig.until_over(TOKEN)
     rest = rig.driver.logs(TOKEN, cursor=begun.cursor)
     assert rest.skipped and "first" not in rest.text

@@ -86,10 +86,10 @@ def observed(inspected: Json, about: Circumstances) -> Observed:
     oom = is_over and (bool(state.get("OOMKilled")) or _probably_oom(inspected, about))
     return Observed(
         token=borne,
-        name=str(given.get("name", "")),
-        resources=_resources(given.get("size")),
-        gpu_devices=tuple(given.get("gpus") or ()),
-        labels=dict(given.get("labels") or {}),
+        name=given.get("name", ""),
+        resources=given.get("size", NOTHING),
+        gpu_devices=given.get("gpus", ()),
+        labels=given.get("labels", {}),
         exit_code=code if is_over else None,
         signal=code - 128 if is_over and isinstance(code, int) and 128 < code <= 128 + 64 else None,
         oom=oom,
@@ -158,10 +158,7 @@ def gpus_of(inspected: Json) -> tuple[str, ...]:
 
 def _facts(inspected: Json, given: Json) -> dict[str, str]:
     facts = {"container": str(inspected.get("Id", ""))[:12]}
-    if given.get("image"):
-        facts["image"] = str(given["image"])
-    if given:
-        facts["disk"] = str(given.get("disk") or "not bounded")
+    facts |= {name: given[name] for name in ("image", "disk") if given.get(name)}
     ports = (inspected.get("NetworkSettings") or {}).get("Ports") or {}
     published = [
         f"{bound[0].get('HostIp') or '*'}:{bound[0].get('HostPort')}->{port}"
@@ -178,13 +175,21 @@ def _labels(inspected: Json) -> Json:
 
 
 def _given(inspected: Json) -> Json:
+    """What we wrote beside it, as far as it is what we write: whoever may label containers may spoil labels."""
     try:
         read = json.loads(_labels(inspected).get(GIVEN, "{}"))
-    except ValueError:
+    except (ValueError, TypeError):
         return {}
-    return read if isinstance(read, dict) else {}
-
-
-def _resources(size: Any) -> Resources:
-    whole = isinstance(size, list) and len(size) == 4 and all(isinstance(part, int) and part >= 0 for part in size)
-    return Resources(*size) if whole else NOTHING
+    if not isinstance(read, dict):
+        return {}
+    size, gpus, labels = read.get("size"), read.get("gpus"), read.get("labels")
+    amounts = size if isinstance(size, list) else []
+    whole = len(amounts) == 4 and all(isinstance(amount, int) and 0 <= amount < 1 << 53 for amount in amounts)
+    return {
+        "name": str(read.get("name", "")),
+        "size": Resources(*amounts) if whole else NOTHING,
+        "gpus": tuple(map(str, gpus)) if isinstance(gpus, list) else (),
+        "labels": {str(k): str(v) for k, v in labels.items()} if isinstance(labels, dict) else {},
+        "image": str(read.get("image") or ""),
+        "disk": str(read.get("disk") or "not bounded"),
+    }

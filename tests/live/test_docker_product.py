@@ -1,0 +1,115 @@
+"""Containers as a team has them: made, paid, read, stopped and refunded by the program, on real engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.live.engines.docker import Dockerd
+from tests.live.engines.image import IMAGE
+from tests.live.engines.machine import free_port
+from tests.live.engines.podman import Podman
+from tests.live.program import Program
+
+pytestmark = pytest.mark.live
+
+RATE = Decimal("0.5") * Decimal("0.05") + Decimal("0.25") * Decimal("0.01")  # half a CPU, a quarter of a GiB, an hour
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory, dockerd: Dockerd, podman_service: Podman) -> Iterator[Program]:
+    """A team with one cluster of two engines; each tells its own size."""
+    program = Program(tmp_path_factory.mktemp("farm") / "home")
+    program.founded()
+    program(f"cluster create farm --driver docker --set host={dockerd.url}")
+    program(f"cluster add-node farm small --set host={podman_service.url}")
+    yield program
+    dockerd.remove_all()
+    podman_service.remove_all()
+
+
+@pytest.fixture
+def bursar(farm: Program) -> Program:
+    """Mia sits there."""
+    farm.log_in("mia")
+    return farm
+
+
+def seconds(found: dict[str, Any]) -> Decimal:
+    began, ended = (datetime.fromisoformat(found[name]) for name in ("started_at", "ended_at"))
+    span = ended - began
+    return Decimal(span.days * 86400 + span.seconds) + Decimal(span.microseconds) / 1_000_000
+
+
+def spent(program: Program) -> Decimal:
+    return Decimal(100) - Decimal(str(program.json("wallet")["credits"]["balance"]))
+
+
+def test_a_cluster_of_two_engines_tells_its_nodes(bursar: Program) -> None:
+    card = bursar.json("cluster show farm")
+    nodes = {node["name"]: node for node in card["nodes"]}
+    assert set(nodes) == {"node-1", "small"}
+    assert nodes["node-1"]["labels"]["engine"] == "docker" and nodes["small"]["labels"]["engine"] == "podman"
+    assert all(node["total"]["cpu"] >= 1 for node in nodes.values())
+
+
+def test_a_job_runs_is_read_and_is_paid_to_the_last_unit(bursar: Program) -> None:
+    before = spent(bursar)
+    size = "--cpu 0.5 --ram 256MiB --hours 1"
+    bursar(f"submit train --cluster farm --image {IMAGE} {size} -- sh -c 'echo begun; sleep 2; echo done'")
+    assert Decimal(str(bursar.json("wallet")["credits"]["held"])) == RATE
+    found = bursar.serve_until("train", "completed")
+    assert bursar("logs train") == "begun\ndone\n"
+    assert seconds(found) >= 2
+    due = int(RATE * 1_000_000 * seconds(found) * 1000 // 3_600_000) / Decimal(1_000_000)
+    assert abs(spent(bursar) - before - due) <= Decimal("0.000001")
+    assert Decimal(str(bursar.json("wallet")["credits"]["held"])) == 0
+
+
+def test_a_service_runs_until_it_is_stopped(bursar: Program) -> None:
+    before = spent(bursar)
+    bursar(f"submit serve --cluster farm --image {IMAGE} --cpu 0.5 --ram 256MiB -- sh -c 'echo up; exec sleep 1000'")
+    running = bursar.serve_until("serve", "running")
+    assert running["node"] in ("node-1", "small")
+    assert "up" in bursar("logs serve")
+    bursar("stop serve")
+    stopped = bursar.serve_until("serve", "stopped")
+    assert stopped["ended_at"] is not None
+    assert Decimal(0) < spent(bursar) - before < Decimal("0.01")
+    bursar("start serve")
+    assert bursar.serve_until("serve", "running")["state"] == "running"
+    bursar("delete serve -y")
+    assert bursar.serve_until("serve", "deleted")["state"] == "deleted"
+
+
+def test_how_a_program_failed_is_told(bursar: Program) -> None:
+    bursar(f"submit bad --cluster farm --image {IMAGE} --cpu 0.5 --ram 256MiB --hours 1 -- sh -c 'exit 3'")
+    assert bursar.serve_until("bad", "failed")["reason"] == "exit status 3"
+    hungry = "x=a; while :; do x=$x$x; done"
+    bursar(f"submit big --cluster farm --image {IMAGE} --cpu 0.5 --ram 16MiB --hours 1 -- sh -c '{hungry}'")
+    assert "out of memory" in bursar.serve_until("big", "failed")["reason"]
+
+
+def test_an_image_that_cannot_be_had_goes_back_to_the_queue_and_costs_nothing(bursar: Program) -> None:
+    before = spent(bursar)
+    image = f"127.0.0.1:{free_port()}/team/none:1"
+    bursar(f"submit lost --cluster farm --image {image} --cpu 0.5 --ram 256MiB --hours 1")
+    waits = bursar.serve_until("lost", "queued", "failed")
+    for _ in range(20):
+        if waits["reason"]:
+            break
+        waits = bursar.serve_until("lost", "queued", "failed")
+    assert "cannot be reached" in waits["reason"]
+    assert spent(bursar) == before
+
+
+def test_the_books_are_right_afterwards(farm: Program) -> None:
+    farm.log_in("olga")
+    farm(f"submit one --cluster farm --image {IMAGE} --cpu 0.5 --ram 64MiB --hours 1 -- true")
+    farm.serve_until("one", "completed")
+    farm("verify-ledger")
+    farm("audit --verify")
