@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,13 @@ pytestmark = [
     # Where nobody listens, the SDK leaves the socket that it had opened to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Those sockets are closed before another test could be blamed for them."""
+    yield
+    gc.collect()
 
 
 def a_driver(tmp_path: Path, **settings: str) -> DockerDriver:
