@@ -113,7 +113,7 @@ class Engine:
             if self.host.tls is not None:
                 ca, cert, key = (str(self.host.tls / pem) for pem in PEMS)
                 arguments["tls"] = docker.tls.TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
-            return docker.APIClient(**arguments)
+            return _client_class(docker)(**arguments)
 
     @contextmanager
     def _translated(self, act: Act, what: str | None = None) -> Iterator[None]:
@@ -143,6 +143,15 @@ def sdk() -> Any:
         hint = "install it: pip install 'bursar[docker]'"
         raise trouble(Trouble.DRIVER_BROKEN, "the Docker SDK for Python is not installed", hint) from None
     return docker
+
+
+def _client_class(docker: Any) -> Any:
+    """A client that heeds no proxies and no certificates of the environment: those are for the web."""
+
+    class Client(docker.APIClient):  # type: ignore[misc]
+        trust_env = property(lambda _self: False, lambda _self, _value: None)
+
+    return Client
 
 
 def sdk_requests() -> Any:
