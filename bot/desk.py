@@ -17,7 +17,7 @@ from bot.blocks.parts import Message, modal
 from bot.errors import bug, told
 from bot.payloads import Press, Who
 from core.commands.verbs import Bursar
-from core.domain.errors import BursarError
+from core.domain.errors import BursarError, Unavailable
 from core.domain.lifecycle import FINAL, State
 from core.domain.roles import Caller
 from core.services.chat import Chat
@@ -106,8 +106,9 @@ class Desk:
         except BursarError as error:
             return None if error.code == DELIVERED_BEFORE else told(error)
         except SlackApiError as error:
-            self.log.warning("%s: Slack refused: %s", what, error.response.get("error"))
-            return None
+            word = str(error.response.get("error"))
+            self.log.warning("%s: Slack refused: %s", what, word)
+            return told(Unavailable("slack_refused", f"Slack did not let me do that ({word})", "say or press it again"))
         except Exception as found:  # noqa: BLE001 - the last net: what falls into it is a bug, and is written down
             return self.written_down(found, what)
 

