@@ -55,7 +55,8 @@ class Tender:
             moved += self._look(cluster)
             if self.standing.error is not None:
                 return moved  # blind: nothing is started where nothing is seen
-        moved += planning.plan_cluster(self._ground, cluster, self.board, self.foreign)
+        planned = planning.plan_cluster(self._ground, cluster, self.board, self.foreign)
+        moved += planned
         started, error = starting.start_pending(self._ground, cluster, self._asked, self._missing)
         moved += started
         self._missing = frozenset()
@@ -65,7 +66,8 @@ class Tender:
             self._trouble(cluster, error)
         elif asked:
             moved += self._look(cluster)  # many end as soon as they are told to
-        self._foreteller.tell(self._ground, cluster, self.board.latest)
+        if not planned:  # else the board is about to change
+            self._foreteller.tell(self._ground, cluster, self.board.latest)
         self._plan_next(cluster, moved)
         return moved
 

@@ -22,6 +22,7 @@ def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
     owner, org = unit.accounts.by_id(row.owner_id), unit.orgs.by_id(row.org_id)
     runs = unit.runs.of_deployment(row.id)
     node, devices = _place(unit, row)
+    foretold = unit.estimates.of(row.id) if row.state is State.QUEUED else None
     return DeploymentCard(
         id=row.handle,
         name=row.name,
@@ -52,8 +53,8 @@ def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
         ended_at=row.ended_at,
         exit_code=row.exit_code,
         reason=row.reason,
-        position=None,
-        estimate=None,
+        position=foretold.position if foretold else None,
+        estimate=foretold.estimate.p50 if foretold else None,
         rate=as_sum(hourly(_rate(unit, row, runs))),
         cost=as_sum(cost_until_now(unit, row, runs)),
         held=as_sum(unit.ledger.holds_left([row.id]).get(row.id, NOTHING)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from core.clock import DAY
 from core.domain.engines import Registry
 from core.domain.lifecycle import State
 from core.domain.resources import format_cpu, format_gpu, format_memory
@@ -16,7 +17,7 @@ from core.domain.workloads import SubmitRequest
 from core.ledger.meter import hourly
 from core.scheduler.decisions import Blocker
 from core.scheduler.explain import explain
-from core.scheduler.forecast import Bar, Estimate, forecast
+from core.scheduler.forecast import Bar, Estimate, forecast, quality
 from core.scheduler.whatif import Preview, what_if
 from core.services import submission
 from core.services.clusters import visible_cluster
@@ -35,6 +36,7 @@ from core.views.money import Sum
 from core.views.operations import Page
 
 MOST_EXPLAINED = 200
+_SCORED = 30 * DAY
 
 
 class Foresight:
@@ -86,7 +88,9 @@ class Foresight:
         nodes = {node.id: node.name for node in unit.clusters.nodes_of(row.id)}
         bars = [line for bar in made.bars for line in _bar_lines(unit, rows[bar.id], bar, nodes)]
         bars.sort(key=lambda line: (line.begins_at, line.node, line.id or ""))
-        return ForecastCard(row.name, made.board_version, made.made_at, made.horizon, tuple(bars))
+        score = quality(unit.estimates.kept(row.id, unit.now - _SCORED))
+        within = score.percent_within if score.count else None
+        return ForecastCard(row.name, made.board_version, made.made_at, made.horizon, score.count, within, tuple(bars))
 
     @reads(Permission.SUBMIT)
     def preview(self, unit: Unit, request: SubmitRequest) -> PreviewCard:

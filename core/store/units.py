@@ -26,6 +26,7 @@ from core.store.repositories.chat import Inbox, Slack
 from core.store.repositories.clusters import Clusters
 from core.store.repositories.deliveries import Deliveries
 from core.store.repositories.deployments import Deployments
+from core.store.repositories.estimates import Estimates
 from core.store.repositories.ledger import Ledger, LedgerBook
 from core.store.repositories.orgs import Invites, Members, Orgs, memberships, orgs
 from core.store.repositories.prices import Limits, Prices, Standings
@@ -102,6 +103,10 @@ class Unit:
     @cached_property
     def prices(self) -> Prices:
         return Prices(self.connection)
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        return Estimates(self.connection, self.now)
 
     @cached_property
     def answers(self) -> Answers:

@@ -68,6 +68,8 @@ class ForecastCard:
     version: int
     made_at: int
     horizon_at: int
+    judged: int  # how many starts of the last 30 days an estimate was made for
+    within_percent: int | None  # of those, how many had started by the instant that was almost sure
     items: tuple[BarLine, ...]
 
 

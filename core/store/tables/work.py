@@ -241,6 +241,26 @@ class Preemption(SQLModel, table=True):
     at: int = whole_column()
 
 
+class Estimate(SQLModel, table=True):
+    """Where a waiting deployment stands and when it will start: written by the leader for everybody to read.
+
+    The first estimate is kept, so that it can be compared with what came.
+    """
+
+    __tablename__ = "estimates"
+    __table_args__ = (Index("ix_estimates_cluster_id", "cluster_id"), STRICT)
+
+    deployment_id: str = key_column(foreign_key="deployments.id")
+    cluster_id: str = text_column(foreign_key="clusters.id")
+    position: int = whole_column()
+    p50: int | None = whole_column(nullable=True)
+    p90: int | None = whole_column(nullable=True)
+    made_at: int = whole_column()
+    first_p50: int | None = whole_column(nullable=True)
+    first_p90: int | None = whole_column(nullable=True)
+    first_made_at: int = whole_column()
+
+
 class Pin(SQLModel, table=True):
     """Room kept for a preemptor until its victims are gone and it starts."""
 
