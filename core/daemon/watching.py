@@ -23,6 +23,7 @@ from core.store.units import Unit
 LATE_VISIBILITY = MINUTE // 2
 # Life is proved at each look, but written down no oftener: a crash may leave so much unbilled, never too much billed.
 _WRITTEN_EVERY = 5 * SECOND
+_JUDGED_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,67 +42,81 @@ class Look:
 
 
 def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
+    """What is as it should be costs no write; the rest is judged in parts, each on what the store says by then."""
     by_token = seen.by_token()
-    with ground.units.lead(ground.leadership) as unit:
+    with ground.units.look() as unit:
         rows = unit.deployments.in_states(HOLDS_CAPACITY, cluster.id)
         runs = {run.deployment_id: run for run in unit.runs.all_open(cluster.id)}
-        judged = _Judge(unit, ground.engines.capabilities(cluster), seen, runs)
-        expected = {row.id: ground.engines.tokens(row) for row in rows}
-        for row in rows:
-            judged.judge(row, expected[row.id], by_token)
-        stale = [run_id for run_id in judged.alive if seen.at - judged.alive[run_id] >= _WRITTEN_EVERY]
-        for start in range(0, len(stale), 500):
-            unit.runs.note_seen(stale[start : start + 500], seen.at)
-        known = {token for tokens in expected.values() for token in tokens}
-        strays = tuple(one for token, one in by_token.items() if one.is_live and token not in known)
         foreign = _foreign(unit, cluster, seen)
-        return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows))
+    expected = {row.id: ground.engines.tokens(row) for row in rows}
+    alive = [row for row in rows if _is_as_it_should_be(row, expected[row.id], by_token)]
+    stale = [runs[row.id].id for row in alive if row.id in runs and seen.at - runs[row.id].seen_at >= _WRITTEN_EVERY]
+    if stale:
+        with ground.units.lead(ground.leadership) as unit:
+            for start in range(0, len(stale), 500):
+                unit.runs.note_seen(stale[start : start + 500], seen.at)
+    calm = {row.id for row in alive}
+    rest = [row.id for row in rows if row.id not in calm]
+    judged = _Judge(ground.engines.capabilities(cluster), seen)
+    for start in range(0, len(rest), _JUDGED_AT_ONCE):
+        with ground.units.lead(ground.leadership) as unit:
+            for row in unit.deployments.by_ids(rest[start : start + _JUDGED_AT_ONCE]):
+                if row.state in HOLDS_CAPACITY:
+                    judged.judge(unit, row, ground.engines.tokens(row), by_token)
+    known = {token for tokens in expected.values() for token in tokens}
+    strays = tuple(one for token, one in by_token.items() if one.is_live and token not in known)
+    return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows))
+
+
+def _is_as_it_should_be(row: DeploymentRow, tokens: list[Token], by_token: Mapping[Token, Observed]) -> bool:
+    if row.state not in (State.RUNNING, State.SUSPENDED):
+        return False
+    return all(token in by_token and by_token[token].is_live for token in tokens)
 
 
 class _Judge:
-    def __init__(self, unit: Unit, capabilities: Capabilities, seen: Observation, runs: Mapping[str, RunRow]) -> None:
-        self._unit, self._seen, self._runs = unit, seen, runs
+    def __init__(self, capabilities: Capabilities, seen: Observation) -> None:
+        self._seen = seen
         lag = round(capabilities.eventual_list_s * SECOND)
         self._lag = max(lag, LATE_VISIBILITY) if lag else 0
         self.moved = 0
         self.missing: set[str] = set()
         self.widows: list[Token] = []
-        self.alive: dict[str, int] = {}  # runs seen to live, with the proof of it that is written down
 
-    def judge(self, row: DeploymentRow, tokens: list[Token], by_token: Mapping[Token, Observed]) -> None:
+    def judge(self, unit: Unit, row: DeploymentRow, tokens: list[Token], by_token: Mapping[Token, Observed]) -> None:
         present = [by_token[token] for token in tokens if token in by_token]
         whole = len(present) == len(tokens)
         if not whole and not self._seen.complete:
             return
-        run = self._runs.get(row.id)
+        run = unit.runs.open_of(row.id)
         if row.state is State.STARTING:
             # What is missing is asked for again by the next start; what is there may have come to run meanwhile.
             if not whole:
                 self.missing.add(row.id)
-            elif starting.apply(self._unit, row, list(present)):
+            elif starting.apply(unit, row, list(present)):
                 self.moved += 1
         elif not whole and not self._is_surely_absent(row, run):
             return
         elif row.state is State.STOPPING:
-            self.moved += self._judge_stopping(row, run, present)
+            self.moved += self._judge_stopping(unit, row, run, present)
         else:
-            self.moved += self._judge_running(row, run, present, whole=whole)
+            self.moved += self._judge_running(unit, row, run, present, whole=whole)
 
     def _is_surely_absent(self, row: DeploymentRow, run: RunRow | None) -> bool:
         """What has just been created may be missing from a listing for a while."""
         born = run.started_at if run is not None else row.state_since
         return self._seen.at >= born + self._lag
 
-    def _judge_running(self, row: DeploymentRow, run: RunRow | None, present: list[Observed], *, whole: bool) -> bool:
+    def _judge_running(
+        self, unit: Unit, row: DeploymentRow, run: RunRow | None, present: list[Observed], *, whole: bool
+    ) -> bool:
         if whole and all(one.is_live for one in present):
-            if run is not None:
-                self.alive[run.id] = run.seen_at
             return False
         finished = [one for one in present if one.phase is Phase.FINISHED]
         if whole and finished:
             if len(finished) < len(present):
                 return False  # part of a gang has ended; the others decide when it is over
-            outcomes.finished(self._unit, row, present)
+            outcomes.finished(unit, row, present)
             return True
         widows = [one.token for one in present if one.is_live and one.token is not None]
         if widows:
@@ -111,22 +126,22 @@ class _Judge:
         ended_at = max([one.finished_at for one in present if one.finished_at is not None], default=last_seen)
         failed = next((one for one in present if one.phase in (Phase.FAILED, Phase.GONE)), None)
         if failed is not None:
-            outcomes.lost(self._unit, row, ended_at, failed.message or "the engine lost it")
+            outcomes.lost(unit, row, ended_at, failed.message or "the engine lost it")
         else:
             switched_off = any(one.phase is Phase.OFF for one in present)
             message = "it was switched off at the engine" if switched_off else "it vanished from the engine"
-            outcomes.gone(self._unit, row, ended_at, message, by_somebody=switched_off)
+            outcomes.gone(unit, row, ended_at, message, by_somebody=switched_off)
         return True
 
-    def _judge_stopping(self, row: DeploymentRow, run: RunRow | None, present: list[Observed]) -> bool:
+    def _judge_stopping(self, unit: Unit, row: DeploymentRow, run: RunRow | None, present: list[Observed]) -> bool:
         if any(one.is_live for one in present):
             return False
         ended = [one.finished_at for one in present if one.finished_at is not None]
         ended_at = max(ended, default=run.seen_at if run else self._seen.at)
         if run is not None and ended and _ended_by_itself(row, present, ended_at):
-            outcomes.finished(self._unit, row, present)
+            outcomes.finished(unit, row, present)
         else:
-            outcomes.stopped(self._unit, row, ended_at)
+            outcomes.stopped(unit, row, ended_at)
         return True
 
 
