@@ -24,6 +24,15 @@ def bolt_asks_the_fake_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def on_either_store(tmp_path: Path, store_url: str) -> Iterator[Scene]:
+    """For what the two dialects could see differently."""
+    made = Scene(tmp_path / "home", store_url)
+    yield made
+    made.close()
+    assert made.bugs.found == []
+
+
+@pytest.fixture
 def scene(tmp_path: Path, fresh_url: Callable[[str], str]) -> Iterator[Scene]:
     made = Scene(tmp_path / "home", fresh_url("sqlite"))
     yield made

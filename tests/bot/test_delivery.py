@@ -28,7 +28,8 @@ def cards_of(scene: Scene, user: str) -> list[dict[str, Any]]:
     return [one for one in scene.slack.shown_in("D0" + user[2:]) if not one.get("thread_ts")]
 
 
-async def test_a_deployment_has_one_card_that_always_shows_how_it_stands(scene: Scene) -> None:
+async def test_a_deployment_has_one_card_that_always_shows_how_it_stands(on_either_store: Scene) -> None:
+    scene = on_either_store
     scene.world.submit(scene.member, "train", labels={"sim.duration": "90s"})
     await scene.delivered()
     (card,) = cards_of(scene, MEMBER)
@@ -52,7 +53,8 @@ async def test_nobody_gets_what_is_not_theirs_and_nothing_from_before_they_came(
     assert "secret" in scene.said_to(ADMIN) and "secret" not in scene.said_to(MEMBER)
 
 
-async def test_approvals_go_to_admins_and_lose_their_buttons_when_decided(scene: Scene) -> None:
+async def test_approvals_go_to_admins_and_lose_their_buttons_when_decided(on_either_store: Scene) -> None:
+    scene = on_either_store
     object.__setattr__(scene.world.bursar.deployments._settings, "approvals", Approvals(policy="always"))
     card = scene.world.submit(scene.member, "train")
     await scene.delivered()
@@ -69,7 +71,8 @@ async def test_approvals_go_to_admins_and_lose_their_buttons_when_decided(scene:
     assert "approved by ana" in everything_said(asked["blocks"]), "the decision stays what it was"
 
 
-async def test_a_limit_that_comes_near_is_told_once_with_a_way_to_extend(scene: Scene) -> None:
+async def test_a_limit_that_comes_near_is_told_once_with_a_way_to_extend(on_either_store: Scene) -> None:
+    scene = on_either_store
     card = scene.world.submit(scene.member, "train", hours=1)
     run_daemon(scene)
     await scene.delivered()

@@ -48,7 +48,8 @@ def posts(scene: Scene) -> list[dict[str, object]]:
     return [one for one in scene.slack.posts if one["channel"] == CHANNEL]
 
 
-async def test_the_totals_of_a_report_are_the_ledgers_to_the_last_unit(scene: Scene) -> None:
+async def test_the_totals_of_a_report_are_the_ledgers_to_the_last_unit(on_either_store: Scene) -> None:
+    scene = on_either_store
     some_use(scene)
     scene.world.advance(2 * DAY)
     bursar = scene.world.bursar
@@ -124,7 +125,10 @@ async def test_a_report_comes_when_it_is_due_with_its_chart_and_its_csv_in_the_t
             assert "01-01: " in file["alt_txt"]
 
 
-async def test_E64_what_was_missed_comes_late_and_says_so_and_what_is_too_old_is_skipped(scene: Scene) -> None:
+async def test_E64_what_was_missed_comes_late_and_says_so_and_what_is_too_old_is_skipped(
+    on_either_store: Scene,
+) -> None:
+    scene = on_either_store
     handle = scheduled(scene, "daily 09:00")
     scene.world.advance(5 * DAY + 12 * HOUR)
     await scene.courier.tick()

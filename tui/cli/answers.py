@@ -13,8 +13,9 @@ from core.views.foresight import WhyCard
 from core.views.money import CsvText, LedgerVerdict, StatementCard, UsageCard, WalletCard
 from core.views.operations import AuditVerdict, Diagnosis, Page
 from core.views.people import Done, Imported, LoggedIn
+from core.views.reports import ReportCard
 from core.views.work import LogText
-from tui.cli import money_answers, work_answers
+from tui.cli import money_answers, report_answers, work_answers
 from tui.cli.tables import card, listed, wrapped
 from tui.format import NOTHING, has_wording, instant, label, shown
 
@@ -114,6 +115,7 @@ _SENTENCES: dict[type, Callable[[Any, int], str]] = {
     LedgerVerdict: money_answers.verdict,
     StatementCard: money_answers.statement,
     UsageCard: money_answers.usage,
+    ReportCard: report_answers.report,
     WalletCard: money_answers.wallet,
     WhyCard: work_answers.why,
     LogText: work_answers.log,
