@@ -15,6 +15,8 @@ from core.store.units import Unit
 
 # A run that begins meanwhile may want a posting before the instant that was computed without it.
 _LONGEST_REST = 15 * MINUTE
+# At the end of a day all runs are posted: part by part, so that nobody waits long for the one writer.
+_AT_ONCE = 100
 
 
 def post_use(ground: Ground) -> tuple[set[str], int]:
@@ -25,12 +27,14 @@ def post_use(ground: Ground) -> tuple[set[str], int]:
         last = instants.last_posted(unit.connection, [run.id for run in runs])
     since = {run.id: last[run.id] + 1 if run.id in last else run.started_at for run in runs}
     due = {run.id for run in runs if instants_to_post(since[run.id], min(now, run.seen_at), zones[run.org_id])}
+    to_post = [run.deployment_id for run in runs if run.id in due]
     posted: set[str] = set()
-    if due:
+    for start in range(0, len(to_post), _AT_ONCE):
         with ground.units.lead(ground.leadership) as unit:
-            for run in unit.runs.all_open():
-                if run.id in due and settlement.post_due(unit, run, min(unit.now, run.seen_at), zones[run.org_id]):
-                    posted.add(run.deployment_id)
+            for deployment_id in to_post[start : start + _AT_ONCE]:
+                run = unit.runs.open_of(deployment_id)
+                if run is not None and settlement.post_due(unit, run, min(unit.now, run.seen_at), zones[run.org_id]):
+                    posted.add(deployment_id)
     ahead = [next_posting_at(run.line, since[run.id], now, zones[run.org_id]) for run in runs]
     return posted, min([now + _LONGEST_REST, *(at for at in ahead if at is not None and at > now)])
 

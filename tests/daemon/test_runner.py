@@ -111,6 +111,24 @@ def test_E20_the_second_stands_by_and_leads_when_the_first_leaves(embedded: Worl
     assert first.lead()
 
 
+def test_E9_it_goes_on_after_all_its_connections_were_cut(home: Path, fresh_url: Callable[[str], str]) -> None:
+    rhythm = Rhythm(poll_ms=20, lease_ms=2_000)
+    world = World(home, fresh_url("postgresql"), clock=SystemClock(), daemon=rhythm)
+    world.cluster()
+    with serving(world.daemon()):
+        first = world.submit("first")
+        until(world, lambda: world.state(first) is State.RUNNING)
+        with world.bursar.database.write() as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        second = world.submit("second")
+        until(world, lambda: world.state(second) is State.RUNNING)
+    assert world.state(first) is State.RUNNING
+    world.close()
+
+
 def test_one_in_a_console_leads_alone_and_gives_way_to_one_that_is_there_to_lead(home: Path) -> None:
     world = World(home, clock=SystemClock(), daemon=Rhythm(poll_ms=20, lease_ms=2_000))
     world.cluster()
