@@ -6,6 +6,7 @@ import importlib
 import sys
 
 BENCHES = {
+    "containers": ("tests.bench.containers", "fifty containers on Docker and Podman, beside the bare SDK"),
     "store": ("tests.bench.store", "durable service calls beside raw commits; how soon the command line answers"),
     "scheduler": ("tests.bench.scheduler", "one pass after one event, by size of the queue"),
     "ledger": ("tests.bench.ledger", "postings a second beside raw batches; the doctor over a million entries"),
