@@ -147,3 +147,24 @@ async def test_E63_the_same_user_in_another_workspace_is_nobody(scene: Scene) ->
     body = scene.press_body(ADMIN, Action.APPROVE, "dep-abcdef", team={"id": "T0OTHER"})
     body["user"]["team_id"] = "T0OTHER"
     assert "do not know you" in said(await scene.interact(body))
+
+
+async def test_E56_every_press_that_changes_something_does_so_once_however_often_it_comes(scene: Scene) -> None:
+    """Three deliveries each: the second and the third find the first's key, written with its effect."""
+    show = scene.world.bursar.deployments.show
+    card = scene.world.submit(scene.member, "train", hours=1)
+    thrice = {
+        Action.EXTEND: f"{card.id} 1",
+        Action.STOP: card.id,
+        Action.START: card.id,
+        Action.CANCEL: card.id,
+    }
+    for action, value in thrice.items():
+        before = len(scene.world.bursar.operations.audit(scene.admin, 200).items)
+        body = scene.press_body(MEMBER, action, value)
+        assert [len(await scene.interact(body)) for _ in range(3)] == [1, 0, 0], action
+        happened = scene.world.bursar.operations.audit(scene.admin, 200).items[: -before or None]
+        assert len({one.verb for one in happened}) == len(happened) == 1, action
+    assert show(scene.member, card.id).hours_ms == 2 * 3_600_000
+    body = scene.press_body(STRANGER, Action.REGISTER, "me")
+    assert [len(await scene.interact(body)) for _ in range(3)] == [1, 0, 0]

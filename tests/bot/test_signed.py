@@ -115,3 +115,20 @@ async def test_E58_a_command_is_acknowledged_before_its_work_is_done(scene: Scen
     (answer,) = await scene.command(ADMIN, "whoami")
     assert "a bug in Bursar (RuntimeError)" in answer["text"]
     assert "whoami" not in scene.bugs.found.pop(), "what was typed is not logged"
+
+
+async def test_E62_a_request_that_is_replayed_as_it_was_signed_changes_nothing_more(scene: Scene) -> None:
+    body = {
+        "team_id": "T0ACME",
+        "user_id": ADMIN,
+        "command": "/bursar",
+        "text": "deploy busybox on rack hours 1",
+        "trigger_id": "trigger-of-a-captured-request",
+        "response_url": "http://slack.invalid/answer",
+    }
+    text = urlencode(body)
+    headers = flat(signed(text, FORM))
+    for _ in range(3):
+        assert (await posted(scene, text, headers))[0] == 200
+    assert len(scene.world.bursar.deployments.list(scene.admin).items) == 1
+    assert len(scene.answers) == 1
