@@ -18,6 +18,7 @@ from core.services.guessing import Guesses
 from core.services.references import picked
 from core.services.usecase import composed, reads, writes
 from core.settings import Settings
+from core.store import installation
 from core.store.handles import free_handle
 from core.store.repositories.accounts import SessionRow
 from core.store.units import Unit, Units
@@ -39,6 +40,7 @@ class Accounts:
         with self.units.write(caller) as unit:
             if unit.accounts.any_operator():
                 raise Conflict("already_installed", "this installation has an operator already", "bursar login NAME")
+            installation.draw(unit.connection, unit.ids, unit.now)
             return self._add(unit, request.name, hashed, operator=True)
 
     @composed(Permission.REGISTER)

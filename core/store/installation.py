@@ -17,10 +17,15 @@ def identity(database: Database, ids: Ids, now: int) -> str:
     if known is not None:
         return known
     with database.write() as connection:
-        known = known_identity(connection)
-        if known is None:
-            known = ids.handle("b")
-            connection.execute(insert(installation), {"id": known, "created_at": now})
+        return draw(connection, ids, now)
+
+
+def draw(connection: Connection, ids: Ids, now: int) -> str:
+    """The id, drawn here where there is none yet."""
+    known = known_identity(connection)
+    if known is None:
+        known = ids.handle("b")
+        connection.execute(insert(installation), {"id": known, "created_at": now})
     return known
 
 
