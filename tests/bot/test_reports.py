@@ -37,9 +37,9 @@ def some_use(scene: Scene) -> None:
     daemon = scene.world.bursar.daemon()
     for who, name, gpus in ((scene.member, "train", 2), (scene.admin, "serve", 1), (scene.member, "small", 0)):
         scene.world.submit(who, name, gpu=gpus, hours=3, labels={"sim.duration": "7000s"})
-        for _ in range(10):
+        for _ in range(5):
             daemon.once()
-            scene.world.advance(50 * MINUTE)
+            scene.world.advance(100 * MINUTE)
     daemon.once()
     daemon.close()
 
