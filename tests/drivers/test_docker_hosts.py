@@ -19,11 +19,9 @@ from core.drivers.docker import DockerDriver
 from core.drivers.docker.hosts import checked_url, detected, hosts_of
 from core.drivers.registry import DriverRegistry
 from tests.drivers.contract import INSTALL, a_token
+from tests.drivers.docker_rig import SDK_LEAVES_SOCKETS
 
-pytestmark = [
-    # Where nobody listens, the SDK leaves the socket that it had opened to the garbage collector.
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = SDK_LEAVES_SOCKETS
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from core.drivers.docker import usage
 from core.drivers.docker.logs import LONGEST_CHUNK, Cursor, Entry, chunk_of, entries
 from core.drivers.docker.pulling import Pull, credentials_of
 from core.drivers.docker.reading import Circumstances, instant, observed
+from core.drivers.docker.recipe import Place
 from core.drivers.docker.restarts import EngineLife
 from core.drivers.docker.troubles import Act, from_status, is_name_taken, unreachable
 from tests.drivers.contract import a_token
@@ -83,13 +84,16 @@ def a_record(state: dict[str, Any], **parts: Any) -> dict[str, Any]:
         "Name": f"/bursar-{a_token()}",
         "Created": "2026-01-01T00:00:00.5Z",
         "State": {"StartedAt": "2026-01-01T00:00:01.000000001Z", "FinishedAt": "0001-01-01T00:00:00Z", **state},
-        "Config": {"Labels": {"bursar.token": str(a_token()), "bursar.given": json.dumps(given)}},
+        "Config": {
+            "Labels": {"bursar.token": str(a_token()), "bursar.cluster": "c1", "bursar.given": json.dumps(given)}
+        },
         "HostConfig": {"Memory": 256 << 20, "NanoCpus": 500_000_000},
         **parts,
     }
 
 
-OURS = Circumstances("b7k2", "n1")
+HERE = Place("c1", "n1")
+OURS = Circumstances("b7k2", HERE)
 OVER = {"Status": "exited", "FinishedAt": "2026-01-01T00:00:09Z"}
 
 
@@ -111,14 +115,14 @@ def test_a_running_container_shows_what_it_was_given() -> None:
         ({**OVER, "ExitCode": 255}, OURS, Phase.FINISHED, 255, None, False),
         ({**OVER, "ExitCode": 137, "OOMKilled": True}, OURS, Phase.FINISHED, 137, 9, True),
         ({**OVER, "ExitCode": 137}, OURS, Phase.FINISHED, 137, 9, False),
-        ({**OVER, "ExitCode": 137}, Circumstances("b7k2", "n1", is_podman=True), Phase.FINISHED, 137, 9, True),
+        ({**OVER, "ExitCode": 137}, Circumstances("b7k2", HERE, is_podman=True), Phase.FINISHED, 137, 9, True),
         (
             {**OVER, "ExitCode": 137},
-            Circumstances("b7k2", "n1", is_podman=True, killed_by_us=True),
+            Circumstances("b7k2", HERE, is_podman=True, killed_by_us=True),
             *(Phase.FINISHED, 137, 9, False),
         ),
-        ({**OVER, "ExitCode": 137}, Circumstances("b7k2", "n1", ended_by_engine=True), Phase.GONE, None, None, False),
-        ({"Status": "running"}, Circumstances("b7k2", "n1", dead_since=1), Phase.GONE, None, None, False),
+        ({**OVER, "ExitCode": 137}, Circumstances("b7k2", HERE, ended_by_engine=True), Phase.GONE, None, None, False),
+        ({"Status": "running"}, Circumstances("b7k2", HERE, dead_since=1), Phase.GONE, None, None, False),
         ({"Status": "paused"}, OURS, Phase.SUSPENDED, None, None, False),
         ({"Status": "created", "ExitCode": 0}, OURS, Phase.STARTING, None, None, False),
         ({"Status": "created", "ExitCode": 127, "Error": "no such file"}, OURS, Phase.FAILED, None, None, False),
@@ -141,6 +145,7 @@ def test_a_run_never_ends_before_it_began() -> None:
     [
         {"Name": "/somebody"},  # an image carries the label, and only we give the name
         {"Config": {"Labels": None}},
+        {"Config": {"Labels": {"bursar.token": str(a_token()), "bursar.cluster": "c2"}}},
         {"Config": {"Labels": {"bursar.token": "../../etc"}}},
         {"Config": {"Labels": {"bursar.token": "other.dep-one.1"}}, "Name": "/bursar-other.dep-one.1"},
     ],
@@ -165,7 +170,7 @@ def test_E39_what_is_not_ours_is_foreign_with_what_it_takes(parts: dict[str, Any
     )
 )
 def test_a_spoilt_label_hides_nothing_that_lives(given_label: Any) -> None:
-    labels = {"bursar.token": str(a_token()), "bursar.given": json.dumps(given_label)}
+    labels = {"bursar.token": str(a_token()), "bursar.cluster": "c1", "bursar.given": json.dumps(given_label)}
     found = observed(a_record({"Status": "running"}, Config={"Labels": labels}), OURS)
     assert (found.token, found.phase) == (a_token(), Phase.RUNNING)
 

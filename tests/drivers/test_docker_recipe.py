@@ -14,7 +14,7 @@ from core.domain.errors import BursarError, Invalid
 from core.domain.images import parse_image
 from core.domain.resources import Resources
 from core.drivers.docker import DockerDriver
-from core.drivers.docker.recipe import Rules, create_arguments, full_reference, refuse_unfit
+from core.drivers.docker.recipe import Place, Rules, create_arguments, full_reference, refuse_unfit
 from tests.drivers.contract import a_token
 
 DEFAULTS = {setting.name: setting.default for setting in DockerDriver.settings}
@@ -32,7 +32,7 @@ def a_spec(**parts: Any) -> Spec:
 
 def made(spec: Spec, given_rules: Rules | None = None, *, is_podman: bool = False, bounds_disk: bool = False) -> Any:
     return create_arguments(
-        spec, given_rules or rules(), node="n1", pinned=DIGEST, is_podman=is_podman, bounds_disk=bounds_disk
+        spec, given_rules or rules(), Place("c1", "n1"), pinned=DIGEST, is_podman=is_podman, bounds_disk=bounds_disk
     )
 
 
@@ -47,6 +47,7 @@ def test_a_small_container_as_docker_is_asked_for_it() -> None:
         "Labels": {
             "bursar.token": "b7k2.dep-one.1",
             "bursar.install": "b7k2",
+            "bursar.cluster": "c1",
             "bursar.given": (
                 '{"disk":"","gpus":[],"image":"' + DIGEST + '","kind":"job","labels":{},"name":"train","node":"n1",'
                 '"size":[1500,2048,0,0]}'

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,25 @@ def podman_service() -> Iterator[podman.Podman]:
         pytest.skip(f"Podman: {reason}")
 
 
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """What a library left open is closed before another test could be blamed for it."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture
 def a_cluster(tmp_path: Path) -> Iterator[Callable[..., DockerRig]]:
     """Makes clusters of engines, by node; afterwards the engines are empty again."""
     made: list[DockerRig] = []
     used: list[Any] = []
 
-    def make(*, at: str = "c1", settings: Mapping[str, str] | None = None, **engines: Any) -> DockerRig:
+    def make(
+        *, at: str = "c1", cluster: str = "c1", settings: Mapping[str, str] | None = None, **engines: Any
+    ) -> DockerRig:
         used.extend(engine for engine in engines.values() if not isinstance(engine, str))
         hosts = {node: engine if isinstance(engine, str) else engine.url for node, engine in engines.items()}
-        made.append(DockerRig(tmp_path / at, hosts, **(settings or {})))
+        made.append(DockerRig(tmp_path / at, hosts, cluster, **(settings or {})))
         return made[-1]
 
     yield make

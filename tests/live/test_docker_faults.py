@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -13,25 +13,14 @@ import pytest
 from core.domain.engines import Observed, Phase, Trouble, ensure_each
 from core.domain.errors import BursarError, Unavailable
 from tests.drivers.contract import INSTALL, a_token
-from tests.drivers.docker_rig import DockerRig, a_container
+from tests.drivers.docker_rig import SDK_LEAVES_SOCKETS, DockerRig, a_container
 from tests.live.engines import docker, podman
 from tests.live.engines.machine import Impossible, until, until_gone
 
-pytestmark = [
-    pytest.mark.live,
-    # Where nobody listens, the SDK leaves the socket that it had opened to the garbage collector.
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.live, SDK_LEAVES_SOCKETS]
 
 TOKEN, OTHER = a_token("dep-one"), a_token("dep-two")
 Cluster = Callable[..., DockerRig]
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Those sockets are closed before another test could be blamed for them."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture
@@ -145,15 +134,34 @@ def test_E48_an_engine_that_hangs_is_left_after_a_while(a_cluster: Cluster, own_
     rig = a_cluster(n1=own_podman)
     hasty = rig.opened(deadline_s=1.0)
     assert hasty.observe(INSTALL).complete
-    assert own_podman.process is not None
-    own_podman.process.send_signal(signal.SIGSTOP)
+    own_podman.hang()
     try:
         with pytest.raises(Unavailable) as refused:
             hasty.observe(INSTALL)
         assert refused.value.code in (Trouble.TIMEOUT, Trouble.ENGINE_DOWN)
     finally:
-        own_podman.process.send_signal(signal.SIGCONT)
+        own_podman.go_on()
     assert rig.driver.observe(INSTALL).complete
+
+
+def test_E48_one_engine_that_hangs_does_not_slow_the_others_down(
+    a_cluster: Cluster, own_podman: podman.Podman, dockerd: docker.Dockerd
+) -> None:
+    rig = a_cluster(big=dockerd, small=own_podman)
+    hasty = rig.opened(deadline_s=4.0)
+    assert hasty.observe(INSTALL).complete
+    own_podman.hang()
+    try:
+        assert not hasty.observe(INSTALL).complete
+        spent = []
+        for n in range(3):
+            began = time.monotonic()
+            hasty.ensure(rig.lasting(a_token(f"dep-{n}"), node="big"))
+            assert not hasty.observe(INSTALL).complete
+            spent.append(time.monotonic() - began)
+        assert min(spent) < 2.0, "who hangs is asked once, and then left alone for a while"
+    finally:
+        own_podman.go_on()
 
 
 def test_E42_what_an_engine_ends_as_it_comes_back_is_gone_and_no_failure_of_the_run(

@@ -12,14 +12,14 @@ import pytest
 
 from core.domain.engines import Observed, Phase, Trouble
 from tests.drivers.contract import INSTALL, a_token
-from tests.drivers.docker_rig import DockerRig, a_container
+from tests.drivers.docker_rig import SDK_LEAVES_SOCKETS, DockerRig, a_container
 from tests.live.engines import registry
 from tests.live.engines.docker import Dockerd
 from tests.live.engines.image import IMAGE
 from tests.live.engines.machine import Impossible, free_port, until
 from tests.live.engines.podman import Podman
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, SDK_LEAVES_SOCKETS]
 
 TOKEN = a_token()
 USER, PASSWORD = "reader", "a reader's word"

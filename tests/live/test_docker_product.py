@@ -107,6 +107,17 @@ def test_an_image_that_cannot_be_had_goes_back_to_the_queue_and_costs_nothing(bu
     assert spent(bursar) == before
 
 
+def test_gpus_are_given_by_their_names_also_in_a_second_cluster_on_the_same_engine(
+    farm: Program, dockerd: Dockerd
+) -> None:
+    farm.log_in("olga")
+    farm(f"cluster create gpus --driver docker --set host={dockerd.url} --cpu 2 --ram 4 --gpu 2")
+    farm.log_in("mia")
+    farm(f"submit whole --cluster gpus --image {IMAGE} --gpu 2 --hours 1 -- sh -c 'echo $NVIDIA_VISIBLE_DEVICES'")
+    farm.serve_until("whole", "completed")
+    assert farm("logs whole") == "0,1\n"
+
+
 def test_the_books_are_right_afterwards(farm: Program) -> None:
     farm.log_in("olga")
     farm(f"submit one --cluster farm --image {IMAGE} --cpu 0.5 --ram 64MiB --hours 1 -- true")

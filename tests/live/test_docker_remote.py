@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,24 +11,14 @@ import pytest
 from core.domain.engines import Trouble
 from core.domain.errors import BursarError
 from tests.drivers.contract import INSTALL, a_token
-from tests.drivers.docker_rig import DockerRig
+from tests.drivers.docker_rig import SDK_LEAVES_SOCKETS, DockerRig
 from tests.live.engines import docker, remote
 from tests.live.engines.machine import Impossible, free_port
 
-pytestmark = [
-    pytest.mark.live,
-    # Where it is refused, the SDK leaves the socket that it had opened to the garbage collector.
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.live, SDK_LEAVES_SOCKETS]
 
 TOKEN = a_token()
 Cluster = Callable[..., DockerRig]
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    yield
-    gc.collect()
 
 
 def runs_and_is_read(rig: DockerRig) -> None:

@@ -16,7 +16,7 @@ from core.domain.errors import Invalid, Unavailable
 from core.domain.resources import Resources
 from core.drivers.docker.recipe import INSTALL as INSTALL_LABEL
 from core.drivers.docker.recipe import TOKEN as TOKEN_LABEL
-from core.drivers.docker.recipe import create_arguments, name_of
+from core.drivers.docker.recipe import Place, create_arguments, name_of
 from tests.drivers.contract import INSTALL, SIZE, a_token, seen
 from tests.drivers.docker_rig import DockerRig, a_container
 from tests.live.engines.docker import Dockerd
@@ -208,7 +208,7 @@ def _made_only(rig: DockerRig, engine: Engine, spec: Any) -> str:
     """As if we had died between the two calls."""
     (node,) = rig.driver._nodes.values()
     is_podman = node.engine.traits.is_podman
-    body = create_arguments(spec, node._rules, node="n1", pinned="", is_podman=is_podman)
+    body = create_arguments(spec, node._rules, Place("c1", "n1"), pinned="", is_podman=is_podman)
     return str(api_of(engine).create_container_from_config(body, name=name_of(TOKEN))["Id"])
 
 
@@ -236,6 +236,15 @@ def test_E41_a_label_that_an_image_carries_makes_nobody_ours(a_cluster: Cluster,
     observation = rig.driver.observe(INSTALL)
     assert observation.find(TOKEN) is None
     assert [one.name for one in observation.foreign()] == ["somebody"]
+
+
+def test_E39_another_cluster_on_the_same_engine_is_a_stranger(a_cluster: Cluster, either: Engine) -> None:
+    rig, theirs = a_cluster(n1=either), a_cluster(n1=either, cluster="c2")
+    theirs.driver.ensure(theirs.lasting(TOKEN, resources=SIZE))
+    rig.driver.ensure(rig.lasting(a_token("dep-two")))
+    observation = rig.driver.observe(INSTALL)
+    assert set(observation.by_token()) == {a_token("dep-two")}
+    assert [one.resources for one in observation.foreign()] == [SIZE]
 
 
 def test_logs_are_followed_without_a_gap_or_a_repetition(a_cluster: Cluster, either: Engine) -> None:

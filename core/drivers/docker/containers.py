@@ -17,7 +17,7 @@ from core.drivers.docker import usage
 from core.drivers.docker.engine import Engine, Json, NotThere, Taken
 from core.drivers.docker.pulling import Pulls
 from core.drivers.docker.reading import Circumstances, instant, observed, phase_of, token_of
-from core.drivers.docker.recipe import Rules, create_arguments, full_reference, name_of, read_image, refuse_unfit
+from core.drivers.docker.recipe import Place, Rules, create_arguments, full_reference, name_of, read_image, refuse_unfit
 from core.drivers.docker.restarts import EngineLife
 from core.drivers.docker.troubles import Act, from_status, refuses_disk_limits
 
@@ -25,6 +25,7 @@ from core.drivers.docker.troubles import Act, from_status, refuses_disk_limits
 _BELIEVED = MINUTE
 # A monitor needs a moment to tell an end; only after that does its silence mean that it is dead itself.
 _SILENT = 2 * SECOND
+_SAME_BATCH = 5 * SECOND
 _BLOCK, _NOT_FOUND = 1 << 16, 404
 _GOING = ("running", "paused", "restarting")
 
@@ -37,18 +38,21 @@ class _Kept:
 
 
 class Containers:
-    def __init__(self, engine: Engine, rules: Rules, clock: Clock, credentials: dict[str, dict[str, str]]) -> None:
+    def __init__(
+        self, cluster: str, engine: Engine, rules: Rules, clock: Clock, credentials: dict[str, dict[str, str]]
+    ) -> None:
         self.engine = engine
+        self._place = Place(cluster, engine.node)
         self._rules = rules
         self._clock = clock
         self.pulls = Pulls(engine, clock, credentials, self.make)
         self._life = EngineLife(engine.host.socket)
+        self._images: dict[str, tuple[int, Json]] = {}
         self._kept: dict[str, _Kept] = {}
         self._dead_since: dict[str, int] = {}
         self._killed: set[str] = set()
         self._meter = usage.UsageMeter()
         self._guard = threading.Lock()
-        self.always_pull = False
 
     @property
     def node(self) -> str:
@@ -118,7 +122,7 @@ class Containers:
         if found is None:
             return
         state = found.get("State") or {}
-        if phase_of(state, Circumstances(token.install, self.node)) is Phase.STARTING:
+        if phase_of(state, Circumstances(token.install, self._place)) is Phase.STARTING:
             self.remove(found["Id"], force=True)
             return
         if state.get("Status") not in _GOING:
@@ -200,7 +204,7 @@ class Containers:
         body = create_arguments(
             spec,
             self._rules,
-            node=self.node,
+            self._place,
             pinned=_pinned(image),
             is_podman=self.engine.traits.is_podman,
             bounds_disk=bounds_disk,
@@ -208,14 +212,22 @@ class Containers:
         try:
             self.engine.ask(Act.CREATE, lambda api: api.create_container_from_config(body, name=name_of(spec.token)))
         except NotThere as error:
+            self._images.clear()
             raise trouble(Trouble.IMAGE_MISSING, f"{self.node}: {error}", "it is fetched at the next attempt") from None
 
     def _image(self, spec: Spec) -> Json | None:
+        """What its image is at present; a batch of the same image asks once."""
         reference = full_reference(read_image(spec))
+        now = self._clock.now()
+        known = self._images.get(reference)
+        if known is not None and now - known[0] < _SAME_BATCH:
+            return known[1]
+        self._images.pop(reference, None)
         try:
             found: Json = self.engine.ask(Act.LOOK, lambda api: api.inspect_image(reference))
         except NotThere:
             return None
+        self._images[reference] = (now, found)
         return found
 
     def _refreshed(self, summary: Json, now: int) -> Json | None:
@@ -245,7 +257,7 @@ class Containers:
         killed = container in self._killed
         return Circumstances(
             install=install,
-            node=self.node,
+            place=self._place,
             is_podman=is_podman,
             dead_since=dead_since,
             ended_by_engine=not killed

@@ -37,6 +37,8 @@ AUTH = "DOCKER_AUTH_CONFIG"
 # Together they start three times as many a second as one after the other; more bring nothing.
 _HANDS = 4
 _SHARE_OF_DEADLINE = 0.7
+# One of several that hangs is left alone for so long.
+_REST_S = 30.0
 # An engine that is away must not make the whole cluster rest, so that of several it is the trouble of its own.
 _OF_ONE_NODE = frozenset({Trouble.ENGINE_DOWN, Trouble.TIMEOUT, Trouble.UNAUTHORIZED, Trouble.RATE_LIMITED})
 
@@ -78,9 +80,13 @@ class DockerDriver:
         self._given = {setting.name: setting.default for setting in self.settings} | kept
         self._site = site
         rules, credentials = Rules.read(self._given), credentials_of(site.secrets.get(AUTH, ""))
+        hosts = hosts_of(kept)
+        rest_s = _REST_S if len(hosts) > 1 else 0.0
         self._nodes = {
-            host.node: Containers(Engine(host, site.deadline_s / 2), rules, site.clock, credentials)
-            for host in hosts_of(kept)
+            host.node: Containers(
+                site.cluster, Engine(host, site.deadline_s / 2, rest_s), rules, site.clock, credentials
+            )
+            for host in hosts
         }
         # Looks and starts have threads apart: whoever waits for one must not hold what the other needs.
         self._looking = ThreadPoolExecutor(len(self._nodes), thread_name_prefix="bursar-docker-look")

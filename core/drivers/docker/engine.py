@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.domain.engines import Trouble, trouble
+from core.domain.errors import BursarError
 from core.drivers.docker.hosts import PEMS, Host
 from core.drivers.docker.troubles import Act, from_status, is_name_taken, unreachable
 
@@ -56,9 +58,11 @@ class Taken(Exception):
 
 
 class Engine:
-    def __init__(self, host: Host, timeout_s: float) -> None:
+    def __init__(self, host: Host, timeout_s: float, rest_s: float = 0.0) -> None:
+        """`rest_s`: how long one that let us wait in vain is not asked, so that the others of its cluster are."""
         self.host = host
-        self._timeout_s = timeout_s
+        self._timeout_s, self._rest_s = timeout_s, rest_s
+        self._hung: tuple[float, BursarError] | None = None
         self._guard = threading.Lock()
         self._api: Any = None
         self._traits: Traits | None = None
@@ -79,10 +83,19 @@ class Engine:
 
     def ask(self, act: Act, question: Callable[[Any], T], what: str | None = None) -> T:
         """The answer to a question that is put to the API, or our own error for its refusal."""
-        with self._guard:
-            api = self._connected()
-        with self._translated(act, what):
-            return question(api)
+        if self._hung is not None and time.monotonic() < self._hung[0]:
+            raise self._hung[1]
+        try:
+            with self._guard:
+                api = self._connected()
+            with self._translated(act, what):
+                answer = question(api)
+        except BursarError as error:
+            if error.code == Trouble.TIMEOUT:
+                self._hung = (time.monotonic() + self._rest_s, error)
+            raise
+        self._hung = None
+        return answer
 
     def pulling_api(self) -> Any:
         """A connection of its own that bears long silences."""

@@ -12,7 +12,7 @@ from typing import Any
 from core.domain.engines import Observed, Phase, Token, Trouble
 from core.domain.errors import Invalid
 from core.domain.resources import NOTHING, Resources
-from core.drivers.docker.recipe import GIVEN, MIB, TOKEN, name_of
+from core.drivers.docker.recipe import CLUSTER, GIVEN, MIB, TOKEN, Place, name_of
 
 Json = dict[str, Any]
 
@@ -26,7 +26,7 @@ class Circumstances:
     """What the container's own record does not say."""
 
     install: str
-    node: str
+    place: Place
     is_podman: bool = False
     dead_since: int | None = None  # the engine says that it runs, and its process is no more
     ended_by_engine: bool = False  # it ended because the engine was restarted
@@ -68,14 +68,14 @@ def observed(inspected: Json, about: Circumstances) -> Observed:
     common: Json = {
         "engine_id": str(inspected.get("Id", "")),
         "phase": phase,
-        "node": about.node,
+        "node": about.place.node,
         "created_at": instant(inspected.get("Created")),
         "started_at": started,
         "finished_at": finished_at(state, phase, about),
         "facts": {**_facts(inspected, given), **(about.facts or {})},
         "gpu_utilization_milli": about.gpu_utilization_milli,
     }
-    if borne is None or borne.install != about.install:
+    if borne is None or borne.install != about.install or _labels(inspected).get(CLUSTER) != about.place.cluster:
         live = phase in (Phase.STARTING, Phase.RUNNING, Phase.SUSPENDED)
         name = str(inspected.get("Name", "")).lstrip("/")
         size, gpus = (size_of(inspected), gpus_of(inspected)) if live else (NOTHING, ())

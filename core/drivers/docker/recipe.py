@@ -21,7 +21,7 @@ Json = dict[str, Any]
 MIB = 1 << 20
 
 NAME_PREFIX = "bursar-"
-TOKEN, INSTALL, GIVEN = "bursar.token", "bursar.install", "bursar.given"
+TOKEN, INSTALL, CLUSTER, GIVEN = "bursar.token", "bursar.install", "bursar.cluster", "bursar.given"
 NETWORK, PORTS, MOUNTS = "docker.network", "docker.ports", "docker.mounts"
 MOST_PORTS = 16
 DROPPED = ("AUDIT_WRITE", "MKNOD", "NET_RAW", "SETFCAP")
@@ -58,6 +58,14 @@ class Rules:
             log_bytes=log_mib * MIB,
             processes=int(processes),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a container is made. Two clusters may have one engine, and must not take each other's for their own."""
+
+    cluster: str
+    node: str
 
 
 def _read_mounts(text: str) -> dict[str, str]:
@@ -156,13 +164,13 @@ def _refused(what: str, hint: str) -> BursarError:
 
 
 def create_arguments(
-    spec: Spec, rules: Rules, *, node: str, pinned: str, is_podman: bool, bounds_disk: bool = False
+    spec: Spec, rules: Rules, place: Place, *, pinned: str, is_podman: bool, bounds_disk: bool = False
 ) -> Json:
     """The body of the creation. `pinned` is what the image was when it was looked up, to be shown later."""
     ports = ports_of(spec, rules)
     config: Json = {
         "Image": full_reference(read_image(spec)),
-        "Labels": labels_of(spec, node=node, pinned=pinned, bounds_disk=bounds_disk),
+        "Labels": labels_of(spec, place, pinned=pinned, bounds_disk=bounds_disk),
         "Env": [f"{name}={value}" for name, value in sorted(environment_of(spec).items())],
         "Tty": False,
         "OpenStdin": False,
@@ -187,13 +195,13 @@ def environment_of(spec: Spec) -> dict[str, str]:
     return {**spec.env, **ours}
 
 
-def labels_of(spec: Spec, *, node: str, pinned: str, bounds_disk: bool) -> dict[str, str]:
+def labels_of(spec: Spec, place: Place, *, pinned: str, bounds_disk: bool) -> dict[str, str]:
     """Ours alone: a member's label of its own name would be read by what else watches this engine."""
     size = spec.resources
     given = {
         "name": spec.name,
         "kind": spec.kind,
-        "node": node,
+        "node": place.node,
         "size": [size.cpu_milli, size.ram_mib, size.gpu_milli, size.disk_mib],
         "gpus": list(spec.gpu_devices),
         "labels": dict(spec.labels),
@@ -201,7 +209,7 @@ def labels_of(spec: Spec, *, node: str, pinned: str, bounds_disk: bool) -> dict[
         "disk": "bounded" if bounds_disk else "",
     }
     text = json.dumps(given, separators=(",", ":"), sort_keys=True)
-    return {TOKEN: str(spec.token), INSTALL: spec.token.install, GIVEN: text}
+    return {TOKEN: str(spec.token), INSTALL: spec.token.install, CLUSTER: place.cluster, GIVEN: text}
 
 
 def _host_config(spec: Spec, rules: Rules, *, is_podman: bool, bounds_disk: bool) -> Json:

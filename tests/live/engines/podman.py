@@ -69,6 +69,17 @@ class Podman:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
 
+    def hang(self) -> None:
+        """It takes connections, and answers nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "it does not stop")
+
+    def go_on(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def conmon_of(self, container_id: str) -> int:
         """The process that watches over a container and tells its end."""
         (pid,) = [
