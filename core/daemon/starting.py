@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from core.clock import MINUTE, SECOND
 from core.daemon.ground import Ground
@@ -11,7 +12,7 @@ from core.daemon.outcomes import finished, pause_after, saw_running
 from core.daemon.troubles import OF_THE_ENGINE
 from core.domain.engines import Observed, Phase, Remedy, Spec, Trouble, rule_of, trouble
 from core.domain.errors import BursarError
-from core.domain.lifecycle import State, Trigger
+from core.domain.lifecycle import State, StopCause, Trigger
 from core.ledger.refunds import RefundCause
 from core.store import settlement
 from core.store.moves import move
@@ -118,7 +119,7 @@ def apply(unit: Unit, row: DeploymentRow, answers: list[Answer]) -> bool:
     seen = [answer for answer in answers if isinstance(answer, Observed)]
     errors += [_as_error(found) for found in seen if found.phase in (Phase.FAILED, Phase.GONE)]
     if errors:
-        return _refused(unit, row, errors[0])
+        return _refused(unit, row, errors[0], some_live=any(found.is_live for found in seen))
     if any(found.phase is Phase.STARTING for found in seen):
         return False
     if all(found.phase is Phase.FINISHED for found in seen):
@@ -136,7 +137,7 @@ def _as_error(found: Observed) -> BursarError:
     return trouble(Trouble(str(code)), found.message or "the engine could not run it")
 
 
-def _refused(unit: Unit, row: DeploymentRow, error: BursarError) -> bool:
+def _refused(unit: Unit, row: DeploymentRow, error: BursarError, *, some_live: bool) -> bool:
     """What the engine's refusal asks for: again, back to the queue, a person, or the end."""
     rule = rule_of(error)
     attempts = row.attempts + 1
@@ -148,17 +149,23 @@ def _refused(unit: Unit, row: DeploymentRow, error: BursarError) -> bool:
         )
         return True
     if rule.remedy is Remedy.REQUEUE or (error.code == Trouble.IMAGE_MISSING and not rule.effect_unknown):
-        return _back_to_queue(unit, row, error, attempts)
+        return _back_to_queue(unit, row, error, attempts, some_live=some_live)
     if row.reason != error.message:  # said once, not at every tick
         unit.deployments.change(row.id, reason=error.message)
         unit.record("deployment.delayed", row.handle, after={"reason": error.message}, org_id=row.org_id)
     return False
 
 
-def _back_to_queue(unit: Unit, row: DeploymentRow, error: BursarError, attempts: int) -> bool:
-    """The engine has no room after all: the place is given back, the hold is kept, and it waits a little."""
-    not_before = unit.now + pause_after(attempts)
-    move(unit, row, Trigger.REQUEUE, reason=error.message, attempts=attempts, not_before=not_before)
-    unit.runs.give_back(row.id, unit.now)
+def _back_to_queue(unit: Unit, row: DeploymentRow, error: BursarError, attempts: int, *, some_live: bool) -> bool:
+    """The engine has no room after all: the place is given back, the hold is kept, and it waits a little.
+
+    Of a gang some may live already: they are stopped first, and the place is kept until they are gone.
+    """
+    waits: dict[str, Any] = {"attempts": attempts, "not_before": unit.now + pause_after(attempts)}
+    if some_live:
+        move(unit, row, Trigger.STOP, reason=error.message, stop_cause=StopCause.PREEMPTED, stop_by=unit.now, **waits)
+    else:
+        move(unit, row, Trigger.REQUEUE, reason=error.message, **waits)
+        unit.runs.give_back(row.id, unit.now)
     unit.clusters.touch(row.cluster_id)
     return True

@@ -291,6 +291,28 @@ def test_a_gang_that_loses_a_member_keeps_its_room_until_the_others_have_ended(s
     assert sim.events("cluster.leak") == []
 
 
+def test_a_gang_that_finds_room_for_some_only_gives_it_back_before_it_waits(world: World) -> None:
+    """The engine refuses one creation in two, the second of the gang among them: no member lives on unknown."""
+    world.cluster(cpu="8", no_capacity="0.5", seed="9", stop_takes="20s")
+    gang = world.submit("gang", hours="1", cpu="4", replicas=2)
+    daemon = world.daemon()
+    for _ in range(60):
+        world.pass_time(30 * SECOND, daemon)
+        row = world.row(gang)
+        install = world.token(gang, 1).install
+        live = [one for one in world.engine().observe(install).instances if one.is_live]
+        with world.units.look() as unit:
+            holds = unit.runs.allocations_of([row.id])
+        assert not live or len(holds) == 2, "what lives has its place"
+        assert {one.token.generation for one in live if one.token} <= {row.generation}
+        if row.state is State.RUNNING:
+            break
+    assert world.state(gang) is State.RUNNING
+    assert world.row(gang).generation > 1
+    assert ("deployment.stop", gang) in world.events("deployment.stop"), "some of it had begun to live"
+    assert world.held(gang).ucr == 2 * (4 * 50_000 + 10_000)
+
+
 @pytest.mark.parametrize("fault", ["unauthorized", "rate_limited", "engine_down"])
 def test_E46_E47_trouble_is_told_once_and_asked_about_more_and_more_rarely(sim: World, fault: str) -> None:
     daemon = sim.daemon()
