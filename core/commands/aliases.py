@@ -1,4 +1,4 @@
-"""Lines that mean another verb: `deploy` is `submit`, and names what it makes after its image."""
+"""Lines that mean another verb: `deploy` is `submit` and names what it makes after its image; and some short words."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from core.domain.text import visible
 
 _DEPLOY = re.compile(r"\s*deploy(?=\s|$)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _ON = re.compile(r"\s+(?P<image>\S+)\s+on\s+(?P<cluster>\S+)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
-USAGE = "deploy IMAGE on CLUSTER cpu 1 ram 20 gpu 0 priority 4"
+# A word alone, where the table wants two.
+_ALONE = {"clusters": "cluster list", "org": "org show", "orgs": "org list", "members": "org members"}
 
 
 def expanded(line: str, *, number: int = 1) -> str:
     """The line with the alias written out; what is none stays as it is. `number` tells a name from one in use."""
     deploy = _DEPLOY.fullmatch(line)
     if deploy is None:
-        return line
+        return _ALONE.get(line.strip().lower(), line)
     on = _ON.fullmatch(deploy["rest"])
     if on is None:
         return f"submit{deploy['rest']}"

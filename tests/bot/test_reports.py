@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -279,4 +278,3 @@ async def test_a_private_channel_without_the_bot_is_told_in_the_list(scene: Scen
     )
     await scene.delivered()
     assert "not_in_channel" in said(await scene.command(ADMIN, "report list"))
-    await asyncio.sleep(0)

@@ -12,6 +12,7 @@ from bot.desk import Desk, in_thread
 from bot.ids import Action
 from bot.markup import safe_slack, unescaped
 from bot.payloads import Command, Who
+from core.commands.aliases import expanded
 from core.commands.verbs import Program, Values, Verb
 from core.commands.words import parse_words
 from core.domain.errors import Conflict, Invalid, NotFound
@@ -30,8 +31,7 @@ async def asked(desk: Desk, who: Who, text: str, key: str, *, sure: bool = False
     visitor = await desk.visitor(who, key)
     if visitor.caller is None:
         return begin()
-    line = await _typed(desk, who, text)
-    verb, values = parse_words(line)
+    verb, values = parse_words(expanded(await _typed(desk, who, text)))
     if verb.path == ("org", "switch"):
         raise Conflict("org_of_workspace", f"this workspace works in {visitor.org}", "switch in a terminal")
     if verb.permission in NEEDS_ORG and not visitor.belongs:

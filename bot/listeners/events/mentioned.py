@@ -13,7 +13,6 @@ from bot.desk import Desk
 from bot.listeners.commands import guide, verb
 from bot.listeners.frame import acknowledge
 from bot.payloads import Command, Event, event_of
-from core.commands.aliases import expanded
 from core.domain.errors import BursarError
 
 _ME = re.compile(r"^\s*<@[UW][A-Z0-9]+(\|[^>]*)?>\s*")
@@ -48,4 +47,4 @@ async def _work(desk: Desk, event: Event) -> Message | None:
         return begin()
     if not text or text.split()[0].lower() == "help":
         return await guide.answer(desk, Command(event.who, "", event.channel_id, text, "", ""))
-    return await verb.asked(desk, event.who, expanded(text), f"slack:event:{event.event_id}")
+    return await verb.asked(desk, event.who, text, f"slack:event:{event.event_id}")
