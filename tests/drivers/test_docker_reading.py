@@ -94,6 +94,7 @@ def a_record(state: dict[str, Any], **parts: Any) -> dict[str, Any]:
 
 HERE = Place("c1", "n1")
 OURS = Circumstances("b7k2", HERE)
+NEVER = {"StartedAt": "0001-01-01T00:00:00Z"}
 OVER = {"Status": "exited", "FinishedAt": "2026-01-01T00:00:09Z"}
 
 
@@ -124,8 +125,9 @@ def test_a_running_container_shows_what_it_was_given() -> None:
         ({**OVER, "ExitCode": 137}, Circumstances("b7k2", HERE, ended_by_engine=True), Phase.GONE, None, None, False),
         ({"Status": "running"}, Circumstances("b7k2", HERE, dead_since=1), Phase.GONE, None, None, False),
         ({"Status": "paused"}, OURS, Phase.SUSPENDED, None, None, False),
-        ({"Status": "created", "ExitCode": 0}, OURS, Phase.STARTING, None, None, False),
-        ({"Status": "created", "ExitCode": 127, "Error": "no such file"}, OURS, Phase.FAILED, None, None, False),
+        ({**NEVER, "Status": "created", "ExitCode": 0}, OURS, Phase.STARTING, None, None, False),
+        ({**NEVER, "Status": "created", "ExitCode": 127, "Error": "no"}, OURS, Phase.FAILED, None, None, False),
+        ({"Status": "created", "ExitCode": 0}, OURS, Phase.GONE, None, None, False),
     ],
 )
 def test_a_state_is_read_with_its_circumstances(

@@ -228,3 +228,20 @@ def test_what_podman_calls_running_after_its_monitor_died_is_gone(
     assert "missed" in gone.message
     rig.driver.forget(TOKEN)
     until(lambda: rig.driver.observe(INSTALL).find(TOKEN) is None, "it stays")
+
+
+def test_E42_after_a_restart_of_its_host_what_podman_calls_made_is_gone(
+    a_cluster: Cluster, own_podman: podman.Podman
+) -> None:
+    rig = a_cluster(n1=own_podman)
+    rig.driver.ensure(rig.lasting(TOKEN))
+    rig.until_running(TOKEN)
+    own_podman.reboot()
+    gone = rig.reopened().observe(INSTALL).find(TOKEN)
+    assert gone is not None
+    assert (gone.phase, gone.exit_code, gone.finished_at) == (Phase.GONE, None, None)
+    assert gone.message == "its host was restarted"
+    assert rig.driver.ensure(rig.lasting(TOKEN)).phase is Phase.GONE, "a token names one run and is not started again"
+    rig.driver.stop(TOKEN, 0)
+    rig.driver.forget(TOKEN)
+    assert rig.driver.observe(INSTALL).find(TOKEN) is None

@@ -260,7 +260,7 @@ class Containers:
             place=self._place,
             is_podman=is_podman,
             dead_since=dead_since,
-            ended_by_engine=not killed
+            ended_by_engine=not (killed or is_podman)  # Podman's service may go and come: its containers do not care
             and self._life.ended(instant(state.get("StartedAt")), instant(state.get("FinishedAt")), _code(state)),
             killed_by_us=killed,
             facts=facts,

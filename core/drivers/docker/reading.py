@@ -17,6 +17,7 @@ from core.drivers.docker.recipe import CLUSTER, GIVEN, MIB, TOKEN, Place, name_o
 Json = dict[str, Any]
 
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
+_MADE = ("created", "configured", "initialized")
 _CANNOT_RUN = (125, 126, 127)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -100,7 +101,9 @@ def observed(inspected: Json, about: Circumstances) -> Observed:
 
 def phase_of(state: Json, about: Circumstances) -> Phase:
     status = state.get("Status")
-    if status in ("created", "configured", "initialized"):
+    if _was_reset(state):
+        return Phase.GONE
+    if status in _MADE:
         failed = bool(state.get("Error")) or state.get("ExitCode") in _CANNOT_RUN
         return Phase.FAILED if failed else Phase.STARTING
     if status == "paused":
@@ -110,10 +113,15 @@ def phase_of(state: Json, about: Circumstances) -> Phase:
     return Phase.GONE if about.dead_since is not None else Phase.RUNNING
 
 
+def _was_reset(state: Json) -> bool:
+    """After a restart of its host, Podman shows what was running as if it had only been made."""
+    return state.get("Status") in _MADE and instant(state.get("StartedAt")) is not None
+
+
 def finished_at(state: Json, phase: Phase, about: Circumstances) -> int | None:
     if phase not in (Phase.FINISHED, Phase.GONE):
         return None
-    if about.dead_since is not None:
+    if about.dead_since is not None or _was_reset(state):
         return None  # when it died is not known: bill to the last time it was seen
     finished, started = instant(state.get("FinishedAt")), instant(state.get("StartedAt"))
     if finished is None or started is None:
@@ -130,6 +138,8 @@ def _probably_oom(inspected: Json, about: Circumstances) -> bool:
 
 def _message(state: Json, phase: Phase, about: Circumstances, *, guessed: bool) -> str:
     if phase is Phase.GONE:
+        if _was_reset(state):
+            return "its host was restarted"
         return "the engine was restarted and ended it" if about.ended_by_engine else "it died, and the engine missed it"
     if phase is Phase.FAILED:
         return " ".join(str(state.get("Error") or "the engine could not start it").split())

@@ -80,6 +80,17 @@ class Podman:
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
+    def reboot(self) -> None:
+        """What is left of a restart of the host: nothing runs, and the marker of this boot is gone."""
+        self.kill()
+        for pid in processes_naming(self.folder, "conmon"):
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            for one in (pid, *map(int, children)):
+                os.kill(one, signal.SIGKILL)
+                until_gone(one)
+        (self.folder / "tmp" / "alive").unlink()
+        self.start()
+
     def conmon_of(self, container_id: str) -> int:
         """The process that watches over a container and tells its end."""
         (pid,) = [
