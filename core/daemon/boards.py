@@ -56,15 +56,17 @@ class KeptBoard:
 
     def current(self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...]) -> Board:
         newest = feed.newest(unit.connection)
-        board = self._moved(unit, cluster, foreign, newest)
+        also, self._also = self._also, set()  # another thread may tell more meanwhile: that is for the next pass
+        board = self._moved(unit, cluster, foreign, newest, also)
         if board is None:
             board = board_of(unit, cluster, foreign)
             self.rebuilt += 1
         self._board, self._seq, self._as_of, self._state = board, newest, unit.now, cluster.state
-        self._also.clear()
         return board
 
-    def _moved(self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...], newest: int) -> Board | None:
+    def _moved(
+        self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...], newest: int, also: set[str]
+    ) -> Board | None:
         """The board as it was, brought up to date; None where only a new one is sure."""
         board = self._board
         if board is None or cluster.state != self._state or unit.now < self._as_of:
@@ -75,7 +77,7 @@ class KeptBoard:
         if any(event.kind.startswith(_CHANGES_ALL) for event in news):
             return None
         handles = {event.subject for event in news if event.kind.startswith("deployment.")}
-        ids = touched.on_cluster(unit.connection, cluster.id, handles) | self._also
+        ids = touched.on_cluster(unit.connection, cluster.id, handles) | also
         ids |= touched.by_time(unit.connection, cluster.id, self._as_of - DAY, unit.now - DAY)
         try:
             move_to_rows(board, unit, cluster, ids)
