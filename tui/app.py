@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,36 +29,26 @@ from tui.gateway import Gateway
 from tui.messages import Beaten, Did, NotDone, Questioned, Refused
 from tui.palette import PaletteOfCommands, PaletteOfDeployments
 from tui.screens.answer import AnswerScreen
-from tui.screens.approvals import ApprovalsScreen
-from tui.screens.clusters import ClustersScreen
-from tui.screens.deployment import DeploymentScreen
-from tui.screens.deployments import DeploymentsScreen
 from tui.screens.first_run import FirstRunScreen
 from tui.screens.frame import Frame
 from tui.screens.login import LoginScreen
-from tui.screens.money import MoneyScreen
-from tui.screens.overview import OverviewScreen
-from tui.screens.people import PeopleScreen
-from tui.screens.queue import QueueScreen
-from tui.screens.submit import SubmitScreen
 from tui.screens.sure import SureScreen
 from tui.theme import DARK, LIGHT, LOOKS, THEMES, Tone
 from tui.widgets.prompt import Prompt
 
-_FRAMES: dict[str, type[Frame]] = {
-    frame.PLACE: frame
-    for frame in (
-        OverviewScreen,
-        QueueScreen,
-        DeploymentsScreen,
-        SubmitScreen,
-        ClustersScreen,
-        ApprovalsScreen,
-        PeopleScreen,
-        MoneyScreen,
-    )
+# A screen is imported when somebody goes there: together they would cost half of the start.
+_FRAMES: dict[str, str] = {
+    "overview": "OverviewScreen",
+    "queue": "QueueScreen",
+    "deployments": "DeploymentsScreen",
+    "submit": "SubmitScreen",
+    "clusters": "ClustersScreen",
+    "approvals": "ApprovalsScreen",
+    "people": "PeopleScreen",
+    "money": "MoneyScreen",
 }
 _ANEW_EVERY = 5  # beats: what accrues, and what others do on shared clusters, makes no event of one's own
+_SERVE_AT = 2  # beats: the background side must not keep the first screen waiting
 _HOME = "overview"
 
 
@@ -149,7 +140,7 @@ class BursarConsole(Console):
         embedded = self._embedded
         if embedded is None:
             return
-        if not embedded.started:
+        if not embedded.started and self.tick >= _SERVE_AT:
             embedded.start()
         self.leads_here, self.trouble = embedded.leads, embedded.trouble
 
@@ -200,12 +191,12 @@ class BursarConsole(Console):
         self.switch_screen(self._frame(wanted))
 
     def open_deployment(self, reference: str, tab: str = "facts") -> None:
-        self.push_screen(DeploymentScreen(reference, tab))
+        self.push_screen(_screen("deployment", "DeploymentScreen")(reference, tab))
 
     def _frame(self, place: str) -> Frame:
         """Kept between visits, so that a cursor and a filter are still there."""
         if place not in self._frames:
-            frame = _FRAMES[place]()
+            frame: Frame = _screen(place, _FRAMES[place])()
             self._frames[place] = frame
             self.install_screen(frame, name=f"{place} {id(frame)}")
         return self._frames[place]
@@ -271,6 +262,11 @@ class BursarConsole(Console):
         self._frames.clear()
         self.go(_HOME)
         self.do([Command(verb)])
+
+
+def _screen(module: str, name: str) -> Callable[..., Frame]:
+    found: Callable[..., Frame] = getattr(import_module(f"tui.screens.{module}"), name)
+    return found
 
 
 def _outcome(answer: object) -> str:

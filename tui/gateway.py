@@ -11,11 +11,10 @@ from typing import Protocol, cast
 from textual.dom import DOMNode
 from textual.message import Message
 
+from core.commands.asking import asked, requests
 from core.commands.verbs import Bursar, OnSession
 from core.domain.errors import BursarError, Forbidden, Invalid, Unavailable
-from core.domain.requests import Login, NewAccount
 from core.domain.roles import Caller, anonymous, not_logged_in
-from core.domain.validation import validated
 from core.views.people import LoggedIn
 from tui.actions import Command
 from tui.cli.place import Opened, Place
@@ -81,12 +80,14 @@ class Gateway:
 
     def install(self, name: str, password: str) -> LoggedOn:
         """The first operator of a new installation, at once logged in."""
-        self.bursar().accounts.install(anonymous(FACE), validated(NewAccount, name=name, password=password))
+        self.bursar().accounts.install(
+            anonymous(FACE), asked(requests.NewAccount, {"name": name, "password": password})
+        )
         return self.log_in(name, password)
 
     def log_in(self, name: str, password: str) -> LoggedOn:
         bursar = self.bursar()
-        answer = bursar.accounts.login(anonymous(FACE), validated(Login, name=name, password=password))
+        answer = bursar.accounts.login(anonymous(FACE), asked(requests.Login, {"name": name, "password": password}))
         self._session.begin(answer)
         self._caller = bursar.accounts.authenticate(answer.access_token, FACE, self.org)
         return LoggedOn(answer.name)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from core.commands.asking import asked, money_requests
 from core.commands.verbs import Bursar
 from core.domain.errors import Forbidden
 from core.domain.lifecycle import State
-from core.domain.money_requests import PeriodRequest
 from core.domain.roles import Caller, Permission, allows
-from core.domain.validation import validated
 from core.views.foresight import QueueLine, WhyCard
 from core.views.money import WalletCard
 from core.views.people import AccountCard
@@ -123,7 +122,7 @@ def money(who: AccountCard, whose: str | None, *, of_treasury: bool) -> Question
     """One wallet with its statement; for admins the treasury and everybody's balance beside it."""
 
     def ask(bursar: Bursar, caller: Caller) -> messages.MoneySeen:
-        period = validated(PeriodRequest)
+        period = asked(money_requests.PeriodRequest, {})
         wallets: dict[str, WalletCard] = {}
         treasury = None
         if _allowed(who, Permission.WALLET_READ):

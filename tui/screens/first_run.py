@@ -11,10 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Input
 
 from core.domain.errors import BursarError
-from core.domain.requests import LONGEST_SECRET
 from core.views.browsing import NodeSeen
 from tui import questions
 from tui.actions import Command, named
@@ -23,6 +21,7 @@ from tui.console import Console
 from tui.messages import Did, LoggedOn, MachineSeen, NotDone, Refused
 from tui.screens.login import WORDMARK
 from tui.theme import Tone
+from tui.widgets.field import LONGEST, Field
 from tui.widgets.plain import Plain, joined, stacked, text
 from tui.widgets.steps import Steps
 
@@ -44,9 +43,9 @@ class FirstRunScreen(Screen[None]):
             yield Plain("first its operator, who runs it: a name and a password", classes="why")
             with Container(classes="steps"):
                 yield Steps(
-                    Input(placeholder="name", max_length=64),
-                    Input(placeholder="password", password=True, max_length=LONGEST_SECRET),
-                    Input(placeholder="password, again", password=True, max_length=LONGEST_SECRET),
+                    Field(placeholder="name", max_length=64),
+                    Field(placeholder="password", password=True, max_length=LONGEST),
+                    Field(placeholder="password, again", password=True, max_length=LONGEST),
                 )
             yield Plain(classes="refusal")
             yield Plain(text("enter goes on · ctrl+q quits", Tone.DIM), classes="keys")
@@ -165,7 +164,7 @@ class FirstRunScreen(Screen[None]):
         """The next step: one field in place of those of the step before."""
         place = self.query_one(".steps", Container)
         await place.remove_children()
-        await place.mount(Steps(Input(value, placeholder, max_length=64)))
+        await place.mount(Steps(Field(value, placeholder, max_length=64)))
         self.query_one(Steps).begin()
         self.query_one(".demo").display = False
         self.query_one(".why", Plain).say(why)

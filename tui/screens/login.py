@@ -6,12 +6,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Input
 
-from core.domain.requests import LONGEST_SECRET
 from tui.console import Console
 from tui.messages import LoggedOn, Refused
 from tui.theme import Tone
+from tui.widgets.field import LONGEST, Field
 from tui.widgets.plain import Plain, joined, text
 from tui.widgets.steps import Steps
 
@@ -30,8 +29,8 @@ class LoginScreen(Screen[None]):
             yield Plain(joined(text(WORDMARK, Tone.BUSY), text("  a compute broker for a team", Tone.DIM)))
             yield Plain(text(self._why or "log in to go on", Tone.WAIT if self._why else Tone.PLAIN), classes="why")
             yield Steps(
-                Input(placeholder="name", max_length=64),
-                Input(placeholder="password", password=True, max_length=LONGEST_SECRET),
+                Field(placeholder="name", max_length=64),
+                Field(placeholder="password", password=True, max_length=LONGEST),
             )
             yield Plain(classes="refusal")
             yield Plain(text("enter logs in · ctrl+q quits", Tone.DIM))

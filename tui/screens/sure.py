@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from tui.actions import Action, Command
 from tui.theme import Tone
+from tui.widgets.field import Field
 from tui.widgets.plain import Plain, joined, text
 
 _SHOWN = 5
@@ -45,7 +46,7 @@ class SureScreen(ModalScreen[Sequence[Command] | None]):
             if len(self._commands) > _SHOWN:
                 yield Plain(text(f"  and {len(self._commands) - _SHOWN} more", Tone.DIM))
             yield Plain(joined("type ", text(self.word, Tone.MARK), " to go on; esc leaves it"), classes="ask")
-            yield Input(max_length=200, compact=True)
+            yield Field(max_length=200, compact=True)
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()

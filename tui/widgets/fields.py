@@ -17,9 +17,8 @@ from textual.widgets import Checkbox, Input, Select
 from core.commands.verbs import Argument, Kind
 from core.domain.text import safe_text
 from tui.theme import Tone
+from tui.widgets.field import LONGEST, Field
 from tui.widgets.plain import Plain, joined, text
-
-LONGEST = 4_000
 
 
 class Fields(VerticalScroll, can_focus=False):
@@ -73,7 +72,7 @@ class Fields(VerticalScroll, can_focus=False):
                 id=name,
                 compact=True,
             )
-        return Input(given, argument.default, id=name, max_length=LONGEST, select_on_focus=False, compact=True)
+        return Field(given, argument.default, id=name, max_length=LONGEST, select_on_focus=False, compact=True)
 
     def suggest(self, argument: str, words: Sequence[str]) -> None:
         """Offer names while one types."""
@@ -81,8 +80,8 @@ class Fields(VerticalScroll, can_focus=False):
             field.suggester = SuggestFromList([safe_text(word) for word in words], case_sensitive=False)
 
     def put(self, argument: str, value: str) -> None:
-        for field in self.query(f"#field-{argument}").results(Input):
-            field.value = value
+        for field in self.query(f"#field-{argument}").results(Field):
+            field.fill(value)
 
     def focus_first(self) -> None:
         empty = [f for f in self.query(Input) if not f.value]

@@ -16,13 +16,13 @@ from textual.widgets import Input
 
 from tui.completion import Completion
 from tui.theme import Tone
+from tui.widgets.field import LONGEST, Field
 from tui.widgets.plain import Plain, joined, stacked, text
 
-LONGEST = 4_000
 Complete = Callable[[str], list[Completion]]
 
 
-class PromptInput(Input):
+class PromptInput(Field):
     """An input that leaves the keys of completion and history to the prompt around it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -95,7 +95,8 @@ class Prompt(Vertical):
         self.query_one(".sign", Plain).say(sign)
         self.display = True
         field = self.query_one(PromptInput)
-        field.value, field.cursor_position = line, len(line)
+        field.fill(line)
+        field.cursor_position = len(field.value)
         self.screen.set_focus(field)
         self._offer(line)
 

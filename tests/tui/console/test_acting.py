@@ -51,12 +51,13 @@ class Desk:
         return await settled(self.app, self.pilot)
 
     async def cursor_on(self, name: str) -> None:
-        """Go down until the cursor stands on the line with this name."""
-        await self.press("home")
-        for _ in range(30):
-            if any("▌" in line and name in line for line in text_of(self.app).splitlines()):
-                return
-            await self.press("down")
+        """Put the cursor on the line that shows this name."""
+        for table in self.app.screen.query(LineTable):
+            for index, key in enumerate(table._keys):
+                if any(cell.text.strip() == name for cell in table._cells(index) or ()):
+                    table.put_cursor_on(key)
+                    await settled(self.app, self.pilot)
+                    return
         raise AssertionError(f"no line of {name}:\n{text_of(self.app)}")
 
     @property
