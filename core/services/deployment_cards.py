@@ -19,15 +19,16 @@ from core.views.work import DeploymentCard, DeploymentLine, RunLineView
 
 def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
     cluster = unit.clusters.by_id(row.cluster_id)
-    owner, org = unit.accounts.by_id(row.owner_id), unit.orgs.by_id(row.org_id)
-    runs = unit.runs.of_deployment(row.id)
-    node, devices = _place(unit, row)
+    # What was never placed has neither runs nor a place, and so no cost.
+    was_placed = row.generation > 0
+    runs = unit.runs.of_deployment(row.id) if was_placed else []
+    node, devices = _place(unit, row) if was_placed else (None, ())
     foretold = unit.estimates.of(row.id) if row.state is State.QUEUED else None
     return DeploymentCard(
         id=row.handle,
         name=row.name,
-        org=org.name if org else "",
-        owner=owner.name if owner else "",
+        org=_org_name(unit, row.org_id),
+        owner=_owner_name(unit, row.owner_id),
         kind=row.kind,
         state=row.state,
         cluster=cluster.name if cluster else "",
@@ -56,11 +57,25 @@ def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
         position=foretold.position if foretold else None,
         estimate=foretold.estimate.p50 if foretold else None,
         rate=as_sum(hourly(_rate(unit, row, runs))),
-        cost=as_sum(cost_until_now(unit, row, runs)),
-        held=as_sum(unit.ledger.holds_left([row.id]).get(row.id, NOTHING)),
+        cost=as_sum(cost_until_now(unit, row, runs) if was_placed else NOTHING),
+        held=as_sum(unit.ledger.holds_left([row.id]).get(row.id, NOTHING) if row.holds else NOTHING),
         runs=tuple(_run_view(unit, run) for run in runs),
         version=cluster.version if cluster else 0,
     )
+
+
+def _org_name(unit: Unit, org_id: str) -> str:
+    if org_id == unit.me.org_id:
+        return unit.me.org_name or ""
+    org = unit.orgs.by_id(org_id)
+    return org.name if org else ""
+
+
+def _owner_name(unit: Unit, owner_id: str) -> str:
+    if owner_id == unit.me.account_id:
+        return unit.me.name
+    owner = unit.accounts.by_id(owner_id)
+    return owner.name if owner else ""
 
 
 def lines(unit: Unit, rows: Sequence[DeploymentRow], *, with_org: bool = False) -> tuple[DeploymentLine, ...]:

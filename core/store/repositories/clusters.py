@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, or_, select, true, update
 
 from core.domain.resources import NOTHING, Resources
 from core.store.scope import Scope
@@ -46,11 +46,16 @@ class NodeRow:
 
 
 class Clusters:
-    """The clusters that an organization owns or may use; to the others it is as if they were not there."""
+    """The clusters that an organization owns or may use; to the others it is as if they were not there.
+
+    A unit sees one moment, so what it has read of a cluster is kept until the unit itself changes it.
+    """
 
     def __init__(self, connection: Connection, scope: Scope) -> None:
         self._connection = connection
         self._scope = scope
+        self._rows: dict[str, ClusterRow | None] = {}
+        self._nodes: dict[str, list[NodeRow]] = {}
 
     def all(self) -> list[ClusterRow]:
         statement = select(clusters).where(clusters.c.deleted_at.is_(None), self._visible())
@@ -58,8 +63,10 @@ class Clusters:
 
     def by_id(self, cluster_id: str) -> ClusterRow | None:
         """Also one that has been deleted: what ran there still refers to it."""
-        row = self._connection.execute(select(clusters).where(clusters.c.id == cluster_id)).one_or_none()
-        return _cluster(row) if row else None
+        if cluster_id not in self._rows:
+            row = self._connection.execute(_BY_ID, {"id": cluster_id}).one_or_none()
+            self._rows[cluster_id] = _cluster(row) if row else None
+        return self._rows[cluster_id]
 
     def _visible(self) -> ColumnElement[bool]:
         if self._scope.org_id is None:
@@ -89,6 +96,7 @@ class Clusters:
 
     def _set(self, cluster_id: str, **values: object) -> None:
         self._connection.execute(update(clusters).where(clusters.c.id == cluster_id).values(**values))
+        self._rows.pop(cluster_id, None)
 
     def shared_with(self, cluster_id: str) -> list[str]:
         found = self._connection.execute(select(shares.c.org_id).where(shares.c.cluster_id == cluster_id))
@@ -102,17 +110,23 @@ class Clusters:
         self._connection.execute(delete(shares).where(*this))
 
     def nodes_of(self, cluster_id: str) -> list[NodeRow]:
-        statement = select(nodes).where(nodes.c.cluster_id == cluster_id).order_by(nodes.c.name)
-        return [_node(row) for row in self._connection.execute(statement)]
+        if cluster_id not in self._nodes:
+            self._nodes[cluster_id] = [
+                _node(row) for row in self._connection.execute(_NODES_OF, {"cluster": cluster_id})
+            ]
+        return list(self._nodes[cluster_id])
 
     def add_node(self, node: NodeRow) -> None:
         self._connection.execute(insert(nodes), _node_values(node))
+        self._nodes.clear()
 
     def change_node(self, node: NodeRow) -> None:
         self._connection.execute(update(nodes).where(nodes.c.id == node.id).values(_node_values(node)))
+        self._nodes.clear()
 
     def set_node_state(self, node_id: str, state: str) -> None:
         self._connection.execute(update(nodes).where(nodes.c.id == node_id).values(state=state))
+        self._nodes.clear()
 
 
 def amounts_of(row: Row[tuple[object, ...]]) -> Resources:
@@ -152,3 +166,7 @@ def _node_values(node: NodeRow) -> dict[str, object]:
         "labels": json.dumps(dict(node.labels)),
         "state": node.state,
     }
+
+
+_BY_ID = select(clusters).where(clusters.c.id == bindparam("id"))
+_NODES_OF = select(nodes).where(nodes.c.cluster_id == bindparam("cluster")).order_by(nodes.c.name)

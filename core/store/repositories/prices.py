@@ -22,21 +22,32 @@ standings = money.WalletStanding.__table__  # type: ignore[attr-defined]
 
 
 class Prices:
-    """Of the whole installation: everybody who may submit sees what it costs."""
+    """Of the whole installation: everybody who may submit sees what it costs. Read once in a unit."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._cards: dict[str, list[RateCard]] = {}
+        self._flavors: list[Flavor] | None = None
 
     def cards(self, cluster_id: str) -> list[RateCard]:
-        statement = select(rate_cards).where(rate_cards.c.cluster_id == cluster_id).order_by(rate_cards.c.version)
-        return [_card(row.version, row.effective_from, row.prices) for row in self._connection.execute(statement)]
+        if cluster_id not in self._cards:
+            statement = select(rate_cards).where(rate_cards.c.cluster_id == cluster_id).order_by(rate_cards.c.version)
+            rows = self._connection.execute(statement)
+            self._cards[cluster_id] = [_card(row.version, row.effective_from, row.prices) for row in rows]
+        return self._cards[cluster_id]
 
     def add_card(self, cluster_id: str, card: RateCard, set_by: str) -> None:
+        self._cards.clear()
         prices = {name: value for name, value in asdict(card).items() if name not in ("version", "effective_from")}
         values = {"version": card.version, "effective_from": card.effective_from, "prices": json.dumps(prices)}
         self._connection.execute(insert(rate_cards), {"cluster_id": cluster_id, "set_by": set_by, **values})
 
     def flavors(self) -> list[Flavor]:
+        if self._flavors is None:
+            self._flavors = self._read_flavors()
+        return self._flavors
+
+    def _read_flavors(self) -> list[Flavor]:
         rows = self._connection.execute(select(flavors).order_by(flavors.c.name, flavors.c.version))
         return [
             Flavor(
@@ -52,6 +63,7 @@ class Prices:
         ]
 
     def add_flavor(self, flavor: Flavor, set_by: str) -> None:
+        self._flavors = None
         self._connection.execute(
             insert(flavors),
             {
