@@ -65,7 +65,12 @@ class Containers:
             return self._adopted(spec, found)
         refuse_unfit(spec, self._rules, is_podman=self.engine.traits.is_podman)
         if self._image(spec) is None:
-            return self.pulls.find_waiting(spec.token) or self.pulls.wait_for(spec)
+            waits = self.pulls.find_waiting(spec.token) or self.pulls.wait_for(spec)
+            if waits is not None:
+                return waits
+            made = self.inspect(spec.token)
+            if made is not None:
+                return self.seen(made, spec.token.install)
         return self.make(spec)
 
     def make(self, spec: Spec) -> Observed:

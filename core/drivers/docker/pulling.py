@@ -21,6 +21,8 @@ from core.drivers.docker.recipe import full_reference, read_image
 from core.drivers.docker.troubles import Act, from_pull
 
 _REMEMBERED = 10 * MINUTE
+# A small image, or a registry that says no, is worth waiting for: who looks once sees how it went.
+_PATIENCE_S = 2.0
 _HUB = "https://index.docker.io/v1/"
 
 
@@ -48,7 +50,7 @@ class Pull:
     image: str
     waiting: dict[Token, Spec] = field(default_factory=dict)
     layers: dict[str, tuple[int, int]] = field(default_factory=dict)
-    said: str = ""
+    over: threading.Event = field(default_factory=threading.Event)
 
     def note(self, line: Mapping[str, Any]) -> None:
         layer, status = str(line.get("id", "")), str(line.get("status", ""))
@@ -57,7 +59,6 @@ class Pull:
             self.layers[layer] = (int(detail.get("current", 0)), int(detail["total"]))
         elif status in ("Download complete", "Pull complete") and layer in self.layers:
             self.layers[layer] = (self.layers[layer][1], self.layers[layer][1])
-        self.said = status or self.said
 
     def progress(self) -> str:
         parts = list(self.layers.values())
@@ -87,8 +88,11 @@ class Pulls:
         self._pulls: dict[str, Pull] = {}
         self._failed: dict[Token, tuple[Spec, BursarError, int]] = {}
 
-    def wait_for(self, spec: Spec) -> Observed:
-        """Fetch its image and make it then; several runs of one image share one pull."""
+    def wait_for(self, spec: Spec) -> Observed | None:
+        """Fetch its image and make it then; several runs of one image share one pull.
+
+        None: it has been made meanwhile. The error of a pull that failed as quickly is raised.
+        """
         image = full_reference(read_image(spec))
         with self._guard:
             self._failed.pop(spec.token, None)
@@ -97,7 +101,14 @@ class Pulls:
                 pull = self._pulls[image] = Pull(image)
                 threading.Thread(target=self._work, args=(pull, read_image(spec)), daemon=True).start()
             pull.waiting[spec.token] = spec
-            return self._starting(spec, pull)
+            waits = self._starting(spec, pull)
+        if not pull.over.wait(_PATIENCE_S):
+            return waits
+        with self._guard:
+            _, error, _ = self._failed.pop(spec.token, (None, None, None))
+        if error is not None:
+            raise error
+        return None
 
     def give_up(self, token: Token) -> None:
         with self._guard:
@@ -148,6 +159,7 @@ class Pulls:
             self._give_up_all(pull, from_pull(f"{type(error).__name__}: {error}", pull.image))
         else:
             self._make_all(pull)
+        pull.over.set()
 
     def _fetch(self, pull: Pull, image: ImageReference) -> None:
         host = _HUB if image.registry == DEFAULT_REGISTRY else image.registry

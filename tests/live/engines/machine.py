@@ -133,6 +133,12 @@ def until_gone(pid: int, within_s: float = PATIENCE_S) -> None:
         os.close(process)
 
 
+def until_stopped(pid: int) -> None:
+    """A signal to stop reaches its threads one by one."""
+    stat = Path(f"/proc/{pid}/stat")
+    until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", f"process {pid} does not stop")
+
+
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -25,6 +25,7 @@ from tests.live.engines.machine import (
     started,
     until,
     until_gone,
+    until_stopped,
 )
 
 NEEDS = (
@@ -73,8 +74,7 @@ class Podman:
         """It takes connections, and answers nothing."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
-        stat = Path(f"/proc/{self.process.pid}/stat")
-        until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "it does not stop")
+        until_stopped(self.process.pid)
 
     def go_on(self) -> None:
         assert self.process is not None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import bcrypt
 
-from tests.live.engines.machine import ended, free_port, install, short_folder, started, until
+from tests.live.engines.machine import ended, free_port, install, short_folder, started, until, until_stopped
 
 NEEDS = (("docker-registry", "docker-registry"),)
 
@@ -18,8 +20,19 @@ NEEDS = (("docker-registry", "docker-registry"),)
 @dataclass(frozen=True)
 class Registry:
     address: str
+    process: subprocess.Popen[bytes]
     user: str = ""
     password: str = ""
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It takes connections, and answers nothing until it is let go on."""
+        self.process.send_signal(signal.SIGSTOP)
+        until_stopped(self.process.pid)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
 
 @contextlib.contextmanager
@@ -32,7 +45,7 @@ def running(user: str = "", password: str = "") -> Iterator[Registry]:
         process = started(["docker-registry", "serve", str(config)], folder / "registry.log", {})
         try:
             until(lambda: _status(port) in (200, 401), "the registry")
-            yield Registry(f"127.0.0.1:{port}", user, password)
+            yield Registry(f"127.0.0.1:{port}", process, user, password)
         finally:
             ended(process)
 
