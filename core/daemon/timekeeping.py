@@ -28,7 +28,8 @@ class Timekeeper:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._ladder = Ladder()
-        self._duties = [_Duty(work) for work in (limits.keep, expiry.keep, self._ladder.keep, stuck.keep)]
+        self._duties = [_Duty(work) for work in (limits.keep, expiry.keep, self._ladder.keep)]
+        self._stuck_at = 0  # asked once the engines have been looked at: after a long pause much only seems stuck
         self._meter_at = 0
 
     def keep(self, *, only_due: bool = False) -> int:
@@ -42,6 +43,8 @@ class Timekeeper:
 
     def post_use(self, *, only_due: bool = False) -> set[str]:
         """The deployments that have paid something just now: their holds are smaller."""
+        if not only_due or self._ground.units.now() >= self._stuck_at:
+            _, self._stuck_at = stuck.keep(self._ground)
         if only_due and self._ground.units.now() < self._meter_at:
             return set()
         posted, self._meter_at = metering.post_use(self._ground)
@@ -61,4 +64,4 @@ class Timekeeper:
             duty.due_at = 0
 
     def next_at(self) -> int:
-        return min(self._meter_at, *(duty.due_at for duty in self._duties))
+        return min(self._meter_at, self._stuck_at, *(duty.due_at for duty in self._duties))
