@@ -9,8 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from core.clock import SECOND, ManualClock, SystemClock
 from core.domain.engines import Observed, Site, Spec, Token
+from core.domain.errors import BursarError
 from core.drivers.process import ProcessDriver
 from core.drivers.scripted import Control, ScriptedDriver
 from tests.drivers.contract import INSTALL
@@ -153,3 +156,10 @@ def until_ended(pid: int) -> None:
         assert select.select([process], [], [], PATIENCE_S)[0], f"process {pid} does not end"
     finally:
         os.close(process)
+
+
+def the_code(call: Any) -> str:
+    """The code of the error that a call ends in."""
+    with pytest.raises(BursarError) as raised:
+        call()
+    return raised.value.code

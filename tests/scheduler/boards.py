@@ -127,3 +127,7 @@ def random_item(draw: random.Random, name: str, submitted_at: int, services: boo
         labels=frozenset({"ssd"}) if draw.random() < 0.1 else frozenset(),
         preemptible=draw.random() < 0.9,
     )
+
+
+def started(board: Board, policy: Policy | None = None, now: int = NOW) -> list[str]:
+    return [start.id for start in plan(board, policy or Policy(), now).starts]
