@@ -110,7 +110,7 @@ async def open_time(scene: Scene) -> float:
         began = time.monotonic()
         app.go("deployments")
         while True:
-            await asyncio.sleep(0.002)
+            await pilot.pause(0.002)
             if isinstance(app.screen, DeploymentsScreen) and _is_open(app.screen):
                 return (time.monotonic() - began) * 1000
 

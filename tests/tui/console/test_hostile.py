@@ -36,7 +36,7 @@ from core.views.money import (
 from core.views.operations import Diagnosis, Finding, Verdict
 from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard
 from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, LogText, NodeCard
-from tests.tui.console.scene import Scene, text_of
+from tests.tui.console.scene import Scene, settled
 from tui import messages
 from tui.actions import CANCEL, Command, named
 from tui.console import Console
@@ -262,8 +262,7 @@ async def test_B58_a_pasted_megabyte_is_not_taken() -> None:
 async def test_B58_a_terminal_that_is_too_small_is_told_so(scene: Scene) -> None:
     app = scene.console("ana")
     async with app.run_test(size=(40, 8)) as pilot:
-        await pilot.pause(0.01)
-        assert "this needs a terminal of" in text_of(app)
+        assert "this needs a terminal of" in await settled(app, pilot)
 
 
 @given(x=hostile)

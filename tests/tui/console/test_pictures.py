@@ -5,6 +5,7 @@ A picture that is meant to change is renewed: `python -m tests.tui.console.renew
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,10 @@ WIDE = ("overview", "queue", "deployments", "deployment", "submit", "clusters", 
 DRAWN = [(name, SMALL) for name in VIEWS] + [(name, USUAL) for name in WIDE]
 
 
+# Which id something gets is chance, and no part of a picture.
+_IDS = re.compile(r"\b(dep|inv|clu)-[a-z0-9]{6}\b")
+
+
 async def picture(scene: Scene, name: str, size: tuple[int, int]) -> str:
     who, keys = VIEWS[name]
     app = scene.console(who)
@@ -50,7 +55,7 @@ async def picture(scene: Scene, name: str, size: tuple[int, int]) -> str:
         for key in keys:
             await pilot.press(key)
             shown = await settled(app, pilot)
-        return shown
+        return _IDS.sub(r"\1-······", shown)
 
 
 def file_of(name: str, size: tuple[int, int]) -> Path:
