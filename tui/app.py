@@ -104,6 +104,8 @@ class BursarConsole(Console):
 
     @on(Beaten)
     def _beaten(self, beaten: Beaten) -> None:
+        if not self.screen_stack:
+            return  # it came when the console was already left
         self._embed()
         if beaten.pulse is None or beaten.who is None:
             self._ask_who(new=beaten.new)
@@ -155,7 +157,7 @@ class BursarConsole(Console):
         self.beat()
 
     def _look(self) -> None:
-        screen = self.screen
+        screen = self.screen_stack[-1] if self.screen_stack else None
         if isinstance(screen, Frame):
             screen.look_if_known()
 
@@ -171,7 +173,7 @@ class BursarConsole(Console):
         self.told(event.command, _outcome(event.answer), Tone.GOOD)
         self.beat()
         self._look()
-        if event.command.given is not None and not isinstance(event.answer, Done):
+        if self.screen_stack and event.command.given is not None and not isinstance(event.answer, Done):
             self.push_screen(AnswerScreen(event.command, event.answer))
 
     @on(NotDone)
