@@ -44,7 +44,9 @@ class DockerRig:
     def opened(
         self, *, deadline_s: float = 60.0, secrets: Mapping[str, str] | None = None, **settings: str
     ) -> DockerDriver:
-        site = Site("c1", self.home, SystemClock(), {**self.settings, **settings}, secrets or {}, deadline_s=deadline_s)
+        site = Site(
+            self.cluster, self.home, SystemClock(), {**self.settings, **settings}, secrets or {}, deadline_s=deadline_s
+        )
         driver = DockerDriver(site)
         self._opened.append(driver)
         return driver

@@ -337,6 +337,7 @@ def test_use_is_read_from_either_kind_of_control_group(
 
     assert facts(10, 2_000_000) == {"memory": "3 MiB"}
     assert facts(12, 5_000_000) == {"memory": "3 MiB", "cpu": "1.50"}
+    assert facts(12, 9_000_000) == {"memory": "3 MiB", "cpu": "1.50"}, "so soon it is not asked again"
     meter.keep(set())
     assert facts(14, 6_000_000) == {"memory": "3 MiB"}, "of a container that was away nothing is remembered"
 

@@ -173,6 +173,7 @@ def test_gpus_are_refused_where_they_would_be_ignored() -> None:
         {"mounts": "root=/"},
         {"mounts": "Data=/srv"},
         {"mounts": "data=/a:/b"},
+        {"publish": "yes"},
         {"processes": "0"},
         {"processes": "many"},
         {"log_size": "0"},

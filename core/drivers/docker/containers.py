@@ -11,7 +11,8 @@ from typing import Any
 
 from core.clock import MINUTE, SECOND, Clock
 from core.domain.engines import GpuFound, Observed, Phase, Spec, Token, Trouble, trouble
-from core.domain.errors import BursarError, NotFound, Unavailable
+from core.domain.errors import BursarError, Invalid, NotFound, Unavailable
+from core.domain.images import ImageReference, parse_image
 from core.drivers import nvml
 from core.drivers.docker import usage
 from core.drivers.docker.engine import Engine, Json, NotThere, Taken
@@ -210,7 +211,7 @@ class Containers:
             spec,
             self._rules,
             self._place,
-            pinned=_pinned(image),
+            pinned=_pinned(image, read_image(spec)),
             is_podman=self.engine.traits.is_podman,
             bounds_disk=bounds_disk,
         )
@@ -311,10 +312,18 @@ def _code(state: Json) -> int | None:
     return code if isinstance(code, int) else None
 
 
-def _pinned(image: Json) -> str:
-    """What the tag stood for when it was looked up."""
-    digests = image.get("RepoDigests") or []
-    return str(digests[0] if digests else image.get("Id", ""))
+def _pinned(image: Json, asked: ImageReference) -> str:
+    """What the tag stood for when it was looked up; an image may be known by digests of several repositories."""
+    digests = [str(digest) for digest in image.get("RepoDigests") or ()]
+    here = [digest for digest in digests if _repository(digest) == asked.full_repository()]
+    return (here or digests or [str(image.get("Id", ""))])[0]
+
+
+def _repository(digest: str) -> str | None:
+    try:
+        return parse_image(digest).full_repository()
+    except Invalid:  # such as <none>@<none>
+        return None
 
 
 def _is_given_gpus(inspected: Json) -> bool:

@@ -6,6 +6,7 @@ operator's settings allow. Nothing here can make a container privileged.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -47,6 +48,9 @@ class Rules:
         processes = settings["processes"]
         if not re.fullmatch(r"[1-9][0-9]{0,6}", processes):
             raise Invalid("bad_setting", f"processes: {processes[:20]!a} is not a number above 0", "such as 4096")
+        if settings["publish"] and not _is_address(settings["publish"]):
+            right = "such as 127.0.0.1, or 0.0.0.0 for all"
+            raise Invalid("bad_setting", f"publish: {settings['publish'][:40]!a} is not an address", right)
         log_mib = parse_memory(settings["log_size"], name="log_size")
         if log_mib < 1:
             raise Invalid("bad_setting", "log_size: at least 1MiB", None)
@@ -66,6 +70,14 @@ class Place:
 
     cluster: str
     node: str
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_mounts(text: str) -> dict[str, str]:

@@ -9,8 +9,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.clock import SECOND
+
 _CGROUPS = Path("/sys/fs/cgroup")
 _USEC_NS = 1000
+# A limit of CPU is enforced in spans of a tenth of a second: over less than several of them it shows nothing.
+_SHORTEST = SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +29,20 @@ class UsageMeter:
 
     def __init__(self, root: Path = _CGROUPS) -> None:
         self._root = root
-        self._last: dict[str, Reading] = {}
+        self._last: dict[str, tuple[Reading, dict[str, str]]] = {}
 
     def facts(self, container: str, pid: int, now: int) -> dict[str, str]:
+        before, told = self._last.get(container, (None, {}))
+        if before is not None and now - before.at < _SHORTEST:
+            return told
         reading = read(pid, now, self._root)
-        before = self._last.get(container)
-        self._last[container] = reading
         facts = {}
         if reading.memory_bytes is not None:
             facts["memory"] = f"{reading.memory_bytes >> 20} MiB"
-        if before is not None and before.cpu_ns is not None and reading.cpu_ns is not None and now > before.at:
+        if before is not None and before.cpu_ns is not None and reading.cpu_ns is not None:
             milli = max(0, reading.cpu_ns - before.cpu_ns) // (now - before.at)
             facts["cpu"] = f"{milli / 1000:.2f}"
+        self._last[container] = (reading, facts)
         return facts
 
     def keep(self, containers: set[str]) -> None:
