@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from core.clock import DAY
+from core.clock import DAY, MINUTE
 from core.domain.errors import BursarError
 from core.scheduler.board import Board
+from core.scheduler.policy import FairShare
 from core.scheduler.values import Claim, Holding, Waiting
 from core.store import feed
 from core.store.queries import touched
 from core.store.queries.board import board_of, entries_of, last_ended_at, pin_value
+from core.store.queries.shares import remember_use
 from core.store.repositories.clusters import ClusterRow
 from core.store.units import Unit
 
 MOST_NEWS = 2_000
+# Holds count in the fair share at once; what is settled may be this old.
+_SHARES_AFRESH = 5 * MINUTE
 # Events that may change more of a board than the one deployment they name.
 _CHANGES_ALL = ("cluster.", "wallet.", "org.")
 
@@ -33,6 +37,7 @@ class KeptBoard:
     _as_of: int = 0
     _state: str = ""
     _also: set[str] = field(default_factory=set)
+    _shares_as_of: int = 0
     rebuilt: int = 0
 
     @property
@@ -54,13 +59,20 @@ class KeptBoard:
         ripe = (holding.started_at + min_run_us for holding in self._board.holdings.values() if holding.preemptible)
         return min((instant for instant in ripe if instant > now), default=None)
 
-    def current(self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...]) -> Board:
+    def current(
+        self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...], share: FairShare | None = None
+    ) -> Board:
         newest = feed.newest(unit.connection)
         also, self._also = self._also, set()  # another thread may tell more meanwhile: that is for the next pass
         board = self._moved(unit, cluster, foreign, newest, also)
         if board is None:
             board = board_of(unit, cluster, foreign)
             self.rebuilt += 1
+            self._shares_as_of = 0
+        if share is not None and unit.now - self._shares_as_of >= _SHARES_AFRESH:
+            remember_use(board, unit, share)
+            board.version = cluster.version
+            self._shares_as_of = unit.now
         self._board, self._seq, self._as_of, self._state = board, newest, unit.now, cluster.state
         return board
 

@@ -29,8 +29,9 @@ def plan_cluster(ground: Ground, cluster: ClusterRow, board: KeptBoard, foreign:
     try:
         with ground.units.lead(ground.leadership) as unit:
             current = unit.clusters.by_id(cluster.id) or cluster
-            kept = board.current(unit, current, foreign)
-            decided = _bounded(plan(kept, policy_for(unit, ground.settings), unit.now))
+            policy = policy_for(unit, ground.settings)
+            kept = board.current(unit, current, foreign, policy.fair_share)
+            decided = _bounded(plan(kept, policy, unit.now))
             _write(unit, current, decided)
     except BaseException:
         board.forget()  # what was not committed must not be remembered

@@ -14,6 +14,7 @@ from core.services import affording, submission
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
 from core.services.references import picked
+from core.services.trying import demand_version
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import settlement
@@ -41,6 +42,7 @@ class Deployments:
             if known is not None:
                 return cards.card(unit, find(unit, known))
         admitted = submission.admit(unit, request, self._settings, self._registry)
+        demand_version(unit, admitted, request.if_version, self._settings)
         row = submission.write(unit, admitted)
         if request.key is not None:
             unit.answers.keep(unit.me.account_id, request.key, "submit", fingerprint, row.handle)

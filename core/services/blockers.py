@@ -1,0 +1,50 @@
+"""The scheduler's reasons and ids in the words of people: amounts with their unit, handles instead of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.domain.resources import format_cpu, format_gpu, format_memory
+from core.scheduler.decisions import Blocker
+from core.store.units import Unit
+from core.views.foresight import BlockerLine
+
+
+def lines_of(unit: Unit, blockers: Iterable[Blocker]) -> tuple[BlockerLine, ...]:
+    return tuple(
+        BlockerLine(
+            code=blocker.code.value,
+            message=blocker.detail or blocker.code.value.replace("_", " "),
+            need=amount(blocker.unit, blocker.need),
+            have=amount(blocker.unit, blocker.have),
+            holders=handles(unit, blocker.holders),
+            earliest_at=blocker.earliest,
+            suggestion=blocker.suggestion or None,
+        )
+        for blocker in blockers
+    )
+
+
+def in_short(blocker: Blocker | None) -> str:
+    """The first reason in a few words, for a row of the queue."""
+    if blocker is None:
+        return "starts next"
+    words = blocker.code.value.replace("_", " ")
+    if blocker.need is None or blocker.have is None:
+        return words
+    return f"{words}: needs {amount(blocker.unit, blocker.need)}, {amount(blocker.unit, blocker.have)} there"
+
+
+def amount(unit_of: str, value: int | None) -> str | None:
+    if value is None:
+        return None
+    words = {"gpu_milli": (format_gpu, " GPU"), "cpu_milli": (format_cpu, " CPU"), "ram_mib": (format_memory, "")}
+    words["disk_mib"] = (format_memory, " disk")
+    shown, after = words.get(unit_of, (str, f" {unit_of}" if unit_of else ""))
+    return f"{shown(value)}{after}"
+
+
+def handles(unit: Unit, ids: Iterable[str]) -> tuple[str, ...]:
+    """Ids as people know them; words such as "another org" stay what they are."""
+    known = {row.id: row.handle for row in unit.deployments.by_ids(list(ids))}
+    return tuple(known.get(one, one) for one in ids)

@@ -1,0 +1,84 @@
+"""A submission tried beforehand: what it would do now, by the plan that would decide. Nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from core.domain.errors import Conflict
+from core.ledger.meter import hourly
+from core.scheduler.board import Board
+from core.scheduler.forecast import Estimate
+from core.scheduler.policy import Policy
+from core.scheduler.whatif import Preview, what_if
+from core.services.blockers import handles, lines_of
+from core.services.deployment_cards import as_sum
+from core.services.submission import Admitted
+from core.settings import Settings
+from core.store import settlement
+from core.store.queries.board import board_of, waiting_value
+from core.store.queries.policy import policy_for
+from core.store.queries.shares import remember_use
+from core.store.repositories.clusters import ClusterRow
+from core.store.repositories.deployments import DeploymentRow
+from core.store.units import Unit
+from core.views.foresight import DelayLine, PreviewCard
+from core.views.money import Sum
+
+
+def sight(unit: Unit, cluster: ClusterRow, settings: Settings) -> tuple[Board, Policy]:
+    """The board and the policy as the daemon would have them. The plan decides over all who use a cluster."""
+    everyone = unit.for_all("a cluster's plan is one for all its organizations")
+    board, policy = board_of(everyone, cluster), policy_for(unit, settings)
+    if policy.fair_share is not None:
+        remember_use(board, everyone, policy.fair_share)
+        board.version = cluster.version
+    return board, policy
+
+
+def cluster_of(unit: Unit, row: DeploymentRow) -> ClusterRow:
+    cluster = unit.clusters.by_id(row.cluster_id)
+    assert cluster is not None, "a deployment's cluster keeps its row"
+    return cluster
+
+
+def tried(unit: Unit, admitted: Admitted, settings: Settings) -> PreviewCard:
+    """What it would do now: fit, start, cost, whom it would delay. Refused where it would be."""
+    cluster = cluster_of(unit, admitted.row)
+    rate = hourly(settlement.rate_of(unit, admitted.row, unit.now))
+    board, policy = sight(unit, cluster, settings)
+    seen = what_if(board, policy, unit.now, waiting_value(admitted.row), ucr_per_hour=rate.ucr)
+    if seen.refusal is not None:
+        raise seen.refusal
+    return _card(unit, cluster, admitted, seen, as_sum(rate))
+
+
+def demand_version(unit: Unit, admitted: Admitted, wanted: int | None, settings: Settings) -> None:
+    """Refuse to submit on a preview of another state of the cluster; the refusal carries the new preview."""
+    cluster = cluster_of(unit, admitted.row)
+    if wanted is None or wanted == cluster.version:
+        return
+    raise Conflict(
+        "board_moved",
+        f"the cluster changed since the preview: version {wanted} was asked for, it is {cluster.version} now",
+        f"look at the new preview and submit with --if-version {cluster.version}",
+        {"version": cluster.version, "preview": asdict(tried(unit, admitted, settings))},
+    )
+
+
+def _card(unit: Unit, cluster: ClusterRow, admitted: Admitted, seen: Preview, rate: Sum) -> PreviewCard:
+    nodes = {node.id: node.name for node in unit.clusters.nodes_of(cluster.id)}
+    estimate = seen.estimate or Estimate(None, None)
+    return PreviewCard(
+        cluster=cluster.name,
+        version=seen.board_version,
+        starts_now=seen.starts_now,
+        node=", ".join(sorted({nodes[claim.node_id] for claim in seen.claims})) or None,
+        estimate_at=estimate.p50,
+        latest_at=estimate.p90,
+        rate=rate,
+        hold=as_sum(admitted.hold),
+        needs_approval="; ".join(ground.text for ground in admitted.grounds) or None,
+        victims=handles(unit, seen.victims),
+        blockers=lines_of(unit, seen.blockers),
+        delayed=tuple(DelayLine(handles(unit, (delay.id,))[0], delay.from_at, delay.to_at) for delay in seen.delayed),
+    )
