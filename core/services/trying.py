@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from core.domain.errors import Conflict
 from core.ledger.meter import hourly
 from core.scheduler.board import Board
@@ -61,7 +59,7 @@ def demand_version(unit: Unit, admitted: Admitted, wanted: int | None, settings:
         "board_moved",
         f"the cluster changed since the preview: version {wanted} was asked for, it is {cluster.version} now",
         f"look at the new preview and submit with --if-version {cluster.version}",
-        {"version": cluster.version, "preview": asdict(tried(unit, admitted, settings))},
+        {"version": cluster.version, "preview": tried(unit, admitted, settings)},
     )
 
 

@@ -18,7 +18,7 @@ def test_a_submission_holds_to_the_version_it_was_tried_at(small_team: Team) -> 
         bursar.deployments.submit(mia, job("train", if_version=seen.version))
     assert refused.value.code == "board_moved"
     assert refused.value.fields["version"] == seen.version + 1
-    assert refused.value.fields["preview"]["version"] == seen.version + 1  # type: ignore[index]
+    assert refused.value.fields["preview"].version == seen.version + 1  # type: ignore[attr-defined]
     assert [line.name for line in bursar.deployments.list(mia).items] == ["other"], "nothing was written"
     made = bursar.deployments.submit(mia, job("train", if_version=seen.version + 1))
     assert made.name == "train"
