@@ -164,7 +164,7 @@ async def tell(app: Console, pilot: Pilot[int], told: Sequence[Any]) -> None:
 
 
 @settings(
-    max_examples=2,
+    max_examples=1,
     deadline=None,
     phases=(Phase.explicit, Phase.generate),  # to shrink what takes a second to try would take minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],
