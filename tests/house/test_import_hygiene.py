@@ -35,6 +35,7 @@ def loaded_by(code: str) -> set[str]:
         ("core.services", FACES | ENGINES),
         ("core.bootstrap", FACES | ENGINES),
         ("core.daemon.background", FACES | ENGINES),
+        ("core.drivers.docker", FACES | ENGINES | STORE | SLOW),
         ("core.drivers.process", FACES | ENGINES | STORE | SLOW),
         ("core.drivers.scripted", FACES | ENGINES | STORE | SLOW),
         ("core.drivers", FACES | ENGINES | STORE | SLOW),
