@@ -31,17 +31,21 @@ class ThisMachine:
         return self._settings(named).home
 
     def settle(self, named: str | None) -> Place:
+        settings = self._settings(named)
+        token = settings.environment.secret("BURSAR_TOKEN", insecure=settings.security.insecure_permissions)
+        return self._place(settings, token.reveal().strip() if token else None)
+
+    def _place(self, settings: Settings, token: str | None) -> Place:
         from core.settings import read_private, write_private  # noqa: PLC0415 - see above
 
-        settings = self._settings(named)
         insecure = settings.security.insecure_permissions
-        token = settings.environment.secret("BURSAR_TOKEN", insecure=insecure)
         return Place(
             home=settings.home,
-            token=token.reveal().strip() if token else None,
+            token=token,
             open=lambda: _opened(settings),
             read_private=lambda path: read_private(path, insecure=insecure),
             write_private=write_private,
+            console=lambda home, bearer: self.console(self._place(self._settings(str(home)), bearer), None),
         )
 
     def start(self, program: str, place: Place, values: Values, terminal: Terminal) -> int:

@@ -7,7 +7,8 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -15,11 +16,13 @@ from typing import Any, Protocol
 from core.bootstrap import Bursar, build
 from core.clock import SECOND, SystemClock
 from core.demo.board import board
-from core.demo.cast import OPERATOR, ORGS, THIS_MACHINE, fill
+from core.demo.cast import FACE, OPERATOR, ORGS, THIS_MACHINE, fill
 from core.demo.clock import DemoClock
 from core.demo.stage import WEEK, Stage
 from core.domain.lifecycle import State, holds_capacity
-from core.domain.roles import Caller
+from core.domain.requests import Login
+from core.domain.roles import Caller, anonymous
+from core.domain.validation import validated
 from core.ids import RandomIds, chance
 from core.settings import Settings, load
 from core.views.operations import Verdict
@@ -30,21 +33,30 @@ _HEADLESS_SECONDS = 20
 _BOARD_EVERY = 5 * SECOND
 
 
+class Place(Protocol):
+    @property
+    def console(self) -> Callable[[Path, str], int] | None: ...
+
+
 class Terminal(Protocol):
+    @property
+    def full_screen(self) -> bool: ...
     def write(self, text: str) -> None: ...
 
 
-def program(_place: object, values: Mapping[str, Any], terminal: Terminal) -> int:
+def program(place: Place, values: Mapping[str, Any], terminal: Terminal) -> int:
     home = Path(tempfile.mkdtemp(prefix="bursar-demo-"))
     try:
-        return _Demo(home, values, terminal).run()
+        return _Demo(home, values, place, terminal).run()
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
 class _Demo:
-    def __init__(self, home: Path, values: Mapping[str, Any], terminal: Terminal) -> None:
+    def __init__(self, home: Path, values: Mapping[str, Any], place: Place, terminal: Terminal) -> None:
         self._home = home
+        # A console is shown to somebody who sits there and did not ask for anything else.
+        self._console = place.console if terminal.full_screen and not values.get("headless") else None
         self._terminal = terminal
         self._speed = float(values.get("speed") or 1)
         self._seconds: int | None = values.get("seconds")
@@ -77,7 +89,33 @@ class _Demo:
         stage.play_past(now, lambda _at: None)
         self._say(f"a week went by: {stage.tally.submitted} submissions, {sum(stage.tally.refused.values())} refused")
         self._say(f"look around: bursar --home {self._home} login olga   (everybody's password: {password})")
+        if self._console is not None:
+            return self._show(bursar, clock, stage, password)
         return self._watch(bursar, stage)
+
+    def _show(self, bursar: Bursar, clock: DemoClock, stage: Stage, password: str) -> int:
+        """The console on top, the story behind it; when the console is left, the story ends."""
+        assert self._console is not None
+        clock.go_live()
+        bursar.organizations.switch(self._callers[OPERATOR], ORGS[0].name)
+        session = bursar.accounts.login(anonymous(FACE), validated(Login, name=OPERATOR, password=password))
+        story = threading.Thread(
+            target=stage.play_present,
+            kwargs={
+                "speed": self._speed,
+                "real_processes": True,
+                "goes_on": lambda: not self._ended,
+                "after_round": lambda: None,
+            },
+            name="demo story",
+        )
+        story.start()
+        try:
+            self._console(self._home, session.access_token)
+        finally:
+            self._ended = True
+            story.join()
+        return self._verdict(bursar)
 
     def _watch(self, bursar: Bursar, stage: Stage) -> int:
         real = SystemClock()

@@ -29,6 +29,7 @@ class Place:
     open: Callable[[], Opened]
     read_private: Callable[[Path], bytes]
     write_private: Callable[[Path, bytes], None]
+    console: Callable[[Path, str], int] | None = None  # on another home, with a token: for the demonstration
 
 
 class Ground(Protocol):
