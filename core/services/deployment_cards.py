@@ -6,15 +6,28 @@ from collections.abc import Sequence
 
 from core.domain.environment import masked
 from core.domain.flavors import RunRate
-from core.domain.lifecycle import State
+from core.domain.lifecycle import State, Trigger
 from core.ledger.amounts import NOTHING, Amounts
-from core.ledger.meter import hourly
+from core.ledger.meter import hourly, prices_after
 from core.store import settlement
 from core.store.repositories.deployments import DeploymentRow
 from core.store.repositories.runs import RunRow
 from core.store.units import Unit
 from core.views.money import Sum
-from core.views.work import DeploymentCard, DeploymentLine, RunLineView
+from core.views.work import DeploymentCard, DeploymentLine, NextStep, RunLineView
+
+# What people can ask for by name; the table knows more than the faces offer yet.
+OFFERED = frozenset(
+    {
+        Trigger.APPROVE,
+        Trigger.REJECT,
+        Trigger.CANCEL,
+        Trigger.STOP,
+        Trigger.START,
+        Trigger.COMPLETE,
+        Trigger.DELETE,
+    }
+)
 
 
 def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
@@ -23,6 +36,7 @@ def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
     was_placed = row.generation > 0
     runs = unit.runs.of_deployment(row.id) if was_placed else []
     node, devices = _place(unit, row) if was_placed else (None, ())
+    rate = _rate(unit, row, runs)
     foretold = unit.estimates.of(row.id) if row.state is State.QUEUED else None
     return DeploymentCard(
         id=row.handle,
@@ -56,10 +70,15 @@ def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
         reason=row.reason,
         position=foretold.position if foretold else None,
         estimate=foretold.estimate.p50 if foretold else None,
-        rate=as_sum(hourly(_rate(unit, row, runs))),
+        rate=as_sum(hourly(rate)),
         cost=as_sum(cost_until_now(unit, row, runs) if was_placed else NOTHING),
         held=as_sum(unit.ledger.holds_left([row.id]).get(row.id, NOTHING) if row.holds else NOTHING),
         runs=tuple(_run_view(unit, run) for run in runs),
+        next=tuple(
+            NextStep(trigger.value, state, price)
+            for trigger, (state, price) in prices_after(row.state, rate).items()
+            if trigger in OFFERED
+        ),
         version=cluster.version if cluster else 0,
     )
 

@@ -85,6 +85,15 @@ class RunLineView:
 
 
 @dataclass(frozen=True, slots=True)
+class NextStep:
+    """Something that people can do now, where it leads to, and what an hour costs there."""
+
+    action: str
+    state: State
+    credits_per_hour_ucr: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentCard:
     id: str
     name: str
@@ -121,6 +130,7 @@ class DeploymentCard:
     cost: Sum
     held: Sum
     runs: tuple[RunLineView, ...] = ()
+    next: tuple[NextStep, ...] = ()
     version: int = 0
 
 

@@ -290,5 +290,5 @@ class LedgerMachine(RuleBasedStateMachine):
         assert run_checks.holds_are_decided(self.facts.values(), ledger, self.now) == []
 
 
-LedgerMachine.TestCase.settings = settings(max_examples=250, stateful_step_count=50, deadline=None)
+LedgerMachine.TestCase.settings = settings(max_examples=380, stateful_step_count=50, deadline=None)
 TestLedgerMachine = LedgerMachine.TestCase
