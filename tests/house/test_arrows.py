@@ -48,6 +48,7 @@ PLANTED = {
     "engines-are-reached-by-their-port": Planted(
         {"core/daemon/planted.py": "import core.drivers.registry\n"}, "core.daemon.planted"
     ),
+    "only-the-runner-ticks": Planted({"core/services/planted.py": "import apscheduler\n"}, "core.services.planted"),
     "only-the-store-speaks-sql": Planted({"core/services/planted.py": "import sqlalchemy\n"}, "core.services.planted"),
     "only-security-hashes-and-signs": Planted({"core/services/planted.py": "import bcrypt\n"}, "core.services.planted"),
     "console-without-slack": Planted({"tui/planted.py": "import slack_sdk\n"}, "tui.planted"),
