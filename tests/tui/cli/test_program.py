@@ -13,7 +13,12 @@ import pytest
 
 BURSAR = [sys.executable, "-m", "tui"]
 ROOT = Path(__file__).resolve().parents[3]
-ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+# A shell starts what it puts in the background with SIGINT ignored, and children inherit that: somebody at a terminal
+# has the signal as it is by default.
+ON_A_TERMINAL = (
+    "import os, pty, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+)
 
 
 @pytest.fixture
