@@ -121,6 +121,7 @@ def apply(unit: Unit, row: DeploymentRow, answers: list[Answer]) -> bool:
     if errors:
         return _refused(unit, row, errors[0], some_live=any(found.is_live for found in seen))
     if any(found.phase is Phase.STARTING for found in seen):
+        _note_progress(unit, row, seen)
         return False
     if all(found.phase is Phase.FINISHED for found in seen):
         started = max(found.started_at or found.finished_at or unit.now for found in seen)
@@ -128,6 +129,13 @@ def apply(unit: Unit, row: DeploymentRow, answers: list[Answer]) -> bool:
         return True
     saw_running(unit, row, max(found.started_at or unit.now for found in seen))
     return True
+
+
+def _note_progress(unit: Unit, row: DeploymentRow, seen: list[Observed]) -> None:
+    """How far its start has come, such as a pull: shown while it lasts, and no event worth keeping."""
+    said = next((found.message for found in seen if found.phase is Phase.STARTING and found.message), None)
+    if said is not None and said != row.reason:
+        unit.deployments.change(row.id, reason=said)
 
 
 def _as_error(found: Observed) -> BursarError:
