@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from core.clock import Clock, SystemClock
-from core.daemon.background import Daemon
 from core.drivers.registry import DriverRegistry
 from core.ids import Ids, RandomIds
 from core.security import keys
@@ -35,6 +35,9 @@ from core.settings import Settings, check_database_path, make_home
 from core.store import schema
 from core.store.database import Database
 from core.store.units import Units
+
+if TYPE_CHECKING:
+    from core.daemon.background import Daemon
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,9 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
     registry = DriverRegistry(home=settings.home, clock=clock, environ=settings.environment)
 
     def daemon() -> Daemon:
+        # Loaded when asked for: most starts answer one question, and the daemon brings a scheduler and its threads.
+        from core.daemon.background import Daemon  # noqa: PLC0415
+
         return Daemon(units, settings, registry, ids)
 
     return Bursar(
