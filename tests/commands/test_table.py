@@ -13,10 +13,11 @@ from core import bootstrap
 from core.commands import reference
 from core.commands.table import FAMILIES, VERBS
 from core.commands.verbs import Argument, Kind, Program, Verb
+from core.daemon.background import Daemon
 from core.domain.columns import columns
 from core.domain.roles import Caller
 
-SERVICES: dict[str, type] = get_type_hints(bootstrap.Bursar)
+SERVICES: dict[str, type] = get_type_hints(bootstrap.Bursar, localns={"Daemon": Daemon})  # which bootstrap loads late
 CALLER = Caller("account", "session", "test")
 REFERENCE = Path(reference.__file__).with_name("REFERENCE.md")
 

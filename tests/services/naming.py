@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.bootstrap import Bursar
+from core.daemon.background import Daemon
 from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
 from core.domain.cluster_requests import NewCluster, NewNode, Sharing
 from core.domain.money_requests import (
@@ -95,7 +96,7 @@ class Method:
 def methods_of(bursar: type[Bursar] = Bursar) -> tuple[Method, ...]:
     """Found by looking at the services, so that none can be forgotten."""
     found = []
-    kinds = inspect.get_annotations(bursar, eval_str=True)
+    kinds = inspect.get_annotations(bursar, eval_str=True, locals={"Daemon": Daemon})  # which bootstrap loads late
     for service, kind in ((field.name, kinds[field.name]) for field in fields(bursar)):
         if not (inspect.isclass(kind) and kind.__module__.startswith("core.services.")):
             continue
