@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
@@ -18,6 +19,7 @@ from core.domain.errors import NotFound
 from core.domain.roles import Caller, Principal, Role, TokenScope, not_logged_in
 from core.ids import Ids
 from core.store.database import Database
+from core.store.fixed import Fixed
 from core.store.leases import Leadership
 from core.store.repositories import journal
 from core.store.repositories.accounts import Accounts, Throttles, accounts, sessions
@@ -252,30 +254,36 @@ def identify(connection: Connection, caller: Caller, now: int) -> Principal:
     if not caller.account_id:
         return Principal("", "", caller.face)
     values = {"session": caller.session_id, "account": caller.account_id, "now": now}
-    rows = connection.execute(_WHO, values).all()
+    rows = _WHO.rows(connection, values)
     if not rows:
         raise not_logged_in()
-    first = rows[0]
-    person = Principal(first.id, first.name, caller.face, bool(first.operator), scope=TokenScope(first.scope))
-    own = [row for row in rows if row.org_id is not None]
+    account_id, name, operator, active_org_id, scope = rows[0][:5]
+    person = Principal(account_id, name, caller.face, bool(operator), scope=TokenScope(scope))
+    own = [_Membership(*row[5:]) for row in rows if row[5] is not None]
     if caller.org is not None:
         return _in_named_org(connection, person, caller.org, own)
-    active = next((row for row in own if row.org_id == first.active_org_id), None)
+    active = next((one for one in own if one.org_id == active_org_id), None)
     if active is None and len(own) == 1:
         active = own[0]
     if active is not None:
         return _member_of(person, active.org_id, active.org_name, Role(active.role))
-    if person.operator and first.active_org_id is not None:
-        org = Orgs(connection).by_id(first.active_org_id)
+    if person.operator and active_org_id is not None:
+        org = Orgs(connection).by_id(active_org_id)
         if org is not None and org.deleted_at is None:
             return _member_of(person, org.id, org.name, None)
     return person
 
 
-def _in_named_org(connection: Connection, person: Principal, name: str, own: list) -> Principal:  # type: ignore[type-arg]
-    for row in own:
-        if row.org_name == name:
-            return _member_of(person, row.org_id, row.org_name, Role(row.role))
+class _Membership(NamedTuple):
+    org_id: str
+    org_name: str
+    role: str
+
+
+def _in_named_org(connection: Connection, person: Principal, name: str, own: list[_Membership]) -> Principal:
+    for one in own:
+        if one.org_name == name:
+            return _member_of(person, one.org_id, one.org_name, Role(one.role))
     org = Orgs(connection).living(name) if person.operator else None
     if org is None:
         raise NotFound("org_not_found", f"no organization {name!r} of yours", "bursar org list shows them")
@@ -286,7 +294,7 @@ def _member_of(person: Principal, org_id: str, org_name: str, role: Role | None)
     return Principal(person.account_id, person.name, person.face, person.operator, org_id, org_name, role, person.scope)
 
 
-_WHO = (
+_WHO = Fixed(
     select(
         accounts.c.id,
         accounts.c.name,
