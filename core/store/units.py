@@ -2,6 +2,9 @@
 
 A unit collects what changed and writes it to the audit chain and the feed as the last thing before the commit,
 so no change can be kept without its record.
+
+What every unit needs stands above; the other repositories, and their tables, are loaded by the first who asks for them:
+a command line that answers one question needs few of them, and they are a fifth of its start.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
@@ -23,18 +26,20 @@ from core.store.fixed import Fixed
 from core.store.leases import Leadership
 from core.store.repositories import journal
 from core.store.repositories.accounts import Accounts, Throttles, accounts, sessions
-from core.store.repositories.answers import Answers
-from core.store.repositories.chat import Inbox, Slack
-from core.store.repositories.clusters import Clusters
-from core.store.repositories.deliveries import Deliveries
-from core.store.repositories.deployments import Deployments
-from core.store.repositories.estimates import Estimates
-from core.store.repositories.ledger import Ledger, LedgerBook
 from core.store.repositories.orgs import Invites, Members, Orgs, memberships, orgs
-from core.store.repositories.prices import Limits, Prices, Standings
-from core.store.repositories.runs import Runs
-from core.store.repositories.schedules import Schedules
 from core.store.scope import Scope, unscoped
+
+if TYPE_CHECKING:
+    from core.store.repositories.answers import Answers
+    from core.store.repositories.chat import Slack
+    from core.store.repositories.clusters import Clusters
+    from core.store.repositories.deliveries import Deliveries
+    from core.store.repositories.deployments import Deployments
+    from core.store.repositories.estimates import Estimates
+    from core.store.repositories.ledger import Ledger, LedgerBook
+    from core.store.repositories.prices import Limits, Prices, Standings
+    from core.store.repositories.runs import Runs
+    from core.store.repositories.schedules import Schedules
 
 DAEMON = Principal("system", "daemon", "daemon", operator=True)
 BOT = Principal("system", "bot", "slack", operator=True)
@@ -104,18 +109,26 @@ class Unit:
 
     @cached_property
     def prices(self) -> Prices:
+        from core.store.repositories.prices import Prices
+
         return Prices(self.connection)
 
     @cached_property
     def estimates(self) -> Estimates:
+        from core.store.repositories.estimates import Estimates
+
         return Estimates(self.connection, self.now)
 
     @cached_property
     def answers(self) -> Answers:
+        from core.store.repositories.answers import Answers
+
         return Answers(self.connection, self.now)
 
     @cached_property
     def ledger(self) -> Ledger:
+        from core.store.repositories.ledger import Ledger
+
         return Ledger(self.connection, self.now, self.me.name)
 
     @cached_property
@@ -132,38 +145,56 @@ class Unit:
 
     @cached_property
     def clusters(self) -> Clusters:
+        from core.store.repositories.clusters import Clusters
+
         return Clusters(self.connection, self.scope)
 
     @cached_property
     def deployments(self) -> Deployments:
+        from core.store.repositories.deployments import Deployments
+
         return Deployments(self.connection, self.scope)
 
     @cached_property
     def runs(self) -> Runs:
+        from core.store.repositories.runs import Runs
+
         return Runs(self.connection, self.scope)
 
     @cached_property
     def book(self) -> LedgerBook:
+        from core.store.repositories.ledger import LedgerBook
+
         return LedgerBook(self.connection, self.scope)
 
     @cached_property
     def limits(self) -> Limits:
+        from core.store.repositories.prices import Limits
+
         return Limits(self.connection, self.scope)
 
     @cached_property
     def standings(self) -> Standings:
+        from core.store.repositories.prices import Standings
+
         return Standings(self.connection, self.scope)
 
     @cached_property
     def slack(self) -> Slack:
+        from core.store.repositories.chat import Slack
+
         return Slack(self.connection)
 
     @cached_property
     def deliveries(self) -> Deliveries:
+        from core.store.repositories.deliveries import Deliveries
+
         return Deliveries(self.connection, self.scope)
 
     @cached_property
     def schedules(self) -> Schedules:
+        from core.store.repositories.schedules import Schedules
+
         return Schedules(self.connection, self.scope)
 
     def members_of(self, org_id: str) -> Members:
@@ -182,9 +213,13 @@ class Unit:
         return Unit(self.connection, self.now, self.ids, replace(self.me, org_id=org_id), scope=Scope(org_id))
 
     def deployments_everywhere(self, why: str) -> Deployments:
+        from core.store.repositories.deployments import Deployments
+
         return Deployments(self.connection, unscoped(why))
 
     def runs_everywhere(self, why: str) -> Runs:
+        from core.store.repositories.runs import Runs
+
         return Runs(self.connection, unscoped(why))
 
     def audit_everywhere(self, why: str) -> journal.Audit:
@@ -208,6 +243,8 @@ class Units:
             now = self._clock.now()
             unit = Unit(connection, now, self._ids, identify(connection, caller, now), session_id=caller.session_id)
             if caller.delivery is not None:
+                from core.store.repositories.chat import Inbox
+
                 Inbox(connection).take(caller.delivery, now)
             yield unit
             if unit.changes:
