@@ -19,8 +19,6 @@ from core.scheduler.policy import Preemption
 from core.scheduler.values import Holding
 from core.scheduler.watch import ChangeLog, Latest
 
-NONE_LEAVES = -1  # below every base priority
-
 Rank = tuple[int, int, int, str]  # GPU time lost, CPU time lost, the youngest first, id
 Gain = tuple[Rank, int, int]  # once those up to this rank have left, on which host how many more replicas fit
 
@@ -106,18 +104,19 @@ class Leavers:
         if unripe_until:
             heapq.heappush(self._ripening, (unripe_until, host.index))
         layers: list[Layer] = []
-        room, gone = host.free, set[str]()
+        room = host.free
         for priority in sorted(by_priority):
             room = room.copy()
             for holding in by_priority[priority]:
-                room = without(host, room, holding, gone)
+                clear(room, host, holding)
             layers.append(Layer(priority, by_priority[priority], room))
         return layers
 
 
 def may_ever_leave(holding: Holding, rules: Preemption) -> bool:
     """Whether one of high enough base priority may evict it, apart from the minimum run."""
-    return holding.preemptible and holding.ending_by is None and holding.preemptions < rules.budget
+    is_leaving = holding.ending_by is not None or holding.pinned_for is not None
+    return holding.preemptible and not is_leaving and holding.preemptions < rules.budget
 
 
 class Tally:
@@ -158,7 +157,6 @@ class Evictions:
         self._gains: dict[int, tuple[Layer, int, list[Gain]]] = {}  # by host, as of that layer and instant
 
     def tally(self, priority: int) -> Tally:
-        """Of the layers up to this base priority; NONE_LEAVES is what fits as it is."""
         found = self._tallies.get(priority)
         if found is None:
             found = self._tallies[priority] = Tally(self.leavers, self._board.hosts, self._shape, priority)
@@ -166,21 +164,25 @@ class Evictions:
 
     def reach(self, priorities: list[int]) -> int | None:
         """The place in this ascending list of the lowest base priority up to which all have to leave."""
-        wanted = self._shape.replicas
-        if not priorities or self.tally(priorities[-1]).total() < wanted:
-            return None
+        if not priorities or self._suffices(priorities[0]):  # most often the least precious are enough
+            return 0 if priorities else None
         low, high = 0, len(priorities) - 1
-        while low < high:
+        if not self._suffices(priorities[high]):
+            return None
+        while high - low > 1:
             middle = (low + high) // 2
-            if self.tally(priorities[middle]).total() >= wanted:
+            if self._suffices(priorities[middle]):
                 high = middle
             else:
-                low = middle + 1
-        return low
+                low = middle
+        return high
 
-    def gains(self, below: int, priority: int) -> list[Gain]:
-        """With all up to `below` gone: who of the next layer lets one more fit where, in the order of leaving."""
-        before, after = self.tally(below).current(), self.tally(priority).current()
+    def _suffices(self, priority: int) -> bool:
+        return self.tally(priority).total() >= self._shape.replicas
+
+    def gains(self, before: list[int], priority: int) -> list[Gain]:
+        """Where so many fit with the layers below gone: who of this one lets one more fit, in the order of leaving."""
+        after = self.tally(priority).current()
         gains = [
             gain
             for index, count in enumerate(after)
@@ -195,11 +197,10 @@ class Evictions:
         known = self._gains.get(host.index)
         if known is not None and known[0] is layers[-1] and known[1] == self.leavers.now:
             return known[2]
-        gone = {holding.id for layer in layers[:-1] for holding in layer.leaving}
         room = (layers[-2].room if len(layers) > 1 else host.free).copy()
         gains: list[Gain] = []
         for rank, holding in self.leavers.in_order(host.index, layers[-1]):
-            room = without(host, room, holding, gone)
+            clear(room, host, holding)
             count = replicas_in(self._shape, room, host)
             if count > before:
                 gains.append((rank, host.index, count - before))
@@ -210,11 +211,7 @@ class Evictions:
         return gains
 
 
-def without(host: Host, room: Room, holding: Holding, gone: set[str]) -> Room:
-    """The room once this one has left too. Beside pinned places, which may overlap with it, all is counted anew."""
-    gone.add(holding.id)
-    if host.pins:
-        return host.room_without(gone)
+def clear(room: Room, host: Host, holding: Holding) -> None:
+    """Nobody who may leave overlaps with a pinned place, so what it holds is free once it left."""
     for claim in host.residents[holding.id]:
         room.give(claim)
-    return room

@@ -10,7 +10,7 @@ from __future__ import annotations
 from core.scheduler.backfill import fill
 from core.scheduler.board import Board
 from core.scheduler.decisions import Preempt
-from core.scheduler.leavers import NONE_LEAVES, Evictions, Gain, Leavers, Rank
+from core.scheduler.leavers import Evictions, Gain, Leavers, Rank, clear
 from core.scheduler.placement import Shape, replicas_in
 from core.scheduler.policy import Policy
 from core.scheduler.values import Claim, Holding, Waiting
@@ -36,22 +36,34 @@ def choose_victims(board: Board, policy: Policy, now: int, item: Waiting) -> Pre
     if not may_preempt(board, item, policy):
         return None
     shape, rules = Shape.of(item), policy.preemption
+    before = _as_it_is(board, shape, policy)
+    if sum(before) >= shape.replicas:
+        return None
     leavers = board.memo(("leavers", rules), lambda: Leavers(board, rules))
     leavers.move_to(now)
     evictions = board.memo(("evictions", shape, rules), lambda: Evictions(board, shape, leavers))
     highest = highest_below(item.priority, policy)
-    priorities = [NONE_LEAVES, *sorted(p for p in board.by_priority if p <= highest)]
+    priorities = sorted(p for p in board.by_priority if p <= highest)
     reach = evictions.reach(priorities)
-    if not reach:
+    if reach is None:
         return None
-    below, level = priorities[reach - 1], priorities[reach]
-    missing = shape.replicas - evictions.tally(below).total()
-    last, indexes = _first_to_fit(evictions.gains(below, level), missing)
-    indexes.update(index for index, count in enumerate(evictions.tally(below).current()) if count)
-    trial = _Trial(board, shape, _leaving(leavers, indexes, level, last), sorted(indexes))
+    if reach:
+        before = evictions.tally(priorities[reach - 1]).current()
+    gains = evictions.gains(before, priorities[reach])
+    last, indexes = _first_to_fit(gains, shape.replicas - sum(before))
+    indexes.update(index for index, count in enumerate(before) if count)
+    trial = _Trial(board, shape, _leaving(leavers, indexes, priorities[reach], last), sorted(indexes))
     trial.spare_needless()
     grace_until = now + rules.grace_ms * 1000
     return Preempt(item.id, trial.victims(), trial.place(), grace_until, grace_until + rules.pin_ms * 1000)
+
+
+def _as_it_is(board: Board, shape: Shape, policy: Policy) -> list[int]:
+    """How many replicas each host holds if nobody leaves."""
+    counts = [0] * len(board.hosts)
+    for index, (_, count) in board.watch(shape, policy).fitting.current().items():
+        counts[index] = count
+    return counts
 
 
 def _first_to_fit(gains: list[Gain], missing: int) -> tuple[Rank, set[int]]:
@@ -83,7 +95,11 @@ class _Trial:
     def __init__(self, board: Board, shape: Shape, leaving: list[Holding], indexes: list[int]) -> None:
         self._board, self._shape = board, shape
         self._gone = {holding.id: holding for holding in leaving}
-        self._rooms = {i: board.hosts[i].room_without(self._gone) for i in indexes}
+        self._rooms = {i: board.hosts[i].free.copy() for i in indexes}
+        for holding in leaving:
+            for host, _ in board.claims_by_host(holding.claims):
+                if host.index in self._rooms:
+                    clear(self._rooms[host.index], host, holding)
         self._counts = {i: replicas_in(shape, room, board.hosts[i]) for i, room in self._rooms.items()}
 
     def spare_needless(self) -> None:
@@ -107,13 +123,8 @@ class _Trial:
 
     def _let_stay(self, holding: Holding) -> None:
         for host, claims in self._board.claims_by_host(holding.claims):
-            if host.index not in self._rooms:
-                continue
-            if host.pins:
-                room = host.room_without(self._gone)
-            else:
-                room = self._rooms[host.index].copy()
+            if host.index in self._rooms:
+                room = self._rooms[host.index] = self._rooms[host.index].copy()
                 for claim in claims:
                     room.take(claim)
-            self._rooms[host.index] = room
-            self._counts[host.index] = replicas_in(self._shape, room, host)
+                self._counts[host.index] = replicas_in(self._shape, room, host)
