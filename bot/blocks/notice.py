@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.blocks.deployment import extend_button
+from bot.blocks.lists import channel_words
 from bot.blocks.parts import Block, Message, button, buttons, context, message, section
 from bot.ids import Action
 from bot.markup import moment, moment_utc, safe_slack
@@ -66,7 +67,7 @@ def linked(facts: Facts) -> Message:
 def unsure(facts: Facts) -> Message:
     channel, delivery = str(facts.get("channel", "")), str(facts.get("delivery", ""))
     again = button("Post again", Action.POST_AGAIN, delivery, label="post the report again")
-    where = f"<#{channel}>" if channel.isalnum() and channel.startswith("C") else safe_slack(channel)
+    where = channel_words(channel)
     said = f"⚠ a report for {where} was perhaps posted and perhaps not; look there, and only if it is missing:"
     blocks: list[Block] = [section(said), buttons(again), context("it is never posted again by itself")]
     return message(f"a report for {channel} was perhaps not posted; look there before you post it again", blocks)

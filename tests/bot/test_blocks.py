@@ -197,13 +197,11 @@ def test_the_card_of_a_running_job_is_golden() -> None:
     assert message.blocks[0]["text"]["text"] == "*train* · ▶ running"
     facts = {field["text"].split("\n")[0]: field["text"].split("\n")[1] for field in message.blocks[1]["fields"]}
     assert facts == {
-        "*what*": "job on rack",
+        "*what*": "job of at most 1 h on rack / n1",
         "*size*": "2 × 2 CPU, 20 GiB, 1 GPU a100",
-        "*node*": "n1",
         "*image*": "train:v2",
-        "*priority*": "50",
-        "*time limit*": "1 h",
         "*started*": "<!date^1767225600^{date_short_pretty} {time}|2026-01-01 00:00 UTC>",
+        "*ends at the latest*": "<!date^1767229200^{date_short_pretty} {time}|2026-01-01 01:00 UTC>",
         "*costs an hour*": "5.0 credits, 1.0 GPU-hours",
         "*cost so far*": "2.5 credits, 0.5 GPU-hours",
         "*set aside*": "2.5 credits, 0.5 GPU-hours",
