@@ -119,7 +119,7 @@ class Deployments:
         moved = move(unit, row, trigger, stop_cause=stop_cause, stop_by=unit.now + grace)
         if moved.state is not State.STOPPING:
             settlement.release_hold(unit, moved, before_start)
-            unit.runs.unpin(moved.id)
+            unit.runs.unpin([moved.id])
         unit.clusters.touch(row.cluster_id)
         return cards.card(unit, moved)
 
