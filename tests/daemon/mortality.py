@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from sqlalchemy import text
+
 from core.daemon.background import Daemon
 from core.domain.engines import Capabilities, Driver, Observation, Observed, Setting, Spec, Token
 from core.domain.errors import BursarError
@@ -54,7 +56,9 @@ class MortalUnits(Units):
 
 
 def _written(unit: Unit) -> object:
-    """How many rows this connection has ever written."""
+    """How many rows this connection has ever written; on PostgreSQL the transaction's number, drawn at its first row."""
+    if unit.connection.dialect.name == "postgresql":
+        return unit.connection.execute(text("SELECT pg_current_xact_id_if_assigned()")).scalar()
     return getattr(unit.connection.connection.dbapi_connection, "total_changes", None)
 
 
