@@ -56,7 +56,7 @@ class MortalUnits(Units):
 
 
 def _written(unit: Unit) -> object:
-    """How many rows this connection has ever written; on PostgreSQL the transaction's number, drawn at its first row."""
+    """How many rows this connection has ever written; on PostgreSQL the number a transaction gets at its first row."""
     if unit.connection.dialect.name == "postgresql":
         return unit.connection.execute(text("SELECT pg_current_xact_id_if_assigned()")).scalar()
     return getattr(unit.connection.connection.dbapi_connection, "total_changes", None)

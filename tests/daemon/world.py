@@ -63,7 +63,7 @@ class World:
         self.fund(self.olga, RICH)
 
     def copied(self, home: Path, url: str = "") -> World:
-        """The same installation once more, in another home, as it is now; on PostgreSQL `url` is a copy of its store."""
+        """The same installation once more, in another home, as it is now; on PostgreSQL with a copy of its store."""
         shutil.copytree(self.settings.home, home)
         return World(home, url, like=self, clock=ManualClock(self.time.now()))
 
