@@ -68,7 +68,7 @@ class Tender:
             moved += self._look(cluster)  # many end as soon as they are told to
         if not planned:  # else the board is about to change
             self._foreteller.tell(self._ground, cluster, self.board.latest)
-        self._plan_next(cluster, moved)
+        self._plan_next(cluster, moved + asked)  # what was asked to stop is about to end
         return moved
 
     def _look(self, cluster: ClusterRow) -> int:
