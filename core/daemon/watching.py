@@ -5,11 +5,11 @@ Only a complete listing proves an absence. What is not ours is never touched; it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.clock import MINUTE, SECOND
-from core.daemon import outcomes, starting
+from core.daemon import outcomes, pacing, starting
 from core.daemon.ground import Ground
 from core.domain.engines import Capabilities, Observation, Observed, Phase, Token
 from core.domain.lifecycle import HOLDS_CAPACITY, State
@@ -31,7 +31,8 @@ class Look:
     """What a look at one engine came to.
 
     `missing` are starts that it does not show, to be asked for again; `strays` bear our token and belong to nothing;
-    `widows` live on in a gang that has lost a member, and must end before the gang is over.
+    `widows` live on in a gang that has lost a member, and must end before the gang is over; `unlike` run although
+    they are to stand still, or the other way round.
     """
 
     moved: int = 0
@@ -39,6 +40,7 @@ class Look:
     missing: frozenset[str] = frozenset()
     strays: tuple[Observed, ...] = ()
     widows: tuple[Token, ...] = ()
+    unlike: tuple[tuple[Token, State], ...] = ()
 
 
 def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
@@ -49,7 +51,7 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
         runs = {run.deployment_id: run for run in unit.runs.all_open(cluster.id)}
         foreign = _foreign(unit, cluster, seen)
     expected = {row.id: ground.engines.tokens(row) for row in rows}
-    alive = [row for row in rows if _is_as_it_should_be(row, expected[row.id], by_token)]
+    alive = [row for row in rows if _is_as_it_should_be(row, expected[row.id], by_token, runs.get(row.id))]
     stale = [runs[row.id].id for row in alive if row.id in runs and seen.at - runs[row.id].seen_at >= _WRITTEN_EVERY]
     if stale:
         with ground.units.lead(ground.leadership) as unit:
@@ -65,13 +67,16 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
                     judged.judge(unit, row, ground.engines.tokens(row), by_token)
     known = {token for tokens in expected.values() for token in tokens}
     strays = tuple(one for token, one in by_token.items() if one.is_live and token not in known)
-    return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows))
+    return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows), tuple(judged.unlike))
 
 
-def _is_as_it_should_be(row: DeploymentRow, tokens: list[Token], by_token: Mapping[Token, Observed]) -> bool:
+def _is_as_it_should_be(
+    row: DeploymentRow, tokens: list[Token], by_token: Mapping[Token, Observed], run: RunRow | None
+) -> bool:
     if row.state not in (State.RUNNING, State.SUSPENDED):
         return False
-    return all(token in by_token and by_token[token].is_live for token in tokens)
+    present = [by_token[token] for token in tokens if token in by_token and by_token[token].is_live]
+    return len(present) == len(tokens) and pacing.is_paced(row, run, present)
 
 
 class _Judge:
@@ -82,6 +87,8 @@ class _Judge:
         self.moved = 0
         self.missing: set[str] = set()
         self.widows: list[Token] = []
+        self.unlike: list[tuple[Token, State]] = []
+        self._suspends = capabilities.suspend
 
     def judge(self, unit: Unit, row: DeploymentRow, tokens: list[Token], by_token: Mapping[Token, Observed]) -> None:
         present = [by_token[token] for token in tokens if token in by_token]
@@ -111,7 +118,10 @@ class _Judge:
         self, unit: Unit, row: DeploymentRow, run: RunRow | None, present: list[Observed], *, whole: bool
     ) -> bool:
         if whole and all(one.is_live for one in present):
+            self._judge_pace(unit, row, run, present)
             return False
+        if run is not None:
+            pacing.pace(unit, run, present, _over_at(present, run))
         finished = [one for one in present if one.phase is Phase.FINISHED]
         if whole and finished:
             if len(finished) < len(present):
@@ -133,9 +143,18 @@ class _Judge:
             outcomes.gone(unit, row, ended_at, message, by_somebody=switched_off)
         return True
 
+    def _judge_pace(self, unit: Unit, row: DeploymentRow, run: RunRow | None, present: list[Observed]) -> None:
+        if run is not None:
+            unit.runs.note_seen([run.id], self._seen.at)
+            pacing.pace(unit, run, present, self._seen.at)
+        if self._suspends:
+            self.unlike += pacing.unlike(row, present)
+
     def _judge_stopping(self, unit: Unit, row: DeploymentRow, run: RunRow | None, present: list[Observed]) -> bool:
         if any(one.is_live for one in present):
             return False
+        if run is not None:
+            pacing.pace(unit, run, present, _over_at(present, run))
         ended = [one.finished_at for one in present if one.finished_at is not None]
         ended_at = max(ended, default=run.seen_at if run else self._seen.at)
         if run is not None and ended and _ended_by_itself(row, present, ended_at):
@@ -143,6 +162,11 @@ class _Judge:
         else:
             outcomes.stopped(unit, row, ended_at)
         return True
+
+
+def _over_at(present: Sequence[Observed], run: RunRow) -> int:
+    """When the last of it ended, as far as that is known."""
+    return max([one.finished_at for one in present if one.finished_at is not None], default=run.seen_at)
 
 
 def _ended_by_itself(row: DeploymentRow, present: list[Observed], ended_at: int) -> bool:

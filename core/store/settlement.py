@@ -114,6 +114,11 @@ def change_share(unit: Unit, run: RunRow, state: State, at: int, *, engine_keeps
     unit.runs.change_segments(run.id, run.line.changed(at, share).segments)
 
 
+def leave_out(unit: Unit, run: RunRow, start: int, end: int) -> None:
+    """Its host slept meanwhile: that time is marked, and not billed."""
+    unit.runs.change_segments(run.id, run.line.with_gap(start, end).segments)
+
+
 def end_run(
     unit: Unit, row: DeploymentRow, *, ended_at: int, cause: RefundCause, event: str, notice_at: int | None = None
 ) -> None:

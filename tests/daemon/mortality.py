@@ -100,6 +100,16 @@ class MortalDriver:
         self._inner.stop(token, grace_s)
         self._fate.moment("after stop")
 
+    def suspend(self, token: Token) -> None:
+        self._fate.moment("before suspend")
+        self._inner.suspend(token)
+        self._fate.moment("after suspend")
+
+    def resume(self, token: Token) -> None:
+        self._fate.moment("before resume")
+        self._inner.resume(token)
+        self._fate.moment("after resume")
+
     def forget(self, token: Token) -> None:
         self._inner.forget(token)
 

@@ -106,6 +106,24 @@ def gang(world: World, work: Callable[[], None]) -> None:
     assert world.state(handle) is State.COMPLETED
 
 
+def suspend_and_resume(world: World, work: Callable[[], None]) -> None:
+    handle = world.submit("web")
+    work()
+    world.clock.advance(HOUR)
+    world.bursar.deployments.suspend(world.olga, handle)
+    work()
+    assert world.state(handle) is State.SUSPENDED
+    world.clock.advance(HOUR)
+    world.bursar.deployments.resume(world.olga, handle)
+    work()
+    world.clock.advance(HOUR)
+    work()
+    assert world.state(handle) is State.RUNNING
+    world.bursar.deployments.stop(world.olga, handle)
+    work()
+    assert world.cost(handle).ucr == 2 * 60_000 + 45_000
+
+
 STORIES: dict[str, Story] = {
     "E1 E2 E3 E4 start and finish": start_and_finish,
     "E5 start and cancel": start_and_cancel,
@@ -113,6 +131,7 @@ STORIES: dict[str, Story] = {
     "E5 reach the limit": reach_the_limit,
     "E53 preempt two": preempt_two,
     "E3 a gang": gang,
+    "E4 suspend and resume": suspend_and_resume,
 }
 
 

@@ -22,6 +22,7 @@ from core.clock import HOUR, SystemClock
 from core.domain.lifecycle import State
 from core.drivers.keeper.records import process_facts
 from core.ids import RandomIds
+from core.ledger.meter import due
 from core.settings import load
 from core.store.feed import Feed
 from core.store.repositories.runs import RunRow
@@ -134,6 +135,13 @@ def test_E2_E3_E4_E5_real_work_is_started_logged_preempted_started_again_and_sto
         assert host.process_of("low") == first
         assert len(host.runs("low")) == 1
 
+        host.type("suspend low")
+        host.wait_for(lambda: _stands_still(first))
+        host.kill_daemon()
+        host.serve()
+        host.type("resume low")
+        host.wait_for(lambda: not _stands_still(first))
+
         host.type("submit high --cluster here --cpu 2 --hours 1 --priority 90 -- sh -c 'echo important'")
         assert has_ended(alive, PATIENCE_S), "it made room"
     host.until("high", State.COMPLETED)
@@ -180,6 +188,12 @@ def test_E4_what_ended_while_nobody_looked_ended_when_it_did_and_with_its_own_ex
     _the_money_is_right(host)
 
 
+def _stands_still(pid: int) -> bool:
+    facts = process_facts(pid)
+    assert facts is not None
+    return facts.state == "T"
+
+
 def _is_led_by_another(host: Host) -> bool:
     health = host.shell.done("health --json").json
     return bool(health["leads"]) and health["epoch"] == 2
@@ -194,7 +208,9 @@ def _the_money_is_right(host: Host) -> None:
             assert not any(unit.ledger.holds_left([row.id]).values())
             for run in unit.runs.of_deployment(row.id):
                 assert run.ended_at is not None
-                cost = RATE_UCR * (run.ended_at - run.started_at) // HOUR
+                cost = due(run.line, run.ended_at).ucr
+                if len(run.segments) == 1:
+                    assert cost == RATE_UCR * (run.ended_at - run.started_at) // HOUR
                 used += 0 if run.end_cause == "preempted" else cost
                 refunded += run.end_cause == "preempted"
         balance = unit.ledger.balance(rows[0].account)
