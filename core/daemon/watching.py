@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.clock import MINUTE, SECOND
-from core.daemon import starting
+from core.daemon import pacing, starting
 from core.daemon.ground import Ground
 from core.daemon.outcomes import ENDS_ANYWAY, Outcomes
 from core.domain.engines import Capabilities, Observation, Observed, Phase, Token
 from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.scheduler.values import Claim
-from core.store.queries.holding import outlines
+from core.store.queries.holding import Outline, outlines
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.deployments import DeploymentRow
 from core.store.repositories.runs import RunRow
@@ -35,7 +35,8 @@ class Look:
     """What a look at one engine came to.
 
     `missing` are starts that it does not show, to be asked for again; `strays` bear our token and belong to nothing;
-    `widows` live on in a gang that has lost a member, and must end before the gang is over.
+    `widows` live on in a gang that has lost a member, and must end before the gang is over; `unlike` run although
+    they are to stand still, or the other way round.
     """
 
     moved: int = 0
@@ -43,6 +44,7 @@ class Look:
     missing: frozenset[str] = frozenset()
     strays: tuple[Observed, ...] = ()
     widows: tuple[Token, ...] = ()
+    unlike: tuple[tuple[Token, State], ...] = ()
 
 
 def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
@@ -51,13 +53,13 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
     with ground.units.look() as unit:
         holding = outlines(unit.connection, cluster.id)
         foreign = _foreign(unit, cluster, seen)
-    expected = {one.id: ground.engines.tokens(one) for one in holding}
-    alive = [one for one in holding if _is_as_it_should_be(one.state, expected[one.id], by_token)]
+        expected = {one.id: ground.engines.tokens(one) for one in holding}
+        calm = _calm(unit, holding, expected, by_token)
+    alive = [one for one in holding if one.id in calm]
     stale = [one.run_id for one in alive if one.run_id is not None and _is_stale(one.seen_at, seen.at)]
     for start in range(0, len(stale), _NOTED_AT_ONCE):
         with ground.units.lead(ground.leadership) as unit:
             unit.runs.note_seen(stale[start : start + _NOTED_AT_ONCE], seen.at)
-    calm = {one.id for one in alive}
     rest = [one.id for one in holding if one.id not in calm]
     judged = _Judge(ground.engines.capabilities(cluster), seen)
     for start in range(0, len(rest), _JUDGED_AT_ONCE):
@@ -66,13 +68,26 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
             judged.judge(unit, [row for row in rows if row.state in HOLDS_CAPACITY], ground.engines.tokens, by_token)
     known = {token for tokens in expected.values() for token in tokens}
     strays = tuple(one for token, one in by_token.items() if one.is_live and token not in known)
-    return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows))
+    return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows), tuple(judged.unlike))
 
 
-def _is_as_it_should_be(state: State, tokens: list[Token], by_token: Mapping[Token, Observed]) -> bool:
-    if state not in (State.RUNNING, State.SUSPENDED):
-        return False
-    return all(token in by_token and by_token[token].is_live for token in tokens)
+def _calm(
+    unit: Unit, holding: Sequence[Outline], expected: Mapping[str, list[Token]], by_token: Mapping[Token, Observed]
+) -> set[str]:
+    """Those that are as they should be. Nearly all of them run and pay the whole price, which the outline tells."""
+    calm, uneven = set(), {}
+    for one in holding:
+        tokens = expected[one.id]
+        present = [by_token[token] for token in tokens if token in by_token and by_token[token].is_live]
+        if one.state not in (State.RUNNING, State.SUSPENDED) or len(present) < len(tokens):
+            continue
+        if one.state is State.RUNNING and one.pays_whole and pacing.is_plain(present):
+            calm.add(one.id)
+        else:
+            uneven[one.id] = present
+    runs = unit.runs.open_of_each(list(uneven))
+    rows = unit.deployments.by_ids(list(uneven))
+    return calm | {row.id for row in rows if pacing.is_paced(row, runs.get(row.id), uneven[row.id])}
 
 
 def _is_stale(seen_at: int | None, now: int) -> bool:
@@ -87,6 +102,8 @@ class _Judge:
         self.moved = 0
         self.missing: set[str] = set()
         self.widows: list[Token] = []
+        self.unlike: list[tuple[Token, State]] = []
+        self._suspends = capabilities.suspend
 
     def judge(
         self,
@@ -131,7 +148,10 @@ class _Judge:
         self, outcomes: Outcomes, row: DeploymentRow, run: RunRow | None, present: list[Observed], *, whole: bool
     ) -> bool:
         if whole and all(one.is_live for one in present):
+            self._judge_pace(outcomes.unit, row, run, present)
             return False
+        if run is not None:
+            pacing.pace(outcomes.unit, run, present, _over_at(present, run))
         finished = [one for one in present if one.phase is Phase.FINISHED]
         if whole and finished:
             if len(finished) < len(present):
@@ -153,11 +173,20 @@ class _Judge:
             outcomes.gone(row, ended_at, message, by_somebody=switched_off)
         return True
 
+    def _judge_pace(self, unit: Unit, row: DeploymentRow, run: RunRow | None, present: list[Observed]) -> None:
+        if run is not None:
+            unit.runs.note_seen([run.id], self._seen.at)
+            pacing.pace(unit, run, present, self._seen.at)
+        if self._suspends:
+            self.unlike += pacing.unlike(row, present)
+
     def _judge_stopping(
         self, outcomes: Outcomes, row: DeploymentRow, run: RunRow | None, present: list[Observed]
     ) -> bool:
         if any(one.is_live for one in present):
             return False
+        if run is not None:
+            pacing.pace(outcomes.unit, run, present, _over_at(present, run))
         ended = [one.finished_at for one in present if one.finished_at is not None]
         ended_at = max(ended, default=run.seen_at if run else self._seen.at)
         if run is not None and ended and _ended_by_itself(row, present, ended_at):
@@ -165,6 +194,11 @@ class _Judge:
         else:
             outcomes.stopped(row, ended_at)
         return True
+
+
+def _over_at(present: Sequence[Observed], run: RunRow) -> int:
+    """When the last of it ended, as far as that is known."""
+    return max([one.finished_at for one in present if one.finished_at is not None], default=run.seen_at)
 
 
 def _ended_by_itself(row: DeploymentRow, present: list[Observed], ended_at: int) -> bool:

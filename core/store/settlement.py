@@ -130,6 +130,11 @@ def change_share(unit: Unit, run: RunRow, state: State, at: int, *, engine_keeps
     unit.runs.change_segments(run.id, run.line.changed(at, share).segments)
 
 
+def leave_out(unit: Unit, run: RunRow, start: int, end: int) -> None:
+    """Its host slept meanwhile: that time is marked, and not billed."""
+    unit.runs.change_segments(run.id, run.line.with_gap(start, end).segments)
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a deployment came to its end, or to the end of a run: what its money and its place depend on."""

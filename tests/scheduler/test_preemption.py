@@ -31,7 +31,11 @@ def fits_without(board: Board, item: Waiting, gone: frozenset[str]) -> bool:
 
 def evictable(board: Board, item: Waiting) -> list[Holding]:
     ripe = NOW - RULES.min_run_ms * 1000
-    return [h for h in board.holdings.values() if h.priority <= item.priority - RULES.gap and may_ever_leave(h, RULES) and h.started_at <= ripe]
+    return [
+        h
+        for h in board.holdings.values()
+        if h.priority <= item.priority - RULES.gap and may_ever_leave(h, RULES) and h.started_at <= ripe
+    ]
 
 
 @given(seed=st.integers(0, 1_000_000))

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, select
 
 from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.store.repositories.deployments import deployments
-from core.store.repositories.runs import runs
+from core.store.repositories.runs import pays_whole, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,14 @@ class Outline:
     state: State
     run_id: str | None
     seen_at: int | None  # the last written proof that its run lives
+    pays_whole: bool  # rather than the part of what is suspended
 
 
 def outlines(connection: Connection, cluster_id: str) -> list[Outline]:
     rows = connection.execute(_OUTLINES, {"cluster": cluster_id})
     return [
-        Outline(id_, handle, gen, count, _STATES[state], run, seen)
-        for id_, handle, gen, count, state, run, seen in rows
+        Outline(id_, handle, gen, count, _STATES[state], run, seen, segments is not None and pays_whole(segments))
+        for id_, handle, gen, count, state, run, seen, segments in rows
     ]
 
 
@@ -40,6 +41,7 @@ _OUTLINES = (
         deployments.c.state,
         runs.c.id,
         runs.c.seen_at,
+        runs.c.segments,
     )
     .select_from(deployments.outerjoin(runs, and_(runs.c.deployment_id == deployments.c.id, runs.c.ended_at.is_(None))))
     .where(deployments.c.cluster_id == bindparam("cluster"), deployments.c.state.in_(sorted(_STATES)))

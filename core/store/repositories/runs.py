@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Update, bindparam
 from core.domain.flavors import RunRate
 from core.domain.resources import Resources
 from core.ledger.accounts import AccountKey, treasury, wallet
-from core.ledger.meter import RunLine, Segment, Share
+from core.ledger.meter import WHOLE, RunLine, Segment, Share
 from core.store.repositories.clusters import amount_values, amounts_of
 from core.store.repositories.parts import KEYS, in_parts
 from core.store.scope import Scope, covered
@@ -219,11 +219,17 @@ def _segments(text: str) -> tuple[Segment, ...]:
     return tuple(Segment(start, _share(compute, disk)) for start, compute, disk in json.loads(text))
 
 
+def pays_whole(segments_text: str) -> bool:
+    """Whether its last segment is at the whole price; told from the text, since thousands are asked at each look."""
+    return segments_text.endswith(_WHOLE_AT_THE_END)
+
+
 @lru_cache(maxsize=1_000)
 def _share(compute_milli: int, disk_milli: int) -> Share:
     return Share(compute_milli, disk_milli)
 
 
+_WHOLE_AT_THE_END = f", {WHOLE.compute_milli}, {WHOLE.disk_milli}]]"
 _RUN_COLUMNS = tuple(runs.c.keys())
 
 
