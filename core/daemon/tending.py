@@ -6,7 +6,7 @@ Each cluster has a tender of its own, so that one whose engine hangs delays no o
 from __future__ import annotations
 
 from core.clock import SECOND
-from core.daemon import leaks, planning, starting, stopping, watching
+from core.daemon import leaks, planning, showing, starting, stopping, watching
 from core.daemon.boards import KeptBoard
 from core.daemon.foretelling import Foreteller
 from core.daemon.ground import Ground
@@ -31,6 +31,7 @@ class Tender:
         self._missing: frozenset[str] = frozenset()
         self._leaks = leaks.Sightings()
         self._asked = starting.Asked()
+        self._shown = showing.Shown()
         self._asked_to_stop = stopping.AskedToStop()
         self._foreteller = Foreteller()
         self._look_at = 0
@@ -57,7 +58,7 @@ class Tender:
                 return moved  # blind: nothing is started where nothing is seen
         planned = planning.plan_cluster(self._ground, cluster, self.board, self.foreign)
         moved += planned
-        started, error = starting.start_pending(self._ground, cluster, self._asked, self._missing)
+        started, error = starting.start_pending(self._ground, cluster, self._asked, self._shown, self._missing)
         moved += started
         self._missing = frozenset()
         asked, stop_error = stopping.stop_pending(self._ground, cluster, self._asked_to_stop)
@@ -79,7 +80,7 @@ class Tender:
             return 0  # proves nothing: everything stays as it was last seen
         if self.standing.mended():
             self._record(cluster, "cluster.mended", {})
-        look = watching.judge(self._ground, cluster, seen)
+        look = watching.judge(self._ground, cluster, seen, self._shown)
         self.foreign, self._missing = look.foreign, look.missing
         stopping.end_widows(self._ground, cluster, look.widows)
         return look.moved + leaks.reap(self._ground, cluster, look.strays, self._leaks)

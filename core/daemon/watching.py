@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.clock import MINUTE, SECOND
-from core.daemon import outcomes, starting
+from core.daemon import outcomes, showing, starting
 from core.daemon.ground import Ground
 from core.domain.engines import Capabilities, Observation, Observed, Phase, Token
 from core.domain.lifecycle import HOLDS_CAPACITY, State
@@ -41,7 +41,7 @@ class Look:
     widows: tuple[Token, ...] = ()
 
 
-def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
+def judge(ground: Ground, cluster: ClusterRow, seen: Observation, shown: showing.Shown) -> Look:
     """What is as it should be costs no write; the rest is judged in parts, each on what the store says by then."""
     by_token = seen.by_token()
     with ground.units.look() as unit:
@@ -50,19 +50,28 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
         foreign = _foreign(unit, cluster, seen)
     expected = {row.id: ground.engines.tokens(row) for row in rows}
     alive = [row for row in rows if _is_as_it_should_be(row, expected[row.id], by_token)]
-    stale = [runs[row.id].id for row in alive if row.id in runs and seen.at - runs[row.id].seen_at >= _WRITTEN_EVERY]
+    stale = [row for row in alive if row.id in runs and seen.at - runs[row.id].seen_at >= _WRITTEN_EVERY]
     if stale:
+        news = shown.news(by_token[token] for row in stale for token in expected[row.id])
         with ground.units.lead(ground.leadership) as unit:
             for start in range(0, len(stale), 500):
-                unit.runs.note_seen(stale[start : start + 500], seen.at)
+                unit.runs.note_seen([runs[row.id].id for row in stale[start : start + 500]], seen.at)
+            showing.write(unit, stale, news)
+        shown.keep(news)
     calm = {row.id for row in alive}
     rest = [row.id for row in rows if row.id not in calm]
     judged = _Judge(ground.engines.capabilities(cluster), seen)
     for start in range(0, len(rest), _JUDGED_AT_ONCE):
         with ground.units.lead(ground.leadership) as unit:
-            for row in unit.deployments.by_ids(rest[start : start + _JUDGED_AT_ONCE]):
-                if row.state in HOLDS_CAPACITY:
-                    judged.judge(unit, row, ground.engines.tokens(row), by_token)
+            part = unit.deployments.by_ids(rest[start : start + _JUDGED_AT_ONCE])
+            fresh = {row.id: row for row in part if row.state in HOLDS_CAPACITY}
+            tokens = {row.id: ground.engines.tokens(row) for row in fresh.values()}
+            news = shown.news(by_token[token] for its in tokens.values() for token in its if token in by_token)
+            showing.write(unit, fresh.values(), news)
+            for row in fresh.values():
+                judged.judge(unit, row, tokens[row.id], by_token)
+        shown.keep(news)
+    shown.forget_all_but(by_token)
     known = {token for tokens in expected.values() for token in tokens}
     strays = tuple(one for token, one in by_token.items() if one.is_live and token not in known)
     return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows))

@@ -115,6 +115,16 @@ LIVE = frozenset({Phase.STARTING, Phase.RUNNING, Phase.SUSPENDED})
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What a run takes at the moment, as far as anybody can tell."""
+
+    cpu_milli: int | None = None
+    ram_mib: int | None = None
+    gpu_busy_milli: int | None = None  # the share of time in which its devices work, on average and for whomever
+    gpu_ram_mib: int | None = None  # in use on its devices, by whomever
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """One instance as the engine showed it. Instants are the engine's own."""
 
@@ -134,10 +144,10 @@ class Observed:
     signal: int | None = None
     oom: bool = False
     asleep_ms: int = 0  # how long its host slept meanwhile; only local engines can tell
-    gpu_utilization_milli: int | None = None
+    use: Use | None = None
     error: str | None = None  # a Trouble, where the phase is FAILED
     message: str = ""
-    facts: Mapping[str, str] = field(default_factory=dict)  # such as limits: "rlimits and nice"
+    facts: Mapping[str, str] = field(default_factory=dict)  # for people, such as limits: "rlimits and nice"
 
     @property
     def is_live(self) -> bool:

@@ -27,6 +27,7 @@ from core.store.repositories.clusters import Clusters
 from core.store.repositories.deliveries import Deliveries
 from core.store.repositories.deployments import Deployments
 from core.store.repositories.estimates import Estimates
+from core.store.repositories.instances import Instances
 from core.store.repositories.ledger import Ledger, LedgerBook
 from core.store.repositories.orgs import Invites, Members, Orgs, memberships, orgs
 from core.store.repositories.prices import Limits, Prices, Standings
@@ -139,6 +140,10 @@ class Unit:
     @cached_property
     def runs(self) -> Runs:
         return Runs(self.connection, self.scope)
+
+    @cached_property
+    def instances(self) -> Instances:
+        return Instances(self.connection, self.scope)
 
     @cached_property
     def book(self) -> LedgerBook:
