@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from core.domain.resources import format_duration, format_memory
+from core.views.instances import head_of, pairs_of
 from core.views.money import PostingCard, Sum
 from core.views.work import DeploymentCard
 from tui.amounts import NOTHING, age, credits_of, gpu_hours_of, size_of, span, sum_of, until
@@ -58,6 +59,16 @@ def fact_lines(card: DeploymentCard, now: int) -> list[Content]:
             lines.append(fact(label, " ".join(f"{key}={value}" if value else key for key, value in pairs.items())))
     if card.public_ip:
         lines.append(fact("address", card.public_ip))
+    return lines + instance_lines(card, now)
+
+
+def instance_lines(card: DeploymentCard, now: int) -> list[Content]:
+    """What the engine shows of each replica."""
+    lines: list[Content] = []
+    for one in card.instances:
+        seen = text(f"  seen {age(one.seen_at, now)} ago", Tone.DIM)
+        lines += [text(""), joined(text(head_of(one), Tone.LOUD), seen)]
+        lines += [fact(name, words) for name, words in pairs_of(one)]
     return lines
 
 

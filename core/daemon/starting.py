@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.clock import MINUTE, SECOND
+from core.daemon import showing
 from core.daemon.ground import Ground
 from core.daemon.outcomes import Outcomes, pause_after
 from core.daemon.troubles import OF_THE_ENGINE
@@ -57,7 +58,7 @@ class Asked:
 
 
 def start_pending(
-    ground: Ground, cluster: ClusterRow, asked: Asked, missing: Collection[str] = ()
+    ground: Ground, cluster: ClusterRow, asked: Asked, shown: showing.Shown, missing: Collection[str] = ()
 ) -> tuple[int, BursarError | None]:
     """Ask the engine for everything that shall start there; how many moved on, and what is wrong with the engine."""
     with ground.units.look() as unit:
@@ -69,7 +70,7 @@ def start_pending(
     for start in range(0, len(wanted), _AT_ONCE):
         if not ground.may_act():
             break
-        more, error = _start(ground, cluster, asked, wanted[start : start + _AT_ONCE])
+        more, error = _start(ground, cluster, asked, shown, wanted[start : start + _AT_ONCE])
         moved += more
         if error is not None:
             return moved, error
@@ -77,12 +78,13 @@ def start_pending(
 
 
 def _start(
-    ground: Ground, cluster: ClusterRow, asked: Asked, rows: list[DeploymentRow]
+    ground: Ground, cluster: ClusterRow, asked: Asked, shown: showing.Shown, rows: list[DeploymentRow]
 ) -> tuple[int, BursarError | None]:
     engines = ground.engines
     specs = _specs(ground, cluster, rows)
     answers = engines.of(cluster).ensure_each(specs)
     by_token = dict(zip([spec.token for spec in specs], answers, strict=True))
+    news = shown.news(answer for answer in answers if isinstance(answer, Observed))
     moved = 0
     with ground.units.lead(ground.leadership) as unit:
         fresh = {row.id: row for row in unit.deployments.by_ids([row.id for row in rows])}
@@ -94,6 +96,8 @@ def _start(
             if now.state is State.STARTING and now.generation == row.generation and len(of_row) == row.replicas:
                 moved += apply(outcomes, now, of_row)
         outcomes.write()
+        showing.write(unit, fresh.values(), news)
+    shown.keep(news)
     errors = [answer for answer in answers if isinstance(answer, BursarError) and answer.code in OF_THE_ENGINE]
     return moved, errors[0] if errors else None
 

@@ -6,7 +6,7 @@ Each cluster has a tender of its own, so that one whose engine hangs delays no o
 from __future__ import annotations
 
 from core.clock import SECOND
-from core.daemon import leaks, pacing, planning, starting, stopping, watching
+from core.daemon import leaks, pacing, planning, showing, starting, stopping, watching
 from core.daemon.boards import KeptBoard
 from core.daemon.foretelling import Foreteller
 from core.daemon.ground import Ground
@@ -34,6 +34,7 @@ class Tender:
         self._unlike: tuple[tuple[Token, State], ...] = ()
         self._leaks = leaks.Sightings()
         self._asked = starting.Asked()
+        self._shown = showing.Shown()
         self._asked_to_stop = stopping.AskedToStop()
         self._asked_to_pace = pacing.AskedToPace()
         self._foreteller = Foreteller()
@@ -62,7 +63,7 @@ class Tender:
                 return moved  # blind: nothing is started where nothing is seen
         planned = planning.plan_cluster(self._ground, cluster, self.board, self.foreign)
         moved += planned
-        started, error = starting.start_pending(self._ground, cluster, self._asked, self._missing)
+        started, error = starting.start_pending(self._ground, cluster, self._asked, self._shown, self._missing)
         moved += started
         self._missing = frozenset()
         asked, stop_error = stopping.stop_pending(self._ground, cluster, self._asked_to_stop)
@@ -93,7 +94,7 @@ class Tender:
             return 0  # proves nothing: everything stays as it was last seen
         if self.standing.mended():
             self._record(cluster, "cluster.mended", {})
-        look = watching.judge(self._ground, cluster, seen)
+        look = watching.judge(self._ground, cluster, seen, self._shown)
         self.foreign, self._missing, self._unlike = look.foreign, look.missing, look.unlike
         stopping.end_widows(self._ground, cluster, look.widows)
         return look.moved + leaks.reap(self._ground, cluster, look.strays, self._leaks)

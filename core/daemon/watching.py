@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.clock import MINUTE, SECOND
-from core.daemon import pacing, starting
+from core.daemon import pacing, showing, starting
 from core.daemon.ground import Ground
 from core.daemon.outcomes import ENDS_ANYWAY, Outcomes
 from core.domain.engines import Capabilities, Observation, Observed, Phase, Token
@@ -47,7 +47,7 @@ class Look:
     unlike: tuple[tuple[Token, State], ...] = ()
 
 
-def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
+def judge(ground: Ground, cluster: ClusterRow, seen: Observation, shown: showing.Shown) -> Look:
     """What is as it should be costs no write; the rest is judged in parts, each on what the store says by then."""
     by_token = seen.by_token()
     with ground.units.look() as unit:
@@ -55,17 +55,25 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation) -> Look:
         foreign = _foreign(unit, cluster, seen)
         expected = {one.id: ground.engines.tokens(one) for one in holding}
         calm = _calm(unit, holding, expected, by_token)
-    alive = [one for one in holding if one.id in calm]
-    stale = [one.run_id for one in alive if one.run_id is not None and _is_stale(one.seen_at, seen.at)]
+    stale = [one for one in holding if one.id in calm and _is_stale(one.seen_at, seen.at)]
     for start in range(0, len(stale), _NOTED_AT_ONCE):
+        part = stale[start : start + _NOTED_AT_ONCE]
+        news = shown.news(by_token[token] for one in part for token in expected[one.id])
         with ground.units.lead(ground.leadership) as unit:
-            unit.runs.note_seen(stale[start : start + _NOTED_AT_ONCE], seen.at)
+            unit.runs.note_seen([one.run_id for one in part if one.run_id is not None], seen.at)
+            showing.write(unit, part, news)
+        shown.keep(news)
     rest = [one.id for one in holding if one.id not in calm]
     judged = _Judge(ground.engines.capabilities(cluster), seen)
     for start in range(0, len(rest), _JUDGED_AT_ONCE):
         with ground.units.lead(ground.leadership) as unit:
             rows = unit.deployments.by_ids(rest[start : start + _JUDGED_AT_ONCE])
-            judged.judge(unit, [row for row in rows if row.state in HOLDS_CAPACITY], ground.engines.tokens, by_token)
+            rows = [row for row in rows if row.state in HOLDS_CAPACITY]
+            news = shown.news(by_token[token] for row in rows for token in expected[row.id] if token in by_token)
+            showing.write(unit, rows, news)
+            judged.judge(unit, rows, ground.engines.tokens, by_token)
+        shown.keep(news)
+    shown.forget_all_but(by_token)
     known = {token for tokens in expected.values() for token in tokens}
     strays = tuple(one for token, one in by_token.items() if one.is_live and token not in known)
     return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows), tuple(judged.unlike))

@@ -13,16 +13,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from core.domain.errors import (
-    BursarError,
-    Conflict,
-    Exhausted,
-    Forbidden,
-    Invalid,
-    NotFound,
-    Unavailable,
-)
+from core.domain.errors import BursarError, Invalid
 from core.domain.resources import NOTHING, Resources
+
+# The troubles are part of the port: whoever speaks with an engine has them from here.
+from core.domain.troubles import TROUBLE as TROUBLE
+from core.domain.troubles import Remedy as Remedy
+from core.domain.troubles import Trouble as Trouble
+from core.domain.troubles import TroubleRule as TroubleRule
+from core.domain.troubles import rule_of as rule_of
+from core.domain.troubles import trouble as trouble
 
 if TYPE_CHECKING:
     from core.clock import Clock
@@ -115,6 +115,16 @@ LIVE = frozenset({Phase.STARTING, Phase.RUNNING, Phase.SUSPENDED})
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What a run takes at the moment, as far as anybody can tell."""
+
+    cpu_milli: int | None = None
+    ram_mib: int | None = None
+    gpu_busy_milli: int | None = None  # the share of time in which its devices work, on average and for whomever
+    gpu_ram_mib: int | None = None  # in use on its devices, by whomever
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """One instance as the engine showed it. Instants are the engine's own."""
 
@@ -134,10 +144,10 @@ class Observed:
     signal: int | None = None
     oom: bool = False
     asleep_ms: int = 0  # how long its host slept meanwhile; only local engines can tell
-    gpu_utilization_milli: int | None = None
+    use: Use | None = None
     error: str | None = None  # a Trouble, where the phase is FAILED
     message: str = ""
-    facts: Mapping[str, str] = field(default_factory=dict)  # such as limits: "rlimits and nice"
+    facts: Mapping[str, str] = field(default_factory=dict)  # for people, such as limits: "rlimits and nice"
 
     @property
     def is_live(self) -> bool:
@@ -338,78 +348,3 @@ class Registry(Protocol):
 def members_may_use(capabilities: Capabilities, settings: Mapping[str, str]) -> bool:
     """Whether the settings open a cluster to people who are not operators."""
     return not capabilities.shell_on_host or bool(settings.get("run_as")) or settings.get("trust") == "members"
-
-
-class Trouble(StrEnum):
-    """The codes that drivers use, so that the daemon need not know engines. Others are read by their kind."""
-
-    NO_CAPACITY = "no_capacity"
-    ENGINE_QUOTA = "engine_quota"
-    RATE_LIMITED = "rate_limited"
-    IMAGE_MISSING = "image_missing"
-    CANNOT_RUN = "cannot_run"  # the command, size or shape is one that this engine will never run
-    MEMBERS_NOT_TRUSTED = "members_not_trusted"
-    UNAUTHORIZED = "unauthorized"
-    TIMEOUT = "timeout"
-    ENGINE_DOWN = "engine_down"
-    ENGINE_FAULT = "engine_fault"  # it answered, but with an error of its own
-    LISTING_INCOMPLETE = "listing_incomplete"
-    OTHER_HOST = "other_host"
-    UNSUPPORTED = "unsupported"
-    STILL_LIVE = "still_live"
-    NO_SUCH_RUN = "no_such_run"
-    DRIVER_BROKEN = "driver_broken"
-
-
-class Remedy(StrEnum):
-    ASK_AGAIN = "ask_again"  # with back-off and the same token
-    REQUEUE = "requeue"  # not the user's fault: back to the queue, hold kept
-    REPAIR = "repair"  # nothing will change until a person mends the cluster
-    GIVE_UP = "give_up"  # asking again cannot help
-
-
-@dataclass(frozen=True, slots=True)
-class TroubleRule:
-    kind: type[BursarError]
-    remedy: Remedy
-    effect_unknown: bool = False  # the call may have done its work all the same
-
-
-TROUBLE: dict[Trouble, TroubleRule] = {
-    Trouble.NO_CAPACITY: TroubleRule(Exhausted, Remedy.REQUEUE),
-    Trouble.ENGINE_QUOTA: TroubleRule(Exhausted, Remedy.REQUEUE),
-    Trouble.RATE_LIMITED: TroubleRule(Exhausted, Remedy.ASK_AGAIN),
-    # A registry may be away for a while: the retry policy bounds the attempts, then it is the user's mistake.
-    Trouble.IMAGE_MISSING: TroubleRule(NotFound, Remedy.ASK_AGAIN),
-    Trouble.CANNOT_RUN: TroubleRule(Invalid, Remedy.GIVE_UP),
-    Trouble.MEMBERS_NOT_TRUSTED: TroubleRule(Forbidden, Remedy.GIVE_UP),
-    Trouble.UNAUTHORIZED: TroubleRule(Forbidden, Remedy.REPAIR),
-    Trouble.TIMEOUT: TroubleRule(Unavailable, Remedy.ASK_AGAIN, effect_unknown=True),
-    Trouble.ENGINE_DOWN: TroubleRule(Unavailable, Remedy.ASK_AGAIN, effect_unknown=True),
-    Trouble.ENGINE_FAULT: TroubleRule(Unavailable, Remedy.ASK_AGAIN, effect_unknown=True),
-    Trouble.LISTING_INCOMPLETE: TroubleRule(Unavailable, Remedy.ASK_AGAIN),
-    Trouble.OTHER_HOST: TroubleRule(Unavailable, Remedy.REPAIR),
-    Trouble.UNSUPPORTED: TroubleRule(Conflict, Remedy.GIVE_UP),
-    Trouble.STILL_LIVE: TroubleRule(Conflict, Remedy.ASK_AGAIN),
-    Trouble.NO_SUCH_RUN: TroubleRule(NotFound, Remedy.GIVE_UP),
-    Trouble.DRIVER_BROKEN: TroubleRule(Unavailable, Remedy.REPAIR),
-}
-
-_BY_KIND: dict[type[BursarError], TroubleRule] = {
-    Unavailable: TroubleRule(Unavailable, Remedy.ASK_AGAIN, effect_unknown=True),
-    Exhausted: TroubleRule(Exhausted, Remedy.REQUEUE),
-    Forbidden: TroubleRule(Forbidden, Remedy.REPAIR),
-}
-
-
-def trouble(code: Trouble, message: str, hint: str | None = None) -> BursarError:
-    """The error for a code, of the kind that belongs to it."""
-    return TROUBLE[code].kind(code.value, message, hint)
-
-
-def rule_of(error: BursarError) -> TroubleRule:
-    """What the daemon should do about an engine's error, also one whose code is not known here."""
-    try:
-        return TROUBLE[Trouble(error.code)]
-    except ValueError:
-        return _BY_KIND.get(type(error), TroubleRule(type(error), Remedy.GIVE_UP))

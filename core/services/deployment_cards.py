@@ -11,10 +11,11 @@ from core.ledger.amounts import NOTHING, Amounts
 from core.ledger.meter import hourly, prices_after
 from core.store import settlement
 from core.store.repositories.deployments import DeploymentRow
+from core.store.repositories.instances import InstanceRow
 from core.store.repositories.runs import RunRow
 from core.store.units import Unit
 from core.views.money import Sum
-from core.views.work import DeploymentCard, DeploymentLine, NextStep, RunLineView
+from core.views.work import DeploymentCard, DeploymentLine, InstanceCard, NextStep, RunLineView
 
 # What people can ask for by name; the table knows more than the faces offer yet.
 OFFERED = frozenset(
@@ -82,6 +83,7 @@ def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
             if trigger in OFFERED
         ),
         version=cluster.version if cluster else 0,
+        instances=tuple(_instance_card(shown) for shown in unit.instances.of(row.id)) if was_placed else (),
     )
 
 
@@ -154,6 +156,24 @@ def _place(unit: Unit, row: DeploymentRow) -> tuple[str | None, tuple[str, ...]]
     names = sorted({nodes[allocation.node_id].name for allocation in held})
     devices = [nodes[a.node_id].gpu_ids[index] for a in held for index, _ in a.shares]
     return ", ".join(names), tuple(devices)
+
+
+def _instance_card(shown: InstanceRow) -> InstanceCard:
+    return InstanceCard(
+        replica=shown.replica,
+        generation=shown.generation,
+        node=shown.node,
+        engine_id=shown.engine_id,
+        facts=dict(shown.facts),
+        cpu_used_milli=shown.use.cpu_milli,
+        ram_used_mib=shown.use.ram_mib,
+        gpu_busy_milli=shown.use.gpu_busy_milli,
+        gpu_ram_used_mib=shown.use.gpu_ram_mib,
+        exit_code=shown.exit_code,
+        oom=shown.oom,
+        message=shown.message,
+        seen_at=shown.seen_at,
+    )
 
 
 def _run_view(unit: Unit, run: RunRow) -> RunLineView:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from core.store.repositories.deliveries import Deliveries
     from core.store.repositories.deployments import Deployments
     from core.store.repositories.estimates import Estimates
+    from core.store.repositories.instances import Instances
     from core.store.repositories.ledger import Ledger, LedgerBook
     from core.store.repositories.prices import Limits, Prices, Standings
     from core.store.repositories.runs import Runs
@@ -160,6 +161,12 @@ class Unit:
         from core.store.repositories.runs import Runs
 
         return Runs(self.connection, self.scope)
+
+    @cached_property
+    def instances(self) -> Instances:
+        from core.store.repositories.instances import Instances
+
+        return Instances(self.connection, self.scope)
 
     @cached_property
     def book(self) -> LedgerBook:

@@ -85,6 +85,25 @@ class RunLineView:
 
 
 @dataclass(frozen=True, slots=True)
+class InstanceCard:
+    """What the engine last showed of one replica: where it is, what it runs and takes, how it ended."""
+
+    replica: int
+    generation: int
+    node: str
+    engine_id: str
+    facts: Mapping[str, str]
+    cpu_used_milli: int | None
+    ram_used_mib: int | None
+    gpu_busy_milli: int | None
+    gpu_ram_used_mib: int | None
+    exit_code: int | None
+    oom: bool
+    message: str
+    seen_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class NextStep:
     """Something that people can do now, where it leads to, and what an hour costs there."""
 
@@ -132,6 +151,7 @@ class DeploymentCard:
     runs: tuple[RunLineView, ...] = ()
     next: tuple[NextStep, ...] = ()
     version: int = 0
+    instances: tuple[InstanceCard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

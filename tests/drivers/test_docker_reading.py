@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import SECOND
-from core.domain.engines import Phase, Trouble
+from core.domain.engines import GpuFound, Phase, Trouble, Use
 from core.domain.errors import BursarError
 from core.domain.resources import Resources
 from core.drivers.docker import usage
@@ -329,21 +329,32 @@ def test_use_is_read_from_either_kind_of_control_group(
     monkeypatch.setattr(usage, "_places", lambda _pid: places)
     meter = usage.UsageMeter(tmp_path)
 
-    def facts(at_s: int, used_us: int) -> dict[str, str]:
+    def used(at_s: int, used_us: int) -> Use:
         for name, content in files.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(content.format(us=used_us, bytes=3 << 20))
-        return meter.facts("c", 1, at_s * SECOND)
+        return meter.use("c", 1, at_s * SECOND)
 
-    assert facts(10, 2_000_000) == {"memory": "3 MiB"}
-    assert facts(12, 5_000_000) == {"memory": "3 MiB", "cpu": "1.50"}
-    assert facts(12, 9_000_000) == {"memory": "3 MiB", "cpu": "1.50"}, "so soon it is not asked again"
+    assert used(10, 2_000_000) == Use(ram_mib=3)
+    assert used(12, 5_000_000) == Use(1500, 3)
+    assert used(12, 9_000_000) == Use(1500, 3), "so soon it is not asked again"
     meter.keep(set())
-    assert facts(14, 6_000_000) == {"memory": "3 MiB"}, "of a container that was away nothing is remembered"
+    assert used(14, 6_000_000) == Use(ram_mib=3), "of a container that was away nothing is remembered"
+
+
+def test_what_its_devices_do_is_told_of_those_that_can_be_asked() -> None:
+    one = GpuFound("GPU-a", 0, "H200", 143_771, used_mib=1_000, utilization_milli=900)
+    other = GpuFound("GPU-b", 1, "H200", 143_771, used_mib=24, utilization_milli=100)
+    silent = GpuFound("GPU-c", 2, "H200")
+    found = {key: gpu for gpu in (one, other, silent) for key in (gpu.id, str(gpu.index))}
+    alone = Use(500, 64)
+    assert usage.with_gpus(alone, ("GPU-a", "GPU-b"), found) == Use(500, 64, 500, 1_024)
+    assert usage.with_gpus(alone, ("1", "GPU-c"), found) == Use(500, 64, 100, 24)
+    assert usage.with_gpus(alone, ("GPU-c", "GPU-elsewhere"), found) == alone
 
 
 def test_where_there_is_no_control_group_nothing_is_told(tmp_path: Path) -> None:
-    assert usage.UsageMeter(tmp_path).facts("c", 1, 0) == {}
+    assert usage.UsageMeter(tmp_path).use("c", 1, 0) == Use()
     assert usage.read(2**22 + 1, 0).cpu_ns is None
 
 

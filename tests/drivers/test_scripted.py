@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.clock import SECOND
-from core.domain.engines import Observed, Phase, ensure_each
+from core.domain.engines import Observed, Phase, Use, ensure_each
 from core.domain.errors import BursarError, Conflict, Forbidden, Invalid
 from core.domain.resources import Resources
 from core.drivers.scripted import Control
@@ -40,7 +40,7 @@ def test_a_script_decides_when_and_how_it_ends(rig: ScriptedRig) -> None:
     rig.clock.advance(10 * SECOND)
     running = rig.until_running(TOKEN)
     assert (running.phase, running.started_at) == (Phase.RUNNING, start + 10 * SECOND)
-    assert running.gpu_utilization_milli == 350
+    assert running.use == Use(gpu_busy_milli=350)
     rig.clock.advance(3600 * SECOND)
     over = rig.until_running(TOKEN)
     assert (over.phase, over.exit_code) == (Phase.FINISHED, 3)
@@ -86,7 +86,7 @@ def test_a_deleted_machine_keeps_its_record_with_labels_and_instants(rig: Script
     size = Resources(cpu_milli=2000, ram_mib=4096, disk_mib=51200)
     spec = a_spec(TOKEN, kind="vm", labels={"team": "vision"}, resources=size, public_ip="203.0.113.7")
     created = rig.driver.ensure(spec)
-    assert (created.facts["status"], created.created_at) == ("created", created.updated_at)
+    assert (created.facts["engine"], created.created_at) == ("simulated", created.updated_at)
     rig.clock.advance(60 * SECOND)
     rig.driver.stop(TOKEN, 30)
     rig.clock.advance(60 * SECOND)
@@ -94,7 +94,11 @@ def test_a_deleted_machine_keeps_its_record_with_labels_and_instants(rig: Script
     assert seen(rig.driver, TOKEN) is None
     kept = rig.control.record(TOKEN)
     assert kept is not None
-    assert (kept.facts["status"], kept.engine_id, kept.labels) == ("deleted", created.engine_id, {"team": "vision"})
+    assert (kept.facts["engine"], kept.engine_id, kept.labels) == (
+        "simulated, deleted",
+        created.engine_id,
+        {"team": "vision"},
+    )
     assert (kept.resources, kept.created_at) == (size, created.created_at)
     assert kept.updated_at == rig.clock.now()
 
@@ -168,9 +172,9 @@ def test_the_hand_knows_what_does_not_exist(rig: ScriptedRig) -> None:
 def test_utilization_can_be_set_and_taken_back(rig: ScriptedRig) -> None:
     rig.driver.ensure(a_spec(TOKEN))
     rig.control.set_utilization(TOKEN, 970)
-    assert rig.until_running(TOKEN).gpu_utilization_milli == 970
+    assert rig.until_running(TOKEN).use == Use(gpu_busy_milli=970)
     rig.control.set_utilization(TOKEN, None)
-    assert rig.until_running(TOKEN).gpu_utilization_milli is None
+    assert rig.until_running(TOKEN).use is None
 
 
 def test_discover_finds_the_nodes_that_the_settings_describe(tmp_path: Path) -> None:
@@ -197,7 +201,7 @@ def test_a_listing_asked_for_again_shows_every_change_even_within_one_instant(ri
         assert [listed[a_token(f"dep-{n}")].phase for n in range(4)] == [
             *(Phase.FINISHED, Phase.RUNNING, Phase.FINISHED, Phase.SUSPENDED),
         ]
-        assert listed[a_token("dep-1")].gpu_utilization_milli == 500
+        assert listed[a_token("dep-1")].use == Use(gpu_busy_milli=500)
     rig.driver.resume(a_token("dep-3"))
     rig.driver.forget(a_token("dep-0"))
     again = rig.driver.observe(INSTALL).by_token()

@@ -16,7 +16,7 @@ from tests.house.tree import PROGRAM, ROOT, Module, files, modules
 
 EVERYWHERE = (*PROGRAM, "tests")
 # Longer than the house likes. A number here may only go down, and the line goes when the thing has become small.
-LONG_FILES: Mapping[str, int] = {"core/domain/engines.py": 415}
+LONG_FILES: Mapping[str, int] = {}
 LONG_FUNCTIONS: Mapping[str, int] = {}
 
 

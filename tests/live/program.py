@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,20 +24,13 @@ class Program:
 
     def __call__(self, line: str, *, stdin: str = "", fails: int = 0) -> str:
         """What it says; where it is meant to fail, what it complains."""
-        environ = {
-            "PATH": "/usr/bin:/bin",
-            "BURSAR_HOME": str(self.home),
-            "BURSAR_ACCOUNTS_BCRYPT_COST": "4",
-            "PYTHONPATH": str(ROOT),
-            **self.environ,
-        }
         done = subprocess.run(
             [sys.executable, "-m", "tui", *shlex.split(line)],
             input=stdin,
             capture_output=True,
             text=True,
             timeout=60,
-            env=environ,
+            env=self._environ(),
             cwd=self.home.parent,
             check=False,
         )
@@ -44,6 +39,27 @@ class Program:
 
     def json(self, line: str) -> Any:
         return json.loads(self(f"{line} --json"))
+
+    def _environ(self) -> dict[str, str]:
+        return {
+            "PATH": "/usr/bin:/bin",
+            "BURSAR_HOME": str(self.home),
+            "BURSAR_ACCOUNTS_BCRYPT_COST": "4",
+            "PYTHONPATH": str(ROOT),
+            **self.environ,
+        }
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """A daemon of its own, as a service manager would keep one."""
+        words = [sys.executable, "-m", "tui", "daemon"]
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(words, env=self._environ(), cwd=self.home.parent, **quiet)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(20)
 
     def log_in(self, name: str) -> None:
         self(f"login {name} --password-stdin", stdin=f"{PASSWORD}\n")

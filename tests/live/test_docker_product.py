@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import docker
 import pytest
 
+from tests.live.engines import registry
 from tests.live.engines.docker import Dockerd
 from tests.live.engines.image import IMAGE
-from tests.live.engines.machine import free_port
+from tests.live.engines.machine import Impossible, free_port, until
 from tests.live.engines.podman import Podman
 from tests.live.program import Program
 
@@ -25,7 +27,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory, dockerd: Dockerd, podman_serv
     """A team with one cluster of two engines; each tells its own size."""
     program = Program(tmp_path_factory.mktemp("farm") / "home")
     program.founded()
-    program(f"cluster create farm --driver docker --set host={dockerd.url}")
+    program(f"cluster create farm --driver docker --set host={dockerd.url} --set publish=127.0.0.1")
     program(f"cluster add-node farm small --set host={podman_service.url}")
     yield program
     dockerd.remove_all()
@@ -88,10 +90,70 @@ def test_a_service_runs_until_it_is_stopped(bursar: Program) -> None:
 
 def test_how_a_program_failed_is_told(bursar: Program) -> None:
     bursar(f"submit bad --cluster farm --image {IMAGE} --cpu 0.5 --ram 256MiB --hours 1 -- sh -c 'exit 3'")
-    assert bursar.serve_until("bad", "failed")["reason"] == "exit status 3"
+    bad = bursar.serve_until("bad", "failed")
+    assert bad["reason"] == "exit status 3"
+    assert [(one["exit_code"], one["oom"]) for one in bad["instances"]] == [(3, False)]
     hungry = "x=a; while :; do x=$x$x; done"
     bursar(f"submit big --cluster farm --image {IMAGE} --cpu 0.5 --ram 16MiB --hours 1 -- sh -c '{hungry}'")
-    assert "out of memory" in bursar.serve_until("big", "failed")["reason"]
+    big = bursar.serve_until("big", "failed")
+    assert "out of memory" in big["reason"]
+    assert [(one["exit_code"], one["oom"]) for one in big["instances"]] == [(137, True)]
+
+
+@pytest.mark.parametrize(("node", "other"), [("node-1", "small"), ("small", "node-1")], ids=["docker", "podman"])
+def test_what_runs_is_shown_with_its_image_its_port_and_what_it_takes(farm: Program, node: str, other: str) -> None:
+    farm.log_in("olga")
+    farm(f"cluster cordon farm {other}")
+    farm(
+        f"submit busy --cluster farm --image {IMAGE} --cpu 0.5 --ram 64MiB --label docker.ports=8080"
+        " -- sh -c 'while :; do :; done'"
+    )
+    farm.serve_until("busy", "running")
+    (shown,) = served(farm, "busy", lambda found: found["cpu_used"])["instances"]
+    assert (shown["node"], shown["generation"], shown["exit_code"]) == (node, 1, None)
+    assert 0.05 < shown["cpu_used"] < 1.0 and shown["ram_used"] is not None
+    assert shown["facts"]["container"] == shown["engine_id"][:12]
+    assert "sha256:" in shown["facts"]["image"]
+    assert shown["facts"]["ports"].startswith("127.0.0.1:")
+    text = farm("show busy")
+    assert f"run 1 on {node}, seen " in text and f"container  {shown['facts']['container']}" in text
+    farm("delete busy -y")
+    farm.serve_until("busy", "deleted")
+    farm(f"cluster resume farm {other}")
+
+
+def served(program: Program, name: str, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """What is shown of it once something holds for its instance, while one daemon serves: use is a difference."""
+    with program.serving():
+        until(lambda: any(holds(one) for one in program.json(f"show {name}")["instances"]), f"{name} shows it")
+        found: dict[str, Any] = program.json(f"show {name}")
+    return found
+
+
+def test_how_far_an_image_has_come_is_shown_while_it_starts(farm: Program, dockerd: Dockerd) -> None:
+    farm.log_in("olga")
+    farm("cluster cordon farm small")
+    try:
+        with registry.running() as place:
+            api = docker.APIClient(base_url=dockerd.url, version="auto")
+            api.tag(IMAGE, f"{place.address}/team/far", "1")
+            for line in api.push(f"{place.address}/team/far", "1", stream=True, decode=True):
+                assert "error" not in line, line
+            api.remove_image(f"{place.address}/team/far:1")
+            with farm.serving():
+                with place.hanging():
+                    farm(f"submit far --cluster farm --image {place.address}/team/far:1 --cpu 0.5 --ram 64MiB")
+                    until(lambda: "pulling" in str(farm.json("show far")["reason"]), "the pull is not shown")
+                    found = farm.json("show far")
+                    assert (found["state"], found["instances"]) == ("starting", [])
+                until(lambda: farm.json("show far")["state"] != "starting", "the pull does not end")
+            image = farm.json("show far")["instances"][0]["facts"]["image"]
+            assert image.startswith(f"{place.address}/team/far@sha256:")
+            farm("delete far -y")
+            farm.serve_until("far", "deleted")
+    except Impossible as reason:
+        pytest.skip(f"registry: {reason}")
+    farm("cluster resume farm small")
 
 
 def test_an_image_that_cannot_be_had_goes_back_to_the_queue_and_costs_nothing(farm: Program) -> None:

@@ -14,7 +14,7 @@ from core.views.money import CsvText, LedgerVerdict, StatementCard, UsageCard, W
 from core.views.operations import AuditVerdict, Diagnosis, Page
 from core.views.people import Done, Imported, LoggedIn
 from core.views.reports import ReportCard
-from core.views.work import LogText
+from core.views.work import InstanceCard, LogText
 from tui.cli import money_answers, report_answers, work_answers
 from tui.cli.tables import card, listed, wrapped
 from tui.format import NOTHING, has_wording, instant, label, shown
@@ -68,6 +68,8 @@ def _parts(view: Any) -> list[tuple[str, str]]:
 
 
 def _things(items: tuple[Any, ...], width: int) -> str:
+    if isinstance(items[0], InstanceCard):
+        return work_answers.instances(items, width)
     names = tuple(field.name for field in fields(items[0]))
     used = [name for name in names if any(shown(name, getattr(item, name)) != NOTHING for item in items)]
     return listed(used, items, width)

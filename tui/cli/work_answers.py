@@ -5,8 +5,9 @@ from __future__ import annotations
 from core.domain.text import safe_text
 from core.views.background import Agreement, CleanupReport, ReconcileReport
 from core.views.foresight import BlockerLine, WhyCard
-from core.views.work import LogText
-from tui.cli.tables import listed, wrapped
+from core.views.instances import head_of, pairs_of
+from core.views.work import InstanceCard, LogText
+from tui.cli.tables import card, listed, wrapped
 from tui.format import instant, shown
 
 
@@ -37,6 +38,16 @@ def _blocker(blocker: BlockerLine, width: int) -> list[str]:
     if blocker.suggestion:
         lines += wrapped("  ", safe_text(blocker.suggestion), width)
     return lines
+
+
+def instances(items: tuple[InstanceCard, ...], width: int) -> str:
+    """What the engine shows of each replica, and when it did."""
+    text = ""
+    for one in items:
+        text += f"{safe_text(head_of(one))}, seen {instant(one.seen_at)}\n"
+        pairs = [(f"  {safe_text(name)}", safe_text(words)) for name, words in pairs_of(one)]
+        text += card(pairs, width) if pairs else ""
+    return text
 
 
 def log(answer: LogText, _width: int) -> str:

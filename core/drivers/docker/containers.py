@@ -17,7 +17,7 @@ from core.drivers import nvml
 from core.drivers.docker import usage
 from core.drivers.docker.engine import Engine, Json, NotThere, Taken
 from core.drivers.docker.pulling import Pulls
-from core.drivers.docker.reading import Circumstances, instant, observed, phase_of, token_of
+from core.drivers.docker.reading import Circumstances, gpus_of, instant, observed, phase_of, token_of
 from core.drivers.docker.recipe import Place, Rules, create_arguments, full_reference, name_of, read_image, refuse_unfit
 from core.drivers.docker.restarts import EngineLife
 from core.drivers.docker.troubles import Act, from_status, refuses_disk_limits
@@ -117,7 +117,7 @@ class Containers:
             self._dead_since.pop(gone, None)
         self._meter.keep(ids)
         inspected = [one for one in pool.map(lambda s: self._refreshed(s, now), summaries) if one is not None]
-        gpus = self._gpus() if any(_is_given_gpus(one) for one in inspected) else {}
+        gpus = self._gpus() if any(map(gpus_of, inspected)) else {}
         found = [observed(one, self._circumstances(one, install, gpus)) for one in inspected]
         return found + self.pulls.shown(install, [one.token for one in found if one.token is not None])
 
@@ -255,10 +255,9 @@ class Containers:
         container, state, now = inspected["Id"], inspected.get("State") or {}, self._clock.now()
         status, pid = state.get("Status"), int(state.get("Pid") or 0)
         is_podman = self.engine.traits.is_podman
-        facts: dict[str, str] = {}
-        dead_since = None
+        use, dead_since = None, None
         if self.engine.host.socket is not None and status in _GOING and pid:
-            facts = self._meter.facts(container, pid, now)
+            use = usage.with_gpus(self._meter.use(container, pid, now), gpus_of(inspected), gpus)
             dead_since = self._silent_since(container, pid, now) if is_podman else None
         killed = container in self._killed
         return Circumstances(
@@ -269,8 +268,7 @@ class Containers:
             ended_by_engine=not (killed or is_podman)  # Podman's service may go and come: its containers do not care
             and self._life.ended(instant(state.get("StartedAt")), instant(state.get("FinishedAt")), _code(state)),
             killed_by_us=killed,
-            facts=facts,
-            gpu_utilization_milli=_busy(inspected, gpus),
+            use=use,
         )
 
     def _silent_since(self, container: str, pid: int, now: int) -> int | None:
@@ -324,17 +322,3 @@ def _repository(digest: str) -> str | None:
         return parse_image(digest).full_repository()
     except Invalid:  # such as <none>@<none>
         return None
-
-
-def _is_given_gpus(inspected: Json) -> bool:
-    return bool((inspected.get("HostConfig") or {}).get("DeviceRequests"))
-
-
-def _busy(inspected: Json, gpus: dict[str, GpuFound]) -> int | None:
-    """How busy its devices are on average, where they can be asked."""
-    if not gpus:
-        return None
-    requests = (inspected.get("HostConfig") or {}).get("DeviceRequests") or ()
-    named = [gpus[device] for request in requests for device in request.get("DeviceIDs") or () if device in gpus]
-    known = [gpu.utilization_milli for gpu in named if gpu.utilization_milli is not None]
-    return sum(known) // len(known) if known else None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from core.domain.engines import Observed, Phase, Token, Trouble
+from core.domain.engines import Observed, Phase, Token, Trouble, Use
 from core.domain.errors import Invalid
 from core.domain.resources import NOTHING, Resources
 from core.drivers.docker.recipe import CLUSTER, GIVEN, MIB, TOKEN, Place, name_of
@@ -32,8 +31,7 @@ class Circumstances:
     dead_since: int | None = None  # the engine says that it runs, and its process is no more
     ended_by_engine: bool = False  # it ended because the engine was restarted
     killed_by_us: bool = False
-    facts: Mapping[str, str] | None = None
-    gpu_utilization_milli: int | None = None
+    use: Use | None = None
 
 
 def instant(text: str | None) -> int | None:
@@ -73,8 +71,8 @@ def observed(inspected: Json, about: Circumstances) -> Observed:
         "created_at": instant(inspected.get("Created")),
         "started_at": started,
         "finished_at": finished_at(state, phase, about),
-        "facts": {**_facts(inspected, given), **(about.facts or {})},
-        "gpu_utilization_milli": about.gpu_utilization_milli,
+        "use": about.use,
+        "facts": _facts(inspected, given),
     }
     if borne is None or borne.install != about.install or _labels(inspected).get(CLUSTER) != about.place.cluster:
         live = phase in (Phase.STARTING, Phase.RUNNING, Phase.SUSPENDED)
@@ -168,7 +166,10 @@ def gpus_of(inspected: Json) -> tuple[str, ...]:
 
 def _facts(inspected: Json, given: Json) -> dict[str, str]:
     facts = {"container": str(inspected.get("Id", ""))[:12]}
-    facts |= {name: given[name] for name in ("image", "disk") if given.get(name)}
+    if given.get("image"):
+        facts["image"] = given["image"]
+    if given and given["size"].disk_mib:
+        facts["disk"] = given["disk"]
     ports = (inspected.get("NetworkSettings") or {}).get("Ports") or {}
     published = [
         f"{bound[0].get('HostIp') or '*'}:{bound[0].get('HostPort')}->{port}"

@@ -1,4 +1,4 @@
-"""What a container uses now, read from the control groups of this host: an engine's own figures take a second each.
+"""What a container takes now, read from the control groups of this host: an engine's own figures take a second each.
 
 Of engines on other hosts it knows nothing.
 """
@@ -6,10 +6,12 @@ Of engines on other hosts it knows nothing.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.clock import SECOND
+from core.domain.engines import GpuFound, Use
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _USEC_NS = 1000
@@ -29,21 +31,19 @@ class UsageMeter:
 
     def __init__(self, root: Path = _CGROUPS) -> None:
         self._root = root
-        self._last: dict[str, tuple[Reading, dict[str, str]]] = {}
+        self._last: dict[str, tuple[Reading, Use]] = {}
 
-    def facts(self, container: str, pid: int, now: int) -> dict[str, str]:
-        before, told = self._last.get(container, (None, {}))
+    def use(self, container: str, pid: int, now: int) -> Use:
+        before, told = self._last.get(container, (None, Use()))
         if before is not None and now - before.at < _SHORTEST:
             return told
         reading = read(pid, now, self._root)
-        facts = {}
-        if reading.memory_bytes is not None:
-            facts["memory"] = f"{reading.memory_bytes >> 20} MiB"
+        cpu_milli = None
         if before is not None and before.cpu_ns is not None and reading.cpu_ns is not None:
-            milli = max(0, reading.cpu_ns - before.cpu_ns) // (now - before.at)
-            facts["cpu"] = f"{milli / 1000:.2f}"
-        self._last[container] = (reading, facts)
-        return facts
+            cpu_milli = max(0, reading.cpu_ns - before.cpu_ns) // (now - before.at)
+        use = Use(cpu_milli, None if reading.memory_bytes is None else reading.memory_bytes >> 20)
+        self._last[container] = (reading, use)
+        return use
 
     def keep(self, containers: set[str]) -> None:
         for gone in self._last.keys() - containers:
@@ -60,6 +60,18 @@ def read(pid: int, now: int, root: Path = _CGROUPS) -> Reading:
     cpu = _number(root / "cpuacct" / places["cpuacct"] / "cpuacct.usage") if "cpuacct" in places else None
     memory = _number(root / "memory" / places["memory"] / "memory.usage_in_bytes") if "memory" in places else None
     return Reading(now, cpu, memory)
+
+
+def with_gpus(use: Use, devices: Iterable[str], found: Mapping[str, GpuFound]) -> Use:
+    """With what its devices do, as far as they can be asked: who shares one shares these figures."""
+    given = [found[device] for device in devices if device in found]
+    busy = [gpu.utilization_milli for gpu in given if gpu.utilization_milli is not None]
+    taken = [gpu.used_mib for gpu in given if gpu.used_mib is not None]
+    return replace(
+        use,
+        gpu_busy_milli=sum(busy) // len(busy) if busy else None,
+        gpu_ram_mib=sum(taken) if taken else None,
+    )
 
 
 def is_alive(pid: int) -> bool:

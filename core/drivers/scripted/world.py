@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from core.domain.engines import Observed, Phase, Token, Trouble, trouble
+from core.domain.engines import Observed, Phase, Token, Trouble, Use, trouble
 from core.domain.resources import Resources
 
 SCHEMA = """
@@ -84,6 +84,7 @@ class Instance:
         over = phase in (Phase.OFF, Phase.FINISHED, Phase.GONE)
         ran = phase is not Phase.STARTING and (self.ends_at is None or self.started_at <= self.ends_at)
         code = self.exit_code if over else None
+        busy = self.utilization if phase is Phase.RUNNING else None
         return Observed(
             token=token,
             engine_id=self.engine_id,
@@ -100,8 +101,8 @@ class Instance:
             exit_code=code,
             signal=code - 128 if self.stopped and code is not None else None,
             oom=self.oom and over,
-            gpu_utilization_milli=self.utilization if phase is Phase.RUNNING else None,
-            facts={"status": "deleted" if phase is Phase.GONE else "created", "engine": "simulated"},
+            use=None if busy is None else Use(gpu_busy_milli=busy),
+            facts={"engine": "simulated, deleted" if phase is Phase.GONE else "simulated"},
         )
 
     def end(self, at: int, exit_code: int) -> None:

@@ -8,6 +8,7 @@ from core.domain.lifecycle import FINAL, State
 from core.store.repositories.accounts import sessions
 from core.store.repositories.answers import first_answers
 from core.store.repositories.deployments import DeploymentRow, Deployments, deployments, preemptions
+from core.store.repositories.instances import instances
 from core.store.repositories.journal import events
 from core.store.repositories.runs import allocations
 
@@ -28,6 +29,7 @@ def compact(connection: Connection, deployment_id: str) -> None:
     connection.execute(
         delete(allocations).where(allocations.c.deployment_id == deployment_id, allocations.c.released_at.is_not(None))
     )
+    connection.execute(delete(instances).where(instances.c.deployment_id == deployment_id))
     connection.execute(delete(preemptions).where(preemptions.c.victim_id == deployment_id))
 
 

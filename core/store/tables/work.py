@@ -229,6 +229,33 @@ class Run(SQLModel, table=True):
     end_cause: str | None = text_column(nullable=True)
 
 
+class Instance(SQLModel, table=True):
+    """What the engine last showed of each replica: for everybody to read; nothing is decided on it."""
+
+    __tablename__ = "instances"
+    __table_args__ = (
+        ForeignKeyConstraint(["deployment_id", "org_id"], ["deployments.id", "deployments.org_id"]),
+        CheckConstraint("oom IN (0, 1)", name="oom_flag"),
+        STRICT,
+    )
+
+    deployment_id: str = key_column()
+    replica: int = whole_column(primary_key=True)
+    org_id: str = text_column()
+    generation: int = whole_column()
+    node: str = text_column()
+    engine_id: str = text_column()
+    facts: str = text_column(default="{}")
+    cpu_milli: int | None = whole_column(nullable=True)  # what it takes, not what it was given
+    ram_mib: int | None = whole_column(nullable=True)
+    gpu_busy_milli: int | None = whole_column(nullable=True)
+    gpu_ram_mib: int | None = whole_column(nullable=True)
+    exit_code: int | None = whole_column(nullable=True)
+    oom: int = whole_column(default=0)
+    message: str = text_column(default="")
+    seen_at: int = whole_column()
+
+
 class Preemption(SQLModel, table=True):
     """Who had to make room for whom."""
 

@@ -76,9 +76,11 @@ def number_of(folder: Path) -> int:
 
 
 def started(words: list[str], log: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """In the folder of its log: what helpers leave where they stand, such as conmon's `oom`, goes with it."""
     with log.open("ab") as out:
         return subprocess.Popen(
             words,
+            cwd=log.parent,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
