@@ -33,6 +33,7 @@ class ChangeLog:
     def __init__(self) -> None:
         self._touched: list[int] = []
         self._first = 0
+        self._answer: tuple[int, int, set[int]] = (0, 0, set())  # most readers are at the same place
 
     @property
     def end(self) -> int:
@@ -43,7 +44,11 @@ class ChangeLog:
 
     def since(self, place: int) -> set[int] | None:
         """Indexes of the hosts that changed after that place, or None when that is no longer known."""
-        return None if place < self._first else set(self._touched[place - self._first :])
+        if place < self._first:
+            return None
+        if self._answer[:2] != (place, self.end):
+            self._answer = (place, self.end, set(self._touched[place - self._first :]))
+        return self._answer[2].copy()
 
     def forget(self, keep: int) -> None:
         if len(self._touched) > 2 * keep:
