@@ -1,6 +1,7 @@
 """Reads what an engine has shown, and draws the consequences: runs that ended, stops that are proved, strangers.
 
-Only a complete listing proves an absence. What is not ours is never touched; it only takes room.
+Only a complete listing proves an absence, or one of the node in question. What is not ours is never touched; it only
+takes room.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class _Judge:
     def judge(self, unit: Unit, row: DeploymentRow, tokens: list[Token], by_token: Mapping[Token, Observed]) -> None:
         present = [by_token[token] for token in tokens if token in by_token]
         whole = len(present) == len(tokens)
-        if not whole and not self._seen.complete:
+        if not whole and not self._are_proved_absent(unit, row, [token for token in tokens if token not in by_token]):
             return
         run = unit.runs.open_of(row.id)
         if row.state is State.STARTING:
@@ -110,6 +111,14 @@ class _Judge:
             self.moved += self._judge_stopping(unit, row, run, present)
         else:
             self.moved += self._judge_running(unit, row, run, present, whole=whole)
+
+    def _are_proved_absent(self, unit: Unit, row: DeploymentRow, tokens: list[Token]) -> bool:
+        """Whether the nodes that hold a place for them were seen."""
+        if self._seen.complete or not self._seen.nodes:
+            return self._seen.complete
+        names = {node.id: node.name for node in unit.clusters.nodes_of(row.cluster_id)}
+        places = {place.replica: names[place.node_id] for place in unit.runs.allocations_of([row.id])}
+        return all(self._seen.proves_absence_from(places.get(token.rank, "")) for token in tokens)
 
     def _is_surely_absent(self, row: DeploymentRow, run: RunRow | None) -> bool:
         """What has just been created may be missing from a listing for a while."""
