@@ -31,5 +31,7 @@ ENV PATH=/opt/bursar/bin:$PATH \
 USER 10001:10001
 VOLUME /data
 WORKDIR /data
+# Well as long as the store answers and somebody leads: this container's own daemon, or one that shares its store.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=20s CMD ["bursar", "health"]
 # In exec form, so that the signal to stop reaches the program itself.
 ENTRYPOINT ["bursar"]

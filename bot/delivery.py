@@ -105,10 +105,8 @@ class Courier:
             report_card = self._desk.deliveries.report_of(parcel)
             return report(report_card, self._notes(parcel)), report_card
         kind = NoticeKind(str(parcel.data["notice"])) if parcel.kind is DeliveryKind.NOTICE else None
-        if kind is NoticeKind.LINKED:
-            return notice.linked(parcel.data), None
-        if kind is NoticeKind.UNSURE:
-            return notice.unsure(parcel.data), None
+        if kind in notice.OF_ITSELF:
+            return notice.OF_ITSELF[kind](parcel.data), None
         return self._of_deployment(parcel, kind), None
 
     def _of_deployment(self, parcel: Parcel, kind: NoticeKind | None) -> Message:

@@ -140,4 +140,5 @@ class Desk:
             work=bursar.deployments.list(caller, mine=True, states=_LIVING, limit=50).items,
             wallet=bursar.credits.wallet(caller),
             unsure=self.deliveries.unsure_of(caller, who.team_id, who.user_id),
+            clusters=bursar.clusters.list(caller).items,
         )

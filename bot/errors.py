@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.blocks.parts import Message, context, message, section
 from bot.markup import code, safe_slack
+from bot.wording import slashed
 from core.domain.errors import BursarError
 
 
@@ -11,7 +12,7 @@ def told(error: BursarError) -> Message:
     """A hint of several lines points at a word of what was typed, so it keeps its columns."""
     said = safe_slack(error.message, 1500, lines=True)
     blocks = [section(f"✗ {said}")]
-    hint, newline, drawn = (error.hint or "").partition("\n")
+    hint, newline, drawn = slashed(error.hint or "").partition("\n")
     if hint:
         blocks.append(context(safe_slack(hint, 1500)))
     if newline:

@@ -16,6 +16,10 @@ class Action(StrEnum):
     EXTEND = "extend"
     WHY = "why"
     LOGS = "logs"
+    SHOW = "show"
+    REPORT_RUN = "report_run"
+    REPORT_MUTE = "report_mute"
+    JOIN = "join"
     SCHEDULE = "report_schedule"
     POST_AGAIN = "post_again"
     UNLINK = "unlink"
@@ -24,6 +28,7 @@ class Action(StrEnum):
     NEW_REQUEST = "new_request"
     CHECK = "check_request"
     CONFIRM = "confirm"
+    CHANGED = "changed"  # an input that says so at once
 
 
 class Form(StrEnum):
@@ -31,6 +36,8 @@ class Form(StrEnum):
 
     DEPLOY = "deploy"
     REJECT = "reject"
+    JOIN = "join"
+    DONE = "done"
     NEW_REQUEST = "new_request"
 
 

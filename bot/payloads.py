@@ -51,6 +51,7 @@ class Press:
     trigger_id: str
     view_id: str
     view_hash: str
+    callback_id: str
     metadata: str
     inputs: Mapping[str, str]
     response_url: str
@@ -113,6 +114,7 @@ def press_of(body: Mapping[str, Any]) -> Press:
         trigger_id=_text(body, "trigger_id"),
         view_id=_text(view, "id"),
         view_hash=_text(view, "hash"),
+        callback_id=_text(view, "callback_id"),
         metadata=_text(view, "private_metadata"),
         inputs=_inputs(view),
         response_url=_text(body, "response_url"),

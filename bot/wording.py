@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
+from bot.ids import COMMAND
 from bot.markup import moment, safe_slack
+from core.commands.table import VERBS
 from core.domain.lifecycle import State
 from core.views.wording import NOTHING, Wording, both_books, label
 
-__all__ = ["NOTHING", "both_books", "label", "shown", "state_words"]
+__all__ = ["NOTHING", "both_books", "label", "shown", "slashed", "state_words"]
+
+_HERE = sorted({verb.path[0] for verb in VERBS if not verb.terminal_only})
+_SAID = re.compile(rf"(?<![/\w])bursar (?=(?:{'|'.join(_HERE)})\b)")
 
 # A word of its own for each state, and a sign that tells them apart without a colour.
 _GLYPHS: dict[State, str] = {
@@ -28,6 +35,11 @@ _GLYPHS: dict[State, str] = {
 
 def state_words(state: State) -> str:
     return f"{_GLYPHS[state]} {state.value.replace('_', ' ')}"
+
+
+def slashed(text: str) -> str:
+    """A hint of the core, with the command as it is said here; what only a terminal knows stays as it is."""
+    return _SAID.sub(f"{COMMAND} ", text)
 
 
 _WORDING = Wording(lambda text: safe_slack(text, lines=True), moment, state_words)

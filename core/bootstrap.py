@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from core.clock import Clock, SystemClock
-from core.drivers.registry import DriverRegistry
 from core.ids import Ids, RandomIds
 from core.security import keys
-from core.security.throttle import Throttle
-from core.services.accounts import Accounts
-from core.services.browsing import Browsing
-from core.services.chat import Chat
-from core.services.clusters import Clusters
-from core.services.credits import Credits
-from core.services.decisions import Decisions
-from core.services.deliveries import Deliveries
-from core.services.deployments import Deployments
-from core.services.foresight import Foresight
-from core.services.guessing import Guesses
-from core.services.invites import Invites
-from core.services.limits import Limits
-from core.services.logs import Logs
-from core.services.operations import Operations
-from core.services.organizations import Organizations
-from core.services.prices import Prices
-from core.services.reports import Reports
-from core.services.slack_links import SlackLinks
-from core.services.statements import Statements
-from core.services.upkeep import Upkeep
 from core.settings import Settings, check_database_path, make_home
 from core.store import schema
 from core.store.database import Database
@@ -38,82 +15,187 @@ from core.store.units import Units
 
 if TYPE_CHECKING:
     from core.daemon.background import Daemon
+    from core.drivers.registry import DriverRegistry
+    from core.security.keys import KeyRing
+    from core.services.accounts import Accounts
+    from core.services.browsing import Browsing
+    from core.services.chat import Chat
+    from core.services.clusters import Clusters
+    from core.services.credits import Credits
+    from core.services.decisions import Decisions
+    from core.services.deliveries import Deliveries
+    from core.services.deployments import Deployments
+    from core.services.foresight import Foresight
+    from core.services.guessing import Guesses
+    from core.services.invites import Invites
+    from core.services.limits import Limits
+    from core.services.logs import Logs
+    from core.services.operations import Operations
+    from core.services.organizations import Organizations
+    from core.services.prices import Prices
+    from core.services.reports import Reports
+    from core.services.slack_links import SlackLinks
+    from core.services.statements import Statements
+    from core.services.upkeep import Upkeep
 
 
-@dataclass(frozen=True, slots=True)
 class Bursar:
-    """The services, ready to be asked."""
+    """The services, ready to be asked. Each is loaded when it is first asked for: most starts answer one question, and
+    loading what only the others need would take longer than the answer."""
 
-    settings: Settings
-    accounts: Accounts
-    organizations: Organizations
-    invites: Invites
-    operations: Operations
-    clusters: Clusters
-    deployments: Deployments
-    decisions: Decisions
-    foresight: Foresight
-    logs: Logs
-    credits: Credits
-    statements: Statements
-    prices: Prices
-    limits: Limits
-    browsing: Browsing
-    reports: Reports
-    slack_links: SlackLinks
-    chat: Callable[[], Chat]
-    deliveries: Callable[[], Deliveries]
-    upkeep: Upkeep
-    daemon: Callable[[], Daemon]
-    database: Database
+    def __init__(self, settings: Settings, database: Database, clock: Clock, ids: Ids) -> None:
+        self.settings = settings
+        self.database = database
+        self._clock = clock
+        self._ids = ids
+        self._units = Units(database, clock, ids)
 
     def close(self) -> None:
         self.database.close()
 
+    @cached_property
+    def _keys(self) -> KeyRing:
+        insecure = self.settings.security.insecure_permissions
+        return keys.load_or_create(self.settings.key_file, self._clock.now(), insecure=insecure)
+
+    @cached_property
+    def _guesses(self) -> Guesses:
+        from core.security.throttle import Throttle
+        from core.services.guessing import Guesses
+
+        accounts = self.settings.accounts
+        return Guesses(self._units, Throttle(free=accounts.free_attempts, longest=accounts.longest_wait_ms * 1000))
+
+    @cached_property
+    def _registry(self) -> DriverRegistry:
+        from core.drivers.registry import DriverRegistry
+
+        return DriverRegistry(home=self.settings.home, clock=self._clock, environ=self.settings.environment)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        from core.services.accounts import Accounts
+
+        return Accounts(self._units, self.settings, self._keys, self._guesses)
+
+    @cached_property
+    def organizations(self) -> Organizations:
+        from core.services.organizations import Organizations
+
+        return Organizations(self._units, self.settings)
+
+    @cached_property
+    def invites(self) -> Invites:
+        from core.services.invites import Invites
+
+        return Invites(self._units, self._keys, self._guesses)
+
+    @cached_property
+    def operations(self) -> Operations:
+        from core.services.operations import Operations
+
+        return Operations(self._units, self.settings)
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        from core.services.clusters import Clusters
+
+        return Clusters(self._units, self.settings, self._registry)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        from core.services.deployments import Deployments
+
+        return Deployments(self._units, self.settings, self._registry)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        from core.services.decisions import Decisions
+
+        return Decisions(self._units, self.settings)
+
+    @cached_property
+    def foresight(self) -> Foresight:
+        from core.services.foresight import Foresight
+
+        return Foresight(self._units, self.settings, self._registry)
+
+    @cached_property
+    def logs(self) -> Logs:
+        from core.services.logs import Logs
+
+        return Logs(self._units, self._registry, self._clock)
+
+    @cached_property
+    def credits(self) -> Credits:
+        from core.services.credits import Credits
+
+        return Credits(self._units)
+
+    @cached_property
+    def statements(self) -> Statements:
+        from core.services.statements import Statements
+
+        return Statements(self._units)
+
+    @cached_property
+    def prices(self) -> Prices:
+        from core.services.prices import Prices
+
+        return Prices(self._units)
+
+    @cached_property
+    def limits(self) -> Limits:
+        from core.services.limits import Limits
+
+        return Limits(self._units)
+
+    @cached_property
+    def browsing(self) -> Browsing:
+        from core.services.browsing import Browsing
+
+        return Browsing(self._units, self._registry)
+
+    @cached_property
+    def reports(self) -> Reports:
+        from core.services.reports import Reports
+
+        return Reports(self._units, self.settings)
+
+    @cached_property
+    def slack_links(self) -> SlackLinks:
+        from core.services.slack_links import SlackLinks
+
+        return SlackLinks(self._units, self._keys, self._guesses)
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        from core.services.upkeep import Upkeep
+
+        return Upkeep(self._units, self.settings, self.daemon)
+
+    def chat(self) -> Chat:
+        from core.services.chat import Chat
+
+        return Chat(self._units, self.settings, self._keys)
+
+    def deliveries(self) -> Deliveries:
+        from core.services.deliveries import Deliveries
+
+        return Deliveries(self._units, self.settings)
+
+    def daemon(self) -> Daemon:
+        from core.daemon.background import Daemon
+
+        return Daemon(self._units, self.settings, self._registry, self._ids)
+
 
 def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> Bursar:
-    """Open the store, bring it up to date, and make the services on it."""
-    clock, ids = clock or SystemClock(), ids or RandomIds()
+    """Open the store and bring it up to date: what stands on it can then be asked for."""
     make_home(settings.home)
     url = settings.database_url
     if url.path is not None:
         check_database_path(url.path)
     database = Database(url.secret_text)
     schema.bring_up_to_date(database, backup_folder=settings.home / "backups")
-    units = Units(database, clock, ids)
-    ring = keys.load_or_create(settings.key_file, clock.now(), insecure=settings.security.insecure_permissions)
-    guesses = Guesses(
-        units, Throttle(free=settings.accounts.free_attempts, longest=settings.accounts.longest_wait_ms * 1000)
-    )
-    registry = DriverRegistry(home=settings.home, clock=clock, environ=settings.environment)
-
-    def daemon() -> Daemon:
-        # Loaded when asked for: most starts answer one question, and the daemon brings a scheduler and its threads.
-        from core.daemon.background import Daemon  # noqa: PLC0415
-
-        return Daemon(units, settings, registry, ids)
-
-    return Bursar(
-        settings=settings,
-        accounts=Accounts(units, settings, ring, guesses),
-        organizations=Organizations(units, settings),
-        invites=Invites(units, ring, guesses),
-        operations=Operations(units, settings),
-        clusters=Clusters(units, settings, registry),
-        deployments=Deployments(units, settings, registry),
-        decisions=Decisions(units, settings),
-        foresight=Foresight(units, settings, registry),
-        logs=Logs(units, registry, clock),
-        credits=Credits(units),
-        statements=Statements(units),
-        prices=Prices(units),
-        limits=Limits(units),
-        reports=Reports(units, settings),
-        slack_links=SlackLinks(units, ring, guesses),
-        chat=lambda: Chat(units, settings, ring),
-        deliveries=lambda: Deliveries(units, settings),
-        browsing=Browsing(units, registry),
-        upkeep=Upkeep(units, settings, daemon),
-        daemon=daemon,
-        database=database,
-    )
+    return Bursar(settings, database, clock or SystemClock(), ids or RandomIds())

@@ -42,13 +42,22 @@ class RandomIds:
         return uuid7().hex
 
     def handle(self, prefix: str) -> str:
-        return f"{prefix}-{''.join(secrets.choice(HANDLE_ALPHABET) for _ in range(HANDLE_LENGTH))}"
+        return f"{prefix}-{_drawn(HANDLE_ALPHABET, HANDLE_LENGTH)}"
 
     def code(self, length: int = 10) -> str:
-        return "".join(secrets.choice(CODE_ALPHABET) for _ in range(length))
+        return _drawn(CODE_ALPHABET, length)
 
     def secret(self, octets: int = 32) -> str:
         return secrets.token_urlsafe(octets)
+
+
+def _drawn(alphabet: str, length: int) -> str:
+    """One draw for all letters: each question to the system's chance costs as much as the rest together."""
+    number, letters = secrets.randbelow(len(alphabet) ** length), []
+    for _ in range(length):
+        number, place = divmod(number, len(alphabet))
+        letters.append(alphabet[place])
+    return "".join(letters)
 
 
 class SeqIds:

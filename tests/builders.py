@@ -25,7 +25,7 @@ from core.ledger import entries
 from core.ledger.amounts import Amounts
 from core.settings import Accounts, Database, Settings
 from core.store.database import Database as Store
-from core.store.tables import metadata
+from core.store.tables.everything import metadata
 from core.store.units import Unit, Units
 from core.views.people import InviteCard
 from core.views.work import ClusterCard, DeploymentCard

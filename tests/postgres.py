@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import pwd
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -33,8 +35,39 @@ def binaries() -> Path | None:
 
 
 class Postgres:
-    def __init__(self, socket_folder: Path, port: int, user: str) -> None:
-        self._where = {"host": str(socket_folder), "port": str(port), "user": user}
+    def __init__(self, folder: Path, binaries: Path, owner: str | None) -> None:
+        self._data, self._log = folder / "data", folder / "data" / "log"
+        self._control = binaries / "pg_ctl"
+        self._owner = owner
+        self._port = _free_port()
+        self._sockets = folder / "s"
+        self._where = {"host": str(self._sockets), "port": str(self._port), "user": "bursar"}
+
+    def start(self) -> None:
+        options = f"-k {self._sockets} -p {self._port} -c listen_addresses= -c fsync=off -c max_connections=60"
+        start = ["-w", "-s", "-o", options, "-l", self._log, "start"]
+        try:
+            _as(self._owner, [self._control, "-D", self._data, *start])
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self._log.read_text()[-2000:]}") from None
+
+    def stop(self) -> None:
+        _as(self._owner, [self._control, "-D", self._data, "-w", "-s", "-m", "immediate", "stop"])
+
+    def kill(self) -> None:
+        """As kill -9 of the server: what it has forked ends by itself, and is waited for."""
+        server = int((self._data / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGSTOP)  # so that it forks nothing that would be missed here
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        watched = [os.pidfd_open(pid) for pid in (server, *map(int, children))]
+        os.kill(server, signal.SIGKILL)
+        for one in watched:
+            over, _, _ = select.select([one], [], [], 60)
+            assert over, "a part of the server that was killed does not end"
+            os.close(one)
+        # Where nobody collects what is left of it, the next one would take that for a living server.
+        for lock in (self._data / "postmaster.pid", self._sockets / f".s.PGSQL.{self._port}.lock"):
+            lock.unlink()
 
     def url(self, name: str) -> str:
         host, port, user = self._where.values()
@@ -67,19 +100,17 @@ def running() -> Iterator[Postgres]:
         made.mkdir(mode=0o700 if made is data else 0o755)
         if owner:
             shutil.chown(made, owner)
-    port = _free_port()
+    server = Postgres(folder, found, owner)
     try:
         _as(owner, [found / "initdb", "-D", data, "-U", "bursar", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])
-        options = f"-k {sockets} -p {port} -c listen_addresses= -c fsync=off -c max_connections=60"
-        _as(owner, [found / "pg_ctl", "-D", data, "-w", "-s", "-o", options, "-l", data / "log", "start"])
+        server.start()
         try:
-            server = Postgres(sockets, port, "bursar")
             template = Database(server.create(TEMPLATE))
             schema.bring_up_to_date(template)
             template.close()
             yield server
         finally:
-            _as(owner, [found / "pg_ctl", "-D", data, "-w", "-s", "-m", "immediate", "stop"])
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

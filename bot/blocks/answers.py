@@ -6,29 +6,31 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from bot.blocks import lists
 from bot.blocks.deployment import card as deployment_card
-from bot.blocks.parts import Block, Message, context, message, section
+from bot.blocks.parts import Block, Message, button, buttons, context, message, section
 from bot.blocks.parts import fields as field_block
 from bot.blocks.report import report
 from bot.blocks.wallet import wallet
-from bot.markup import code, safe_slack
-from bot.wording import NOTHING, label, shown
+from bot.ids import COMMAND, Action
+from bot.markup import code, moment, safe_slack
+from bot.wording import NOTHING, both_books, label, shown, slashed
 from core.commands.verbs import Verb
 from core.domain.resources import Resources
 from core.views.foresight import PreviewCard, WhyCard
-from core.views.money import CsvText, Sum, UsageCard, WalletCard
+from core.views.money import CsvText, PostingCard, StatementCard, Sum, UsageCard, WalletCard
 from core.views.operations import Page
-from core.views.people import Done
+from core.views.people import Done, InviteCard, OrgCard
 from core.views.reports import ReportCard
 from core.views.work import DeploymentCard, GpuSlot, LogText
 
 _WORDED = (Resources, Sum, GpuSlot)
-_MOST_LINES = 40
 _MOST_FIELDS = 40
+_SPOKEN = 10
 
 
 def answered(verb: Verb, answer: Any) -> Message:
-    say = _SENTENCES.get(type(answer))
+    say = _OF_VERBS.get(verb.path) or _SENTENCES.get(type(answer))
     if say is not None:
         return say(answer)
     if isinstance(answer, Page):
@@ -38,15 +40,34 @@ def answered(verb: Verb, answer: Any) -> Message:
 
 def _listed(verb: Verb, page: Page[Any]) -> Message:
     if not page.items:
-        return message(verb.nothing, [section(safe_slack(verb.nothing))])
-    names = verb.columns or tuple(field.name for field in fields(page.items[0]))
-    lines = [_line(names, item) for item in page.items[:_MOST_LINES]]
-    left = len(page.items) - len(lines)
-    more = f"{left} more" if left else ("there are more" if page.next else "")
-    blocks: list[Block] = [section("\n".join(lines[start : start + 8])) for start in range(0, len(lines), 8)]
-    if more:
-        blocks.append(context(f"{more}; `bursar {verb.name}` in a terminal shows all"))
-    return message(f"{verb.name}: {len(page.items)} {'lines' if len(page.items) > 1 else 'line'}", blocks)
+        nothing = slashed(verb.nothing)
+        return message(nothing, [section(safe_slack(nothing)), *_EMPTY.get(verb.path, ())])
+    blocks = lists.rows(page.items)
+    if blocks is None:
+        names = verb.columns or tuple(field.name for field in fields(page.items[0]))
+        blocks = lists.in_blocks([_line(names, item) for item in page.items[: lists.MOST_LINES]])
+    return message(_counted(verb, page.items), [*blocks, *_more(verb, page)])
+
+
+def _more(verb: Verb, page: Page[Any]) -> list[Block]:
+    left = len(page.items) - lists.MOST_LINES
+    more = f"{left} more" if left > 0 else ("there are more" if page.next else "")
+    return [context(f"{more}; `bursar {verb.name}` in a terminal shows all")] if more else []
+
+
+def _counted(verb: Verb, items: tuple[Any, ...]) -> str:
+    """How many there are, and which: whoever only hears the notification must know too."""
+    said = [spoken for spoken in map(lists.spoken, items[:_SPOKEN]) if spoken]
+    rest = ", ..." if said and len(items) > _SPOKEN else ""
+    head = f"{verb.name}: {len(items)} {'lines' if len(items) > 1 else 'line'}"
+    return f"{head}: {', '.join(said)}{rest}" if said else head
+
+
+def _approvals(page: Page[Any]) -> Message:
+    if not page.items:
+        return message("nothing waits for a decision", [section("✓ nothing waits for a decision")])
+    asked = [f"{one.name} of {one.owner}" for one in page.items[:_SPOKEN]]
+    return message(f"{len(page.items)} wait for a decision: {', '.join(asked)}", lists.approvals(page.items))
 
 
 def _line(names: tuple[str, ...], item: Any) -> str:
@@ -64,7 +85,7 @@ def _fields_of(verb: Verb, answer: Any) -> Message:
             names = tuple(inner.name for inner in fields(value[0]))
             blocks += [section(f"*{label(field.name)}*\n" + "\n".join(_line(names, one) for one in value[:20]))]
     if verb.afterwards:
-        blocks.append(context(safe_slack(verb.afterwards.replace("bursar ", "/bursar "))))
+        blocks.append(context(safe_slack(slashed(verb.afterwards))))
     said = ", ".join(f"{name} {value}" for name, value in pairs[:6])
     return message(f"{verb.name}: {said}", blocks)
 
@@ -91,6 +112,60 @@ def _is_list(value: object) -> bool:
 
 def _done(answer: Done) -> Message:
     return message(answer.message, [section(f"✓ {safe_slack(answer.message)}")])
+
+
+def _joined(answer: OrgCard) -> Message:
+    """The first thing that somebody new reads: where they are, and what to do next."""
+    ask = button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment")
+    blocks = [
+        section(joined_words(answer)),
+        buttons(ask),
+        context(f"`{COMMAND} wallet` says what you can spend, `{COMMAND} help` what else can be said"),
+    ]
+    return message(f"You are in {answer.name}; {COMMAND} deploy asks for a machine", blocks)
+
+
+def joined_words(answer: OrgCard) -> str:
+    role = answer.role.value if answer.role else "member"
+    return f"✓ You are in *{safe_slack(answer.name)}* as {role}, one of {answer.members}."
+
+
+def _invite(answer: InviteCard) -> Message:
+    """The code in a line that can be handed on as it is."""
+    if answer.code is None:
+        return message(f"{answer.id} is {answer.state}", [section(f"{answer.id} is {answer.state}")])
+    people = "one person" if answer.uses == 1 else f"{answer.uses} people"
+    until = f"good until {moment(answer.expires_at)}"
+    blocks = [
+        section(f"Hand this to {people} who shall enter as {answer.role.value}:\n`{COMMAND} join {answer.code}`"),
+        context(f"{answer.id} · {until} · the code is shown only now"),
+    ]
+    return message(f"a code for {people} as {answer.role.value} is shown to you", blocks)
+
+
+def _posting(answer: PostingCard) -> Message:
+    """Who gave what to whom."""
+    moved = [one for one in answer.items if one.side == "posted"] or list(answer.items)
+    said = [f"*{safe_slack(one.account)}* {_signed(Sum(one.credits_ucr, one.gpu_ms))}" for one in moved]
+    why = f"“{safe_slack(answer.reason, 500)}” · " if answer.reason else ""
+    about = f"{why}{answer.kind} · posting {answer.number} · {safe_slack(answer.actor)} {moment(answer.at)}"
+    plain = ", ".join(f"{one.account} {_signed(Sum(one.credits_ucr, one.gpu_ms))}" for one in moved)
+    return message(f"{answer.kind}: {plain}", [section("\n".join(said)), context(about)])
+
+
+def _signed(amount: Sum) -> str:
+    plus = "+" if amount.credits_ucr > 0 or (not amount.credits_ucr and amount.gpu_ms > 0) else ""
+    return plus + both_books(amount)
+
+
+def _statement(answer: StatementCard) -> Message:
+    said = f"{answer.owner} in {answer.org}: {both_books(answer.opening)} before, {both_books(answer.closing)} after"
+    blocks: list[Block] = [section(safe_slack(said))]
+    blocks += lists.rows(answer.items) or [] if answer.items else [context("nothing moved in between")]
+    left = len(answer.items) - lists.MOST_LINES
+    if left > 0:
+        blocks.append(context(f"{left} more; `bursar statement --csv` in a terminal shows all"))
+    return message(said, blocks)
 
 
 def _csv(answer: CsvText) -> Message:
@@ -155,13 +230,22 @@ def _usage(answer: UsageCard) -> Message:
     return message(total, [section(total), *([section("\n".join(lines))] if lines else [])])
 
 
+_OF_VERBS: dict[tuple[str, ...], Callable[[Any], Message]] = {("approvals",): _approvals, ("join",): _joined}
+_EMPTY: dict[tuple[str, ...], list[Block]] = {
+    ("list",): [
+        buttons(button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment"))
+    ],
+}
 _SENTENCES: dict[type, Callable[[Any], Message]] = {
     CsvText: _csv,
     DeploymentCard: deployment_card,
     Done: _done,
+    InviteCard: _invite,
     LogText: _log,
+    PostingCard: _posting,
     PreviewCard: _preview,
     ReportCard: report,
+    StatementCard: _statement,
     UsageCard: _usage,
     WalletCard: wallet,
     WhyCard: _why,

@@ -6,11 +6,13 @@ from bot.blocks.parts import Block, Message, button, buttons, confirmation, cont
 from bot.ids import Action
 from bot.markup import literal, moment, safe_slack
 from bot.wording import both_books, state_words
+from core.domain.flavors import format_credits
 from core.domain.lifecycle import FINAL, State
 from core.domain.resources import format_cpu, format_duration, format_gpu, format_memory
 from core.views.work import DeploymentCard
 
 _LIVE = frozenset({State.STARTING, State.RUNNING, State.SUSPENDED})
+_WAITING = frozenset({State.AWAITING_APPROVAL, State.QUEUED})
 
 
 def card(view: DeploymentCard) -> Message:
@@ -28,23 +30,42 @@ def card(view: DeploymentCard) -> Message:
 
 
 def facts(view: DeploymentCard) -> list[tuple[str, str]]:
-    found = [("what", f"{view.kind.value} on {safe_slack(view.cluster)}"), ("size", size(view))]
-    if view.node:
-        found.append(("node", safe_slack(view.node)))
+    """What it is, then when, then money: at most as many as a section has fields for, whatever its state."""
+    limit = f" of at most {format_duration(view.hours_ms)}" if view.hours_ms is not None else ""
+    where = safe_slack(view.cluster) + (f" / {safe_slack(view.node)}" if view.node else "")
+    found = [("what", f"{view.kind.value}{limit} on {where}"), ("size", size(view))]
     if view.image:
         found.append(("image", safe_slack(view.image, 300)))
-    found.append(("priority", str(view.priority)))
-    if view.hours_ms is not None:
-        found.append(("time limit", format_duration(view.hours_ms)))
+    found += _times(view)
+    found.append(("costs an hour", both_books(view.rate)))
+    if view.started_at is not None:
+        found.append(("cost so far", both_books(view.cost)))
+    if view.held.credits_ucr or view.held.gpu_ms:
+        found.append(("set aside", both_books(view.held)))
+    return found
+
+
+def _times(view: DeploymentCard) -> list[tuple[str, str]]:
+    if view.state in _WAITING:
+        place = f"number {view.position}, " if view.position is not None else ""
+        found = [("place in the queue", f"{place}priority {view.priority}")]
+        return [*found, ("starts about", moment(view.estimate))] if view.estimate is not None else found
+    found = []
     if view.started_at is not None:
         found.append(("started", moment(view.started_at)))
     if view.ended_at is not None:
         found.append(("ended", moment(view.ended_at)))
-    found.append(("costs an hour", both_books(view.rate)))
-    found.append(("cost so far", both_books(view.cost)))
-    if view.held.credits_ucr or view.held.gpu_ms:
-        found.append(("set aside", both_books(view.held)))
+    elif view.started_at is not None and view.hours_ms is not None:
+        found.append(("ends at the latest", moment(view.started_at + view.hours_ms * 1000)))
     return found
+
+
+def asked_words(view: DeploymentCard) -> str:
+    """What became of a request, for the one who has just sent it."""
+    said = f"✓ *{safe_slack(view.name)}* is {state_words(view.state)}"
+    if view.state is State.AWAITING_APPROVAL:
+        said += f": {safe_slack(view.reason, 500)}" if view.reason else ""
+    return f"{said}\nIts card is in your messages with Bursar and always shows how it stands. · {view.id}"
 
 
 def size(view: DeploymentCard) -> str:
@@ -69,11 +90,18 @@ def _buttons(view: DeploymentCard) -> list[Block]:
         acts.append(button("Logs", Action.LOGS, view.id, label=f"show what {view.id} has written"))
         if view.hours_ms is not None:
             acts.append(extend_button(view.id))
-        sure = confirmation("Stop it?", f"{view.id} is stopped; it can be started again.", "Stop it")
+        kept = f"Stopped, {_price_of(view, 'stop')} an hour; it can be started again."
+        sure = confirmation(f"Stop {view.id}?", kept, "Stop it")
         acts.append(button("Stop", Action.STOP, view.id, label=f"stop {view.id}", confirm=sure))
     if view.state is State.STOPPED:
         acts.append(button("Start", Action.START, view.id, label=f"start {view.id} again"))
     if view.state not in FINAL:
-        sure = confirmation("Give it up?", f"{view.id} ends for good; what it has not used comes back.", "Give it up")
+        sure = confirmation(f"Give {view.id} up?", "It ends for good; what it has not used comes back.", "Give it up")
         acts.append(button("Cancel", Action.CANCEL, view.id, label=f"cancel {view.id}", style="danger", confirm=sure))
     return acts
+
+
+def _price_of(view: DeploymentCard, action: str) -> str:
+    """What an hour costs where an action leads: said before it is taken."""
+    after = next((one.credits_per_hour_ucr for one in view.next if one.action == action), 0)
+    return f"it costs {format_credits(after)} credits"

@@ -20,16 +20,27 @@ def deploy_form(clusters: Sequence[ClusterLine], told: str = "", initial: Mappin
     options = [(f"{literal(one.name, 40)}: {format_resources(one.free)} free", one.name) for one in clusters]
     blocks: list[Block] = [
         text_input("name", "Name", initial=given.get("name", ""), optional=False, most=63),
-        choice_input("cluster", "Where", options),
+        choice_input("cluster", "Where", options, chosen=given.get("cluster", "")),
         text_input("image", "Image", initial=given.get("image", "")),
         text_input("command", "Command", initial=given.get("command", ""), hint="Words as in a shell", most=2000),
-        text_input("cpu", "CPUs", initial=given.get("cpu", "1"), hint="Such as 2 or 0.5", most=20),
-        text_input("ram", "Memory", initial=given.get("ram", "1"), hint="GiB, or such as 512MiB", most=20),
-        text_input("gpu", "GPUs", initial=given.get("gpu", "0"), hint="Below one: a share of a device", most=20),
-        text_input("hours", "Hours", initial=given.get("hours", ""), hint="For a job; empty: until stopped", most=20),
-        text_input("priority", "Priority", initial=given.get("priority", "50"), hint="0 to 100, larger first", most=3),
+        text_input("cpu", "CPUs", initial=given.get("cpu", "1"), hint="Such as 2 or 0.5", most=20, live=True),
+        text_input("ram", "Memory", initial=given.get("ram", "1"), hint="GiB, or such as 512MiB", most=20, live=True),
+        text_input(
+            "gpu", "GPUs", initial=given.get("gpu", "0"), hint="Below one: a share of a device", most=20, live=True
+        ),
+        text_input(
+            "hours", "Hours", initial=given.get("hours", ""), hint="For a job; empty: until stopped", most=20, live=True
+        ),
+        text_input(
+            "priority",
+            "Priority",
+            initial=given.get("priority", "50"),
+            hint="0 to 100, larger first",
+            most=3,
+            live=True,
+        ),
         buttons(button("Check fit, start and price", Action.CHECK, "form", label="check this request")),
-        section(told or "Check says whether it fits, when it starts and what it costs."),
+        section(told or "A size and Enter, or Check: whether it fits, when it starts and what it costs."),
     ]
     return modal("New request", blocks, callback_id=Form.DEPLOY, submit="Ask for it", close="Back")
 
@@ -37,6 +48,19 @@ def deploy_form(clusters: Sequence[ClusterLine], told: str = "", initial: Mappin
 def no_clusters() -> Block:
     said = section("There is no cluster that your organization may use. An admin can connect one.")
     return modal("New request", [said], callback_id=Form.DEPLOY)
+
+
+def done_form(title: str, said: str) -> Block:
+    """Takes the place of a form that was sent, so that nobody wonders what became of it."""
+    return modal(title, [section(said)], callback_id=Form.DONE)
+
+
+def join_form() -> Block:
+    blocks = [
+        section("An admin of your team makes a code with `/bursar invite create`."),
+        text_input("code", "Code", hint="Ten characters.", optional=False, most=64),
+    ]
+    return modal("Join your team", blocks, callback_id=Form.JOIN, submit="Join", close="Back")
 
 
 def reject_form(deployment_id: str) -> Block:

@@ -10,21 +10,34 @@ from bot.markup import code, safe_slack
 from core.commands.reference import help_of
 from core.commands.verbs import Family, Verb
 
-OWN = (
+_BEGIN = (
     ("register [NAME]", "make an account that is yours here"),
     ("link", "let an account that you have act for you here"),
-    ("unlink", "end that"),
-    ("deploy IMAGE on CLUSTER ...", "ask for a machine in one line; `deploy` alone opens a form"),
-    ("report here weekly mon 09:00", "post what was used into this channel"),
+)
+_DAILY = (
+    ("deploy", "ask for a machine in a form; or in one line, `deploy IMAGE on CLUSTER gpu 1 hours 2`"),
+    ("list mine", "what you have asked for; `show`, `why` and `logs` with its name say more"),
+    ("wallet", "what you can spend, what burns, and how long it lasts"),
+    ("clusters", "what is free, and where"),
+)
+_FOR_ADMINS = (
+    ("approvals", "what waits for your decision"),
+    ("invite create", "a code that lets somebody in"),
+    ("grant NAME credits 50", "give a member a part of the treasury"),
+    ("report here weekly mon 09:00", "post what was used into this channel, after a preview"),
 )
 
 
-def overview(families: Sequence[Family]) -> Message:
-    blocks: list[Block] = [section("\n".join(f"`{COMMAND} {words}` {what}" for words, what in OWN))]
-    for family in families:
+def overview(families: Sequence[Family], *, known: bool = True, admin: bool = True) -> Message:
+    """First what is done every day, then all that may be said by the one who asks."""
+    own = (*(_DAILY if known else _BEGIN), *(_FOR_ADMINS if known and admin else ()))
+    blocks: list[Block] = [section("\n".join(f"`{COMMAND} {words}` {what}" for words, what in own))]
+    for family in families if known else ():
         names = ", ".join(f"`{verb.name}`" for verb in family.verbs)
         blocks.append(section(f"*{family.title}*\n{names}"))
-    blocks.append(context(f"`{COMMAND} help VERB` says more of one · answers are seen by you alone"))
+    more = f"`{COMMAND} help VERB` says more of one · " if known else ""
+    leave = f" · `{COMMAND} unlink` ends the link with your account" if known else ""
+    blocks.append(context(f"{more}answers are seen by you alone{leave}"))
     return message(
         f"say {COMMAND} VERB; register, link, deploy, list, why, wallet and others; help VERB says more", blocks
     )
@@ -46,4 +59,8 @@ def begin(reason: str = "") -> Message:
 def join(name: str, org: str | None) -> Message:
     where = f"This workspace works in {org}. " if org else ""
     text = f"You are {name}. {where}Join with the code that an admin gives you: {COMMAND} join CODE"
-    return message(text, [section(safe_slack(text))])
+    return message(text, [section(safe_slack(text)), buttons(join_button())])
+
+
+def join_button() -> Block:
+    return button("Enter my code", Action.JOIN, "me", style="primary", label="join a team with a code")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.blocks.approval import decide_buttons
-from bot.blocks.parts import Block, button, buttons, context, divider, fields, header, home, section
+from bot.blocks import lists
+from bot.blocks.help import join_button
+from bot.blocks.parts import Block, button, buttons, confirmation, context, divider, fields, header, home, section
 from bot.blocks.wallet import pairs
 from bot.ids import Action
 from bot.markup import safe_slack
-from bot.wording import state_words
-from core.domain.resources import format_gpu
+from core.domain.lifecycle import State
 from core.views.chat import UnsureLine, Visitor
 from core.views.money import WalletCard
-from core.views.work import DeploymentLine
+from core.views.work import ClusterLine, DeploymentLine
 
 _MOST_WAITING, _MOST_WORK = 10, 10
+_QUEUED = frozenset({State.AWAITING_APPROVAL, State.QUEUED, State.STARTING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class HomeView:
     work: tuple[DeploymentLine, ...] = ()
     wallet: WalletCard | None = None
     unsure: tuple[UnsureLine, ...] = ()
+    clusters: tuple[ClusterLine, ...] = ()
 
 
 def home_tab(view: HomeView) -> Block:
@@ -32,9 +34,11 @@ def home_tab(view: HomeView) -> Block:
     if who.caller is None:
         return home(_beginning())
     if not who.belongs:
-        return home([section(f"You are *{safe_slack(who.name)}*. Join your team: `/bursar join CODE`"), *_help()])
-    blocks: list[Block] = [section(f"*{safe_slack(who.name)}* in *{safe_slack(who.org or '')}*")]
-    if who.admin:
+        said = f"You are *{safe_slack(who.name)}*. One thing is left: the code that an admin of your team gives you."
+        return home([header("Bursar"), section(said), buttons(join_button()), *_help()])
+    blocks: list[Block] = [section(f"*{safe_slack(who.name)}* in *{safe_slack(who.org or '')}*{_glance(view)}")]
+    blocks.append(buttons(_new_request()))
+    if who.admin and view.waiting:
         blocks += [header("Waits for you"), *_waiting(view.waiting)]
     for one in view.unsure[:5]:
         again = button("Post again", Action.POST_AGAIN, one.id, label="post this message again")
@@ -42,7 +46,23 @@ def home_tab(view: HomeView) -> Block:
     blocks += [header("Your work"), *_work(view.work)]
     if view.wallet is not None:
         blocks += [header("Your balance"), fields(pairs(view.wallet))]
+    if view.clusters:
+        blocks += [
+            header("Clusters"),
+            *lists.in_blocks([lists.cluster_line(one) for one in view.clusters[:_MOST_WORK]]),
+        ]
+        blocks += _more(len(view.clusters) - _MOST_WORK, "clusters")
     return home([*blocks, divider(), *_help()])
+
+
+def _glance(view: HomeView) -> str:
+    """The day in one line: what runs, what waits, and for who decides what waits for them."""
+    running = sum(one.state is State.RUNNING for one in view.work)
+    waiting = sum(one.state in _QUEUED for one in view.work)
+    said = f" · {running} running, {waiting} waiting"
+    if view.visitor.admin:
+        said += f" · {len(view.waiting)} wait for you" if view.waiting else " · nothing waits for you"
+    return said
 
 
 def _beginning() -> list[Block]:
@@ -57,30 +77,32 @@ def _beginning() -> list[Block]:
 
 
 def _waiting(lines: tuple[DeploymentLine, ...]) -> list[Block]:
-    if not lines:
-        return [section("nothing waits for a decision")]
-    blocks: list[Block] = []
-    for one in lines[:_MOST_WAITING]:
-        what = f"*{safe_slack(one.name)}* of {safe_slack(one.owner)} on {safe_slack(one.cluster)}"
-        blocks += [section(f"{what} · {_gpus(one)}priority {one.priority}"), buttons(*decide_buttons(one.id))]
-    return blocks + _more(len(lines) - _MOST_WAITING, "approvals")
+    return lists.approvals(lines[:_MOST_WAITING]) + _more(len(lines) - _MOST_WAITING, "approvals")
+
+
+def _new_request() -> Block:
+    return button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment")
 
 
 def _work(lines: tuple[DeploymentLine, ...]) -> list[Block]:
-    ask = button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment")
+    """Each with what is done most often; all that can be done stands behind [Show]."""
     if not lines:
-        return [section("nothing of yours runs or waits"), buttons(ask)]
-    shown = [
-        section(
-            f"*{safe_slack(one.name)}* · {state_words(one.state)} · {_gpus(one)}{safe_slack(one.cluster)} · {one.id}"
-        )
-        for one in lines[:_MOST_WORK]
-    ]
-    return [*shown, *_more(len(lines) - _MOST_WORK, "list --mine"), buttons(ask)]
+        return [section("Nothing of yours runs or waits.")]
+    blocks: list[Block] = []
+    for one in lines[:_MOST_WORK]:
+        blocks += [section(lists.deployment_line(one)), buttons(*_acts(one))]
+    return blocks + _more(len(lines) - _MOST_WORK, "list mine")
 
 
-def _gpus(one: DeploymentLine) -> str:
-    return f"{format_gpu(one.gpu_milli)} GPU · " if one.gpu_milli else ""
+def _acts(one: DeploymentLine) -> list[Block]:
+    acts = [lists.show_button(one.id)]
+    if one.state in _QUEUED:
+        acts.append(button("Why does it wait?", Action.WHY, one.id, label=f"say why {one.id} waits"))
+    if one.state is State.RUNNING:
+        acts.append(button("Logs", Action.LOGS, one.id, label=f"show what {one.id} has written"))
+        sure = confirmation(f"Stop {one.id}?", "It can be started again.", "Stop it")
+        acts.append(button("Stop", Action.STOP, one.id, label=f"stop {one.id}", confirm=sure))
+    return acts
 
 
 def _more(count: int, verb: str) -> list[Block]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.blocks.deployment import extend_button
+from bot.blocks.lists import channel_words
 from bot.blocks.parts import Block, Message, button, buttons, context, message, section
-from bot.ids import Action
+from bot.ids import COMMAND, Action
 from bot.markup import moment, moment_utc, safe_slack
 from bot.wording import both_books, state_words
-from core.domain.chat import NoticeKind
+from core.domain.chat import FundsLevel, NoticeKind
+from core.domain.kinds import Kind
+from core.domain.lifecycle import State
 from core.views.money import Sum
 from core.views.work import DeploymentCard
 
@@ -38,7 +41,8 @@ def limit_near(view: DeploymentCard, facts: Facts) -> Message:
 
 def preempted(view: DeploymentCard, facts: Facts) -> Message:
     reason = str(facts.get("reason") or "preempted")
-    return _said(f"{view.name}: {reason}; it goes back into the queue", f"◍ {safe_slack(reason)}; back into the queue")
+    then = "it stops with its disk and can be started again" if view.kind is Kind.VM else "it goes back into the queue"
+    return _said(f"{view.name}: {reason}; {then}", f"◍ {safe_slack(reason)}; {then}")
 
 
 def ended(view: DeploymentCard, facts: Facts, refund: Sum) -> Message:
@@ -46,8 +50,13 @@ def ended(view: DeploymentCard, facts: Facts, refund: Sum) -> Message:
     state, cost = str(facts.get("state", view.state.value)).replace("_", " "), both_books(view.cost)
     back = f", {both_books(refund)} given back" if refund.credits_ucr or refund.gpu_ms else ""
     why = f" — {view.reason}" if view.reason else ""
-    said = f"{state_words(view.state)} · cost {cost}{back}" + (f" — {safe_slack(view.reason)}" if view.reason else "")
-    return _said(f"{view.name}: {state}{why}; cost {cost}{back}", said)
+    by = str(facts.get("by", ""))
+    whose = f" by {by}" if state in _BY_SOMEBODY and by not in ("", view.owner, "daemon") else ""
+    said = f"{state_words(State(str(facts['state'])))}{safe_slack(whose)} · cost {cost}{back}"
+    return _said(f"{view.name}: {state}{whose}{why}; cost {cost}{back}", said + safe_slack(why))
+
+
+_BY_SOMEBODY = frozenset({State.REJECTED.value, State.CANCELLED.value, State.STOPPED.value, State.COMPLETED.value})
 
 
 def linked(facts: Facts) -> Message:
@@ -66,10 +75,48 @@ def linked(facts: Facts) -> Message:
 def unsure(facts: Facts) -> Message:
     channel, delivery = str(facts.get("channel", "")), str(facts.get("delivery", ""))
     again = button("Post again", Action.POST_AGAIN, delivery, label="post the report again")
-    where = f"<#{channel}>" if channel.isalnum() and channel.startswith("C") else safe_slack(channel)
+    where = channel_words(channel)
     said = f"⚠ a report for {where} was perhaps posted and perhaps not; look there, and only if it is missing:"
     blocks: list[Block] = [section(said), buttons(again), context("it is never posted again by itself")]
     return message(f"a report for {channel} was perhaps not posted; look there before you post it again", blocks)
+
+
+def funds(facts: Facts) -> Message:
+    """How far the money is used up, what that changes, and what would help."""
+    level, whose, in_credits = FundsLevel(str(facts["level"])), facts.get("whose"), bool(facts.get("credits"))
+    used, left = (value if isinstance(value, int) else 0 for value in (facts.get("used"), facts.get("left")))
+    unit = "credits" if in_credits else "GPU-hours"
+    there = both_books(Sum(left, 0) if in_credits else Sum(0, left)) if left > 0 else f"no {unit}"
+    if level is FundsLevel.FILLED:
+        text = f"your {unit} are filled up: {there} left; what you ask for is taken again"
+        return _said(text, f"✓ {text}")
+    percent = min(100, used * 100 // (used + left)) if left > 0 else 100
+    if whose is None:
+        text = f"{percent} % of the treasury's {unit} are given away or used, {there} left: {_OF_TREASURY}"
+        help_with = f"an operator fills it, in a terminal: bursar grant --treasury --{unit.lower()} N"
+    else:
+        text = f"{percent} % of your {unit} are used, {there} left: {_FOLLOWS[level]}"
+        help_with = f"an admin can give more: `{COMMAND} grant {safe_slack(str(whose))} {unit.lower()} N`"
+    glyph = "⚠" if level in (FundsLevel.LOW, FundsLevel.NEARLY_EMPTY) else "✗"
+    return message(text, [section(f"{glyph} {text}"), context(help_with)])
+
+
+_OF_TREASURY = "without it nobody new gets a start, and nothing can be granted"
+_FOLLOWS = {
+    FundsLevel.LOW: "nothing changes yet",
+    FundsLevel.NEARLY_EMPTY: "from now on what you ask for needs an approval",
+    FundsLevel.EMPTY: "nothing new is taken, and services and machines stop in a while; what is held runs on",
+    FundsLevel.STOPPED: "services and machines that drew on them are stopped, with their disks",
+    FundsLevel.FILLED: "",
+}
+
+
+def given(facts: Facts) -> Message:
+    amounts = (value if isinstance(value, int) else 0 for value in (facts.get("credits_ucr"), facts.get("gpu_ms")))
+    amount, by, reason = both_books(Sum(*amounts)), str(facts.get("by", "")), facts.get("reason")
+    why = f"“{safe_slack(str(reason), 500)}”" if reason else ""
+    blocks = [section(f"✓ *{safe_slack(by)}* gave you {amount}"), *([context(why)] if why else [])]
+    return message(f"{by} gave you {amount}" + (f": {reason}" if reason else ""), blocks)
 
 
 def _said(text: str, shown: str) -> Message:
@@ -81,4 +128,11 @@ OF_DEPLOYMENT = {
     NoticeKind.STARTED: started,
     NoticeKind.LIMIT_NEAR: limit_near,
     NoticeKind.PREEMPTED: preempted,
+}
+# Notices that are about no deployment: what they say is all in their facts.
+OF_ITSELF = {
+    NoticeKind.LINKED: linked,
+    NoticeKind.UNSURE: unsure,
+    NoticeKind.FUNDS: funds,
+    NoticeKind.GIVEN: given,
 }

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.ids import VALUE, Action
 from bot.markup import safe_slack
 
 Block = dict[str, Any]
@@ -101,24 +102,37 @@ def confirmation(title: str, text: str, yes: str, no: str = "Back") -> Block:
 
 
 def text_input(
-    name: str, label: str, *, initial: str = "", hint: str = "", optional: bool = True, most: int = 300
+    name: str,
+    label: str,
+    *,
+    initial: str = "",
+    hint: str = "",
+    optional: bool = True,
+    most: int = 300,
+    live: bool = False,
 ) -> Block:
-    element: Block = {"type": "plain_text_input", "action_id": "value", "max_length": most}
+    """`live` says what was typed as soon as Enter is pressed in it."""
+    element: Block = {"type": "plain_text_input", "action_id": Action.CHANGED if live else VALUE, "max_length": most}
     if initial:
         element["initial_value"] = initial[:most]
-    return _input(name, label, element, hint, optional)
+    if live:
+        element["dispatch_action_config"] = {"trigger_actions_on": ["on_enter_pressed"]}
+    return _input(name, label, element, hint=hint, optional=optional, live=live)
 
 
-def choice_input(name: str, label: str, options: Sequence[tuple[str, str]], *, hint: str = "") -> Block:
-    """One of several, each with the text that is shown and the value that comes back."""
+def choice_input(name: str, label: str, options: Sequence[tuple[str, str]], *, chosen: str = "") -> Block:
+    """One of several, each with the text that is shown and the value that comes back; says at once what is chosen."""
     shown = [{"text": plain(text, _OPTION), "value": value[:150]} for text, value in options[:_OPTIONS]]
-    element: Block = {"type": "static_select", "action_id": "value", "options": shown, "initial_option": shown[0]}
-    return _input(name, label, element, hint, optional=False)
+    first = next((one for one in shown if chosen and one["value"] == chosen), shown[0])
+    element: Block = {"type": "static_select", "action_id": Action.CHANGED, "options": shown, "initial_option": first}
+    return _input(name, label, element, hint="", optional=False, live=True)
 
 
-def _input(name: str, label: str, element: Block, hint: str, optional: bool) -> Block:
+def _input(name: str, label: str, element: Block, *, hint: str, optional: bool, live: bool) -> Block:
     made: Block = {"type": "input", "block_id": name, "label": plain(label, 2000), "element": element}
     made["optional"] = optional
+    if live:
+        made["dispatch_action"] = True
     return {**made, "hint": plain(hint, 2000)} if hint else made
 
 

@@ -156,6 +156,12 @@ VERBS: tuple[Verb, ...] = (
     _act("cancel", "give a deployment up; what it has not used comes back"),
     _act("stop", "stop a deployment so that it can be started again", "Stopped, it costs nothing but a kept disk."),
     _act("start", "put a stopped deployment back into the queue"),
+    _act(
+        "suspend",
+        "let a deployment stand still where it is, for a part of its price",
+        "It keeps its place, and its time limit runs on. `show` says what an hour costs then.",
+    ),
+    _act("resume", "let a suspended deployment go on from where it stood"),
     _act("delete", "end a deployment and keep only a tombstone of it"),
     Verb(
         ("extend",),

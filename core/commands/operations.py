@@ -8,6 +8,7 @@ from core.commands.asking import plain
 from core.commands.verbs import Argument, Asker, Bursar, Kind, Program, Values, Verb
 from core.domain.errors import BursarError, Conflict, Unavailable
 from core.domain.roles import Caller, Permission
+from core.views.background import DaemonHealth
 from core.views.operations import AuditVerdict, Diagnosis, Verdict
 
 _LINES = 50
@@ -29,6 +30,10 @@ def _broken(answer: object) -> type[BursarError] | None:
 
 def _failing(answer: Diagnosis) -> type[BursarError] | None:
     return Unavailable if answer.verdict is Verdict.FAIL else None
+
+
+def _headless(answer: DaemonHealth) -> type[BursarError] | None:
+    return None if answer.leads else Unavailable
 
 
 VERBS: tuple[Verb, ...] = (
@@ -83,9 +88,12 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         ("health",),
-        "show who leads the background side, and what lags",
-        Permission.DAEMON_RUN,
+        "show whether somebody leads the background side, and what lags",
+        Permission.HEALTH,
         plain(lambda bursar: bursar.upkeep.health),
+        more="Asks for no login, so that a container can be watched by it: exits with 7 where nobody leads.",
+        asker=Asker.ANYBODY,
+        bad_news=_headless,
     ),
     Verb(
         ("reconcile",),

@@ -111,7 +111,7 @@ class Daemon:
             return RoundDone(leading=False, rounds=0, moved=0, troubles=())
         rounds = moved = 0
         try:
-            while rounds < _MOST_ROUNDS:
+            while rounds < _MOST_ROUNDS and self._still_leads():
                 rounds += 1
                 in_this_round = self.round()
                 moved += in_this_round
@@ -122,6 +122,11 @@ class Daemon:
             raise
         self._ground.leadership.resign()
         return RoundDone(True, rounds, moved, self.troubles())
+
+    def _still_leads(self) -> bool:
+        """Many rounds may take longer than a lease lasts: it is renewed when half of it is over."""
+        now, half = self._ground.units.now(), self._ground.settings.daemon.lease_ms * 500
+        return self._ground.leadership.is_sure(now + half) or self.renew()
 
     def round(self) -> int:
         """What time alone brings, then each cluster: a look, a decision, and what was decided."""

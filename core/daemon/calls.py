@@ -116,6 +116,12 @@ class Engine:
     def forget(self, token: Token) -> None:
         self._call("forget", lambda driver: driver.forget(token))
 
+    def suspend(self, token: Token) -> None:
+        self._call("suspend", lambda driver: driver.suspend(token))
+
+    def resume(self, token: Token) -> None:
+        self._call("resume", lambda driver: driver.resume(token))
+
     def _call(self, verb: str, ask: Callable[[Driver], T]) -> T:
         if self._hand.hangs:
             raise trouble(Trouble.TIMEOUT, f"the engine still hangs in an earlier call ({self._name})")

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import threading
+from typing import Protocol
 
 from core.daemon.calls import Engine
 from core.domain.engines import Capabilities, Registry, Spec, Token
 from core.store.repositories.clusters import ClusterRow, NodeRow
 from core.store.repositories.deployments import DeploymentRow
 from core.store.repositories.runs import AllocationRow
+
+
+class Launched(Protocol):
+    """What a token says of a deployment."""
+
+    @property
+    def handle(self) -> str: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def replicas(self) -> int: ...
 
 
 class Engines:
@@ -37,10 +49,10 @@ class Engines:
     def capabilities(self, cluster: ClusterRow) -> Capabilities:
         return self._registry.capabilities(cluster.driver)
 
-    def token(self, row: DeploymentRow, replica: int = 0) -> Token:
+    def token(self, row: Launched, replica: int = 0) -> Token:
         return Token(self.install, row.handle, row.generation, replica)
 
-    def tokens(self, row: DeploymentRow) -> list[Token]:
+    def tokens(self, row: Launched) -> list[Token]:
         return [self.token(row, replica) for replica in range(row.replicas)]
 
     def spec(self, row: DeploymentRow, place: AllocationRow, node: NodeRow, *, by_operator: bool) -> Spec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.clock import MINUTE
@@ -11,7 +12,7 @@ from core.domain.kinds import Kind
 from core.domain.lifecycle import PROOF_OF, State, StopCause, Trigger
 from core.ledger.refunds import RefundCause
 from core.store import settlement
-from core.store.moves import move
+from core.store.moves import Move, move_all
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit
 
@@ -34,78 +35,138 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = MINUTE // 2, 10 * MINUTE
 ENDS_ANYWAY = frozenset({StopCause.CANCELLED, StopCause.DELETED})
 
 
-def saw_running(unit: Unit, row: DeploymentRow, started_at: int) -> DeploymentRow:
-    """Proved to run: from the engine's own start it is metered."""
-    moved = move(unit, row, Trigger.SEEN_RUNNING, started_at=started_at, ended_at=None, attempts=0)
-    place = unit.runs.allocations_of([row.id])
-    models = {node.id: node.gpu_model for node in unit.clusters.nodes_of(row.cluster_id)}
-    settlement.open_run(unit, moved, started_at, models[place[0].node_id] if place else None)
-    unit.clusters.touch(row.cluster_id)
+@dataclass(slots=True)
+class Outcomes:
+    """Gathers what was seen of many deployments, and writes it together: a few statements for all of them.
+
+    Each deployment is told of once. What was gathered and not written has not happened.
+    """
+
+    unit: Unit
+    _beginnings: list[tuple[DeploymentRow, int]] = field(default_factory=list)
+    _short: list[tuple[DeploymentRow, int, Sequence[Observed]]] = field(default_factory=list)
+    _ends: list[_End] = field(default_factory=list)
+
+    def running(self, row: DeploymentRow, started_at: int) -> None:
+        """Proved to run: from the engine's own start it is metered."""
+        self._beginnings.append((row, started_at))
+
+    def ran(self, row: DeploymentRow, started_at: int, seen: Sequence[Observed]) -> None:
+        """It was over before it was first seen."""
+        self._short.append((row, started_at, seen))
+
+    def finished(self, row: DeploymentRow, seen: Sequence[Observed]) -> None:
+        """It ended by itself. A gang is as good as its worst member."""
+        ended_at = max(found.finished_at or self.unit.now for found in seen)
+        worst = next((found for found in seen if found.exit_code != 0), seen[0])
+        well = worst.exit_code == 0
+        trigger = Trigger.SEEN_FINISHED if well else Trigger.SEEN_FAILED
+        changes = {"exit_code": worst.exit_code, "ended_at": ended_at}
+        move = Move(row, trigger, None if well else _why_it_failed(worst), changes)
+        self._ends.append(_End(move, ended_at, RefundCause.COMPLETED if well else RefundCause.USER_EXIT))
+
+    def gone(self, row: DeploymentRow, ended_at: int, message: str, *, by_somebody: bool = False) -> None:
+        """It was running and is no more, and nobody here asked for that. Nobody starts it again; its owner is told.
+
+        What somebody switched off ran until then; what vanished is taken for our failure, and paid for by us.
+        """
+        move = Move(row, Trigger.SEEN_GONE, f"external: {message}", {"ended_at": ended_at})
+        self._ends.append(_End(move, ended_at, RefundCause.STOPPED if by_somebody else RefundCause.ENGINE_FAILED))
+
+    def lost(self, row: DeploymentRow, ended_at: int, message: str) -> None:
+        """The engine itself says that it failed: given back, and tried again a few times. A VM waits with its disk."""
+        runs = self.unit.runs.of_deployment(row.id)
+        failures = sum(run.end_cause == RefundCause.ENGINE_FAILED.value for run in runs)
+        if row.kind.keeps_disk or failures >= MOST_LOSSES:
+            self.gone(row, ended_at, message)
+            return
+        now = self.unit.now
+        pause = {"not_before": now + pause_after(failures + 1), "eligible_since": now}
+        move = Move(row, Trigger.REQUEUE, f"engine: {message}", {"ended_at": None, "started_at": None, **pause})
+        self._ends.append(_End(move, ended_at, RefundCause.ENGINE_FAILED))
+
+    def stopped(self, row: DeploymentRow, ended_at: int) -> None:
+        """Its absence is proved: it becomes what it was stopped for."""
+        cause = row.stop_cause or StopCause.USER
+        reason = "time limit reached" if cause is StopCause.TIME_LIMIT else row.reason
+        changes: dict[str, Any] = {"ended_at": ended_at}
+        if cause is StopCause.PREEMPTED:
+            changes = {"ended_at": None, "started_at": None, "eligible_since": self.unit.now}
+        move = Move(row, PROOF_OF[cause], reason, changes)
+        self._ends.append(_End(move, ended_at, REFUND_FOR_STOP[cause], row.state_since))
+
+    def refused(self, row: DeploymentRow, code: str, message: str) -> None:
+        """The engine will never run it: it has failed before it began."""
+        move = Move(row, Trigger.SEEN_FAILED, f"{code}: {message}")
+        self._ends.append(_End(move, self.unit.now, RefundCause.ENGINE_FAILED, about=code))
+
+    def write(self) -> None:
+        unit = self.unit
+        begun = [*self._beginnings, *((row, started) for row, started, _ in self._short)]
+        ran = _see_running(unit, begun)[len(self._beginnings) :]
+        for row, (_, _, seen) in zip(ran, self._short, strict=True):
+            self.finished(row, seen)
+        _write_ends(unit, self._ends)
+        for cluster_id in dict.fromkeys(row.cluster_id for row in [*(r for r, _ in begun), *self._ended_rows()]):
+            unit.clusters.touch(cluster_id)
+        self._beginnings, self._short, self._ends = [], [], []
+
+    def _ended_rows(self) -> list[DeploymentRow]:
+        return [end.move.row for end in self._ends]
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    move: Move
+    ended_at: int
+    cause: RefundCause
+    notice_at: int | None = None
+    about: str | None = None  # what happened, where that is not the name of the move
+
+    @property
+    def event(self) -> str:
+        return f"{self.move.row.handle}:{self.about or self.move.trigger.value}"
+
+
+def _see_running(unit: Unit, begun: Sequence[tuple[DeploymentRow, int]]) -> list[DeploymentRow]:
+    if not begun:
+        return []
+    values = {"ended_at": None, "attempts": 0}
+    moves = [Move(row, Trigger.SEEN_RUNNING, None, {"started_at": at, **values}) for row, at in begun]
+    moved = move_all(unit, moves)
+    places = {place.deployment_id: place.node_id for place in unit.runs.allocations_of([row.id for row in moved])}
+    clusters = {row.cluster_id for row in moved}
+    models = {node.id: node.gpu_model for cluster in clusters for node in unit.clusters.nodes_of(cluster)}
+    beginnings = [
+        settlement.Beginning(row, at, models[places[row.id]] if row.id in places else None)
+        for row, (_, at) in zip(moved, begun, strict=True)
+    ]
+    settlement.open_runs(unit, beginnings)
     return moved
 
 
-def finished(unit: Unit, row: DeploymentRow, seen: Sequence[Observed]) -> None:
-    """It ended by itself. A gang is as good as its worst member."""
-    ended_at = max(found.finished_at or unit.now for found in seen)
-    worst = next((found for found in seen if found.exit_code != 0), seen[0])
-    well = worst.exit_code == 0
-    trigger = Trigger.SEEN_FINISHED if well else Trigger.SEEN_FAILED
-    reason = None if well else _why_it_failed(worst)
-    moved = move(unit, row, trigger, reason=reason, exit_code=worst.exit_code, ended_at=ended_at)
-    cause = RefundCause.COMPLETED if well else RefundCause.USER_EXIT
-    settlement.end_run(unit, moved, ended_at=ended_at, cause=cause, event=f"{row.handle}:{trigger.value}")
-    unit.clusters.touch(row.cluster_id)
-
-
-def gone(unit: Unit, row: DeploymentRow, ended_at: int, message: str, *, by_somebody: bool = False) -> None:
-    """It was running and is no more, and nobody here asked for that. Nobody starts it again; its owner is told.
-
-    What somebody switched off ran until then; what vanished is taken for our failure, and paid for by us.
-    """
-    moved = move(unit, row, Trigger.SEEN_GONE, reason=f"external: {message}", ended_at=ended_at)
-    cause = RefundCause.STOPPED if by_somebody else RefundCause.ENGINE_FAILED
-    event = f"{row.handle}:{Trigger.SEEN_GONE.value}"
-    settlement.end_run(unit, moved, ended_at=ended_at, cause=cause, event=event)
-    unit.clusters.touch(row.cluster_id)
-
-
-def lost(unit: Unit, row: DeploymentRow, ended_at: int, message: str) -> None:
-    """The engine itself says that it failed: given back, and tried again a few times. A VM waits with its disk."""
-    failures = sum(run.end_cause == RefundCause.ENGINE_FAILED.value for run in unit.runs.of_deployment(row.id))
-    if row.kind.keeps_disk or failures >= MOST_LOSSES:
-        gone(unit, row, ended_at, message)
+def _write_ends(unit: Unit, ends: Sequence[_End]) -> None:
+    """Money and capacity follow each move; what starts over needs its whole time again."""
+    if not ends:
         return
-    pause = pause_after(failures + 1)
-    values = {"ended_at": None, "started_at": None, "not_before": unit.now + pause, "eligible_since": unit.now}
-    moved = move(unit, row, Trigger.REQUEUE, reason=f"engine: {message}", **values)
-    event = f"{row.handle}:{Trigger.REQUEUE.value}"
-    settlement.end_run(unit, moved, ended_at=ended_at, cause=RefundCause.ENGINE_FAILED, event=event)
-    settlement.restore_hold(unit, moved)
-    unit.clusters.touch(row.cluster_id)
+    moved = move_all(unit, [end.move for end in ends])
+    settlement.end_runs(
+        unit,
+        [
+            settlement.Ending(row, end.ended_at, end.cause, end.event, end.notice_at)
+            for row, end in zip(moved, ends, strict=True)
+        ],
+    )
+    for row, end in zip(moved, ends, strict=True):
+        if row.state is State.QUEUED:
+            settlement.restore_hold(unit, row)
+        elif end.cause is RefundCause.PREEMPTED and row.kind is not Kind.JOB:
+            settlement.release_hold(unit, row, end.cause)
 
 
 def pause_after(failures: int) -> int:
     """How long to wait before the next attempt: 30 seconds, then twice as long each time, at most 10 minutes."""
     return min(_LONGEST_PAUSE, _SHORTEST_PAUSE << min(failures - 1, 10))
-
-
-def stopped(unit: Unit, row: DeploymentRow, ended_at: int) -> None:
-    """Its absence is proved: it becomes what it was stopped for."""
-    cause = row.stop_cause or StopCause.USER
-    trigger, notice_at = PROOF_OF[cause], row.state_since
-    reason = "time limit reached" if cause is StopCause.TIME_LIMIT else row.reason
-    changes: dict[str, Any] = {"ended_at": ended_at}
-    if cause is StopCause.PREEMPTED:
-        changes = {"ended_at": None, "started_at": None, "eligible_since": unit.now}
-    moved = move(unit, row, trigger, reason=reason, **changes)
-    refund = REFUND_FOR_STOP[cause]
-    event = f"{row.handle}:{trigger.value}"
-    settlement.end_run(unit, moved, ended_at=ended_at, cause=refund, event=event, notice_at=notice_at)
-    if moved.state is State.QUEUED:
-        settlement.restore_hold(unit, moved)
-    elif refund is RefundCause.PREEMPTED and row.kind is not Kind.JOB:
-        settlement.release_hold(unit, moved, refund)
-    unit.clusters.touch(row.cluster_id)
 
 
 def _why_it_failed(found: Observed) -> str:

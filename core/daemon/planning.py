@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from core.daemon.boards import KeptBoard
@@ -11,7 +12,7 @@ from core.ledger.refunds import RefundCause
 from core.scheduler import Plan, Preempt, Start, plan
 from core.scheduler.values import Claim
 from core.store import settlement
-from core.store.moves import move
+from core.store.moves import Move, move, move_all
 from core.store.queries import touched
 from core.store.queries.board import claims_text
 from core.store.queries.policy import policy_for
@@ -50,14 +51,12 @@ def _write(unit: Unit, cluster: ClusterRow, decided: Plan) -> None:
     if decided.is_empty:
         return
     rows = {row.id: row for row in touched.rows(unit.deployments, _touched(decided))}
-    for start in decided.starts:
-        _start(unit, rows[start.id], start)
+    _start(unit, [(rows[start.id], start) for start in decided.starts])
     for preemption in decided.preempts:
         _preempt(unit, rows, cluster, preemption)
     for doom in decided.dooms:
         _fail(unit, rows[doom.id], rows[doom.dependency])
-    for unpinned in decided.unpins:
-        unit.runs.unpin(unpinned.id)
+    unit.runs.unpin([unpinned.id for unpinned in decided.unpins])
     unit.clusters.touch(cluster.id)
 
 
@@ -70,26 +69,33 @@ def _touched(decided: Plan) -> list[str]:
     return ids
 
 
-def _start(unit: Unit, row: DeploymentRow, start: Start) -> None:
-    """The intent: a new generation with its place. The engine hears of it only after this is committed."""
-    moved = move(unit, row, Trigger.PLACE, generation=row.generation + 1, not_before=None)
+def _start(unit: Unit, starts: Sequence[tuple[DeploymentRow, Start]]) -> None:
+    """The intents: a new generation each with its place. The engine hears of them only after this is committed."""
+    if not starts:
+        return
+    moves = [
+        Move(row, Trigger.PLACE, None, {"generation": row.generation + 1, "not_before": None}) for row, _ in starts
+    ]
+    moved = move_all(unit, moves)
     unit.runs.take(
         [
             AllocationRow(
                 id=unit.ids.new(),
                 org_id=row.org_id,
                 deployment_id=row.id,
-                generation=moved.generation,
+                generation=row.generation,
                 replica=replica,
                 node_id=claim.node_id,
                 resources=claim.resources,
                 shares=claim.shares,
                 taken_at=unit.now,
             )
+            for row, (_, start) in zip(moved, starts, strict=True)
             for replica, claim in enumerate(start.claims)
         ]
     )
-    unit.runs.unpin(row.id)
+    pinned = {pin.deployment_id for cluster in {row.cluster_id for row in moved} for pin in unit.runs.pins_of(cluster)}
+    unit.runs.unpin([row.id for row in moved if row.id in pinned])
 
 
 def _preempt(unit: Unit, rows: dict[str, DeploymentRow], cluster: ClusterRow, preemption: Preempt) -> None:

@@ -9,13 +9,11 @@ from typing import Any
 from core.clock import MINUTE, SECOND
 from core.daemon import showing
 from core.daemon.ground import Ground
-from core.daemon.outcomes import finished, pause_after, saw_running
+from core.daemon.outcomes import Outcomes, pause_after
 from core.daemon.troubles import OF_THE_ENGINE
 from core.domain.engines import Observed, Phase, Remedy, Spec, Trouble, rule_of, trouble
 from core.domain.errors import BursarError
 from core.domain.lifecycle import State, StopCause, Trigger
-from core.ledger.refunds import RefundCause
-from core.store import settlement
 from core.store.moves import move
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.deployments import DeploymentRow
@@ -90,13 +88,15 @@ def _start(
     moved = 0
     with ground.units.lead(ground.leadership) as unit:
         fresh = {row.id: row for row in unit.deployments.by_ids([row.id for row in rows])}
+        outcomes = Outcomes(unit)
         for row in rows:
             of_row = [by_token[token] for token in engines.tokens(row) if token in by_token]
             asked.note(row, unit.now, failed=any(isinstance(answer, BursarError) for answer in of_row))
             now = fresh[row.id]
             if now.state is State.STARTING and now.generation == row.generation and len(of_row) == row.replicas:
-                moved += apply(unit, now, of_row)
-        showing.write(unit, fresh.values(), news)
+                moved += apply(outcomes, now, of_row)
+        outcomes.write()
+        showing.write(unit, news)
     shown.keep(news)
     errors = [answer for answer in answers if isinstance(answer, BursarError) and answer.code in OF_THE_ENGINE]
     return moved, errors[0] if errors else None
@@ -106,7 +106,7 @@ def _specs(ground: Ground, cluster: ClusterRow, rows: list[DeploymentRow]) -> li
     with ground.units.look() as unit:
         places = unit.runs.allocations_of([row.id for row in rows])
         nodes = {node.id: node for node in unit.clusters.nodes_of(cluster.id)}
-        owners = {row.owner_id: unit.accounts.by_id(row.owner_id) for row in rows}
+        owners = {owner_id: unit.accounts.by_id(owner_id) for owner_id in {row.owner_id for row in rows}}
     by_id = {row.id: row for row in rows}
     specs = []
     for place in places:
@@ -117,21 +117,22 @@ def _specs(ground: Ground, cluster: ClusterRow, rows: list[DeploymentRow]) -> li
     return specs
 
 
-def apply(unit: Unit, row: DeploymentRow, answers: list[Answer]) -> bool:
-    """What the engine said of all replicas of one start; True where the deployment moved."""
+def apply(outcomes: Outcomes, row: DeploymentRow, answers: list[Answer]) -> bool:
+    """What the engine said of all replicas of one start; True where the deployment moves."""
+    unit = outcomes.unit
     errors = [answer for answer in answers if isinstance(answer, BursarError)]
     seen = [answer for answer in answers if isinstance(answer, Observed)]
     errors += [_as_error(found) for found in seen if found.phase in (Phase.FAILED, Phase.GONE)]
     if errors:
-        return _refused(unit, row, errors[0], some_live=any(found.is_live for found in seen))
+        return _refused(outcomes, row, errors[0], some_live=any(found.is_live for found in seen))
     if any(found.phase is Phase.STARTING for found in seen):
         _note_progress(unit, row, seen)
         return False
     if all(found.phase is Phase.FINISHED for found in seen):
         started = max(found.started_at or found.finished_at or unit.now for found in seen)
-        finished(unit, saw_running(unit, row, started), seen)
+        outcomes.ran(row, started, seen)
         return True
-    saw_running(unit, row, max(found.started_at or unit.now for found in seen))
+    outcomes.running(row, max(found.started_at or unit.now for found in seen))
     return True
 
 
@@ -149,16 +150,13 @@ def _as_error(found: Observed) -> BursarError:
     return trouble(Trouble(str(code)), found.message or "the engine could not run it")
 
 
-def _refused(unit: Unit, row: DeploymentRow, error: BursarError, *, some_live: bool) -> bool:
+def _refused(outcomes: Outcomes, row: DeploymentRow, error: BursarError, *, some_live: bool) -> bool:
     """What the engine's refusal asks for: again, back to the queue, a person, or the end."""
-    rule = rule_of(error)
+    unit, rule = outcomes.unit, rule_of(error)
     attempts = row.attempts + 1
     bounded = error.code == Trouble.IMAGE_MISSING and attempts >= MOST_ATTEMPTS
     if rule.remedy is Remedy.GIVE_UP or bounded:
-        moved = move(unit, row, Trigger.SEEN_FAILED, reason=f"{error.code}: {error.message}")
-        settlement.end_run(
-            unit, moved, ended_at=unit.now, cause=RefundCause.ENGINE_FAILED, event=f"{row.handle}:{error.code}"
-        )
+        outcomes.refused(row, error.code, error.message)
         return True
     if rule.remedy is Remedy.REQUEUE or (error.code == Trouble.IMAGE_MISSING and not rule.effect_unknown):
         return _back_to_queue(unit, row, error, attempts, some_live=some_live)
@@ -178,6 +176,6 @@ def _back_to_queue(unit: Unit, row: DeploymentRow, error: BursarError, attempts:
         move(unit, row, Trigger.STOP, reason=error.message, stop_cause=StopCause.PREEMPTED, stop_by=unit.now, **waits)
     else:
         move(unit, row, Trigger.REQUEUE, reason=error.message, **waits)
-        unit.runs.give_back(row.id, unit.now)
+        unit.runs.give_back([row.id], unit.now)
     unit.clusters.touch(row.cluster_id)
     return True

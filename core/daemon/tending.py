@@ -6,12 +6,14 @@ Each cluster has a tender of its own, so that one whose engine hangs delays no o
 from __future__ import annotations
 
 from core.clock import SECOND
-from core.daemon import away, leaks, planning, showing, starting, stopping, watching
+from core.daemon import away, leaks, pacing, planning, showing, starting, stopping, watching
 from core.daemon.boards import KeptBoard
 from core.daemon.foretelling import Foreteller
 from core.daemon.ground import Ground
 from core.daemon.troubles import Standing
+from core.domain.engines import Token
 from core.domain.errors import BursarError
+from core.domain.lifecycle import State
 from core.scheduler.values import Claim
 from core.store.queries import instants
 from core.store.repositories.clusters import ClusterRow
@@ -29,11 +31,14 @@ class Tender:
         self.standing = Standing()
         self.foreign: tuple[Claim, ...] = ()
         self._missing: frozenset[str] = frozenset()
+        self._unlike: tuple[tuple[Token, State], ...] = ()
         self._leaks = leaks.Sightings()
         self._asked = starting.Asked()
         self._shown = showing.Shown()
         self._asked_to_stop = stopping.AskedToStop()
+        self._asked_to_pace = pacing.AskedToPace()
         self._foreteller = Foreteller()
+        self._still: set[str] = set()
         self._look_at = 0
         self._moved_at = 0
         self._plan_at = 0
@@ -52,7 +57,7 @@ class Tender:
         if cluster is None:
             return 0
         moved = 0
-        if not now_or_later or self._now() >= self._look_at:
+        if not now_or_later or self._now() >= self._look_at or self._is_told_to_pace():
             moved += self._look(cluster)
             if self.standing.error is not None:
                 return moved  # blind: nothing is started where nothing is seen
@@ -62,15 +67,24 @@ class Tender:
         moved += started
         self._missing = frozenset()
         asked, stop_error = stopping.stop_pending(self._ground, cluster, self._asked_to_stop)
-        error = error or stop_error
+        paced, pace_error = self._asked_to_pace.ask(self._ground, cluster, self._unlike)
+        asked, error = asked + paced, error or stop_error or pace_error
         if error is not None:
             self._trouble(cluster, error)
         elif asked:
             moved += self._look(cluster)  # many end as soon as they are told to
         if not planned:  # else the board is about to change
             self._foreteller.tell(self._ground, cluster, self.board.latest)
-        self._plan_next(cluster, moved)
+        self._plan_next(cluster, moved + asked)  # what was asked to stop is about to end
         return moved
+
+    def _is_told_to_pace(self) -> bool:
+        """Whether people have suspended or resumed something since it was last asked: they wait to see it happen."""
+        with self._ground.units.look() as unit:
+            still = {row.id for row in unit.deployments.in_states({State.SUSPENDED}, self.cluster_id)}
+        told = still != self._still
+        self._still = still
+        return told
 
     def _look(self, cluster: ClusterRow) -> int:
         try:
@@ -82,7 +96,7 @@ class Tender:
             self._record(cluster, "cluster.mended", {})
         away.note_nodes(self._ground, cluster, seen)
         look = watching.judge(self._ground, cluster, seen, self._shown)
-        self.foreign, self._missing = look.foreign, look.missing
+        self.foreign, self._missing, self._unlike = look.foreign, look.missing, look.unlike
         stopping.end_widows(self._ground, cluster, look.widows)
         return look.moved + leaks.reap(self._ground, cluster, look.strays, self._leaks)
 

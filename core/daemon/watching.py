@@ -6,15 +6,17 @@ takes room.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.clock import MINUTE, SECOND
-from core.daemon import outcomes, showing, starting
+from core.daemon import pacing, showing, starting
 from core.daemon.ground import Ground
+from core.daemon.outcomes import ENDS_ANYWAY, Outcomes
 from core.domain.engines import Capabilities, Observation, Observed, Phase, Token
 from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.scheduler.values import Claim
+from core.store.queries.holding import Outline, outlines
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.deployments import DeploymentRow
 from core.store.repositories.runs import RunRow
@@ -24,7 +26,9 @@ from core.store.units import Unit
 LATE_VISIBILITY = MINUTE // 2
 # Life is proved at each look, but written down no oftener: a crash may leave so much unbilled, never too much billed.
 _WRITTEN_EVERY = 5 * SECOND
-_JUDGED_AT_ONCE = 50
+# So many in one unit, so that whoever wants to write meanwhile waits no longer than that.
+_JUDGED_AT_ONCE = 200
+_NOTED_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Look:
     """What a look at one engine came to.
 
     `missing` are starts that it does not show, to be asked for again; `strays` bear our token and belong to nothing;
-    `widows` live on in a gang that has lost a member, and must end before the gang is over.
+    `widows` live on in a gang that has lost a member, and must end before the gang is over; `unlike` run although
+    they are to stand still, or the other way round.
     """
 
     moved: int = 0
@@ -40,48 +45,62 @@ class Look:
     missing: frozenset[str] = frozenset()
     strays: tuple[Observed, ...] = ()
     widows: tuple[Token, ...] = ()
+    unlike: tuple[tuple[Token, State], ...] = ()
 
 
 def judge(ground: Ground, cluster: ClusterRow, seen: Observation, shown: showing.Shown) -> Look:
     """What is as it should be costs no write; the rest is judged in parts, each on what the store says by then."""
     by_token = seen.by_token()
     with ground.units.look() as unit:
-        rows = unit.deployments.in_states(HOLDS_CAPACITY, cluster.id)
-        runs = {run.deployment_id: run for run in unit.runs.all_open(cluster.id)}
+        holding = outlines(unit.connection, cluster.id)
         foreign = _foreign(unit, cluster, seen)
-    expected = {row.id: ground.engines.tokens(row) for row in rows}
-    alive = [row for row in rows if _is_as_it_should_be(row, expected[row.id], by_token)]
-    stale = [row for row in alive if row.id in runs and seen.at - runs[row.id].seen_at >= _WRITTEN_EVERY]
-    if stale:
-        news = shown.news(by_token[token] for row in stale for token in expected[row.id])
+        expected = {one.id: ground.engines.tokens(one) for one in holding}
+        calm = _calm(unit, holding, expected, by_token)
+    stale = [one for one in holding if one.id in calm and _is_stale(one.seen_at, seen.at)]
+    for start in range(0, len(stale), _NOTED_AT_ONCE):
+        part = stale[start : start + _NOTED_AT_ONCE]
+        news = shown.news(by_token[token] for one in part for token in expected[one.id])
         with ground.units.lead(ground.leadership) as unit:
-            for start in range(0, len(stale), 500):
-                unit.runs.note_seen([runs[row.id].id for row in stale[start : start + 500]], seen.at)
-            showing.write(unit, stale, news)
+            unit.runs.note_seen([one.run_id for one in part if one.run_id is not None], seen.at)
+            showing.write(unit, news)
         shown.keep(news)
-    calm = {row.id for row in alive}
-    rest = [row.id for row in rows if row.id not in calm]
+    rest = [one.id for one in holding if one.id not in calm]
     judged = _Judge(ground.engines.capabilities(cluster), seen)
     for start in range(0, len(rest), _JUDGED_AT_ONCE):
+        part_of_rest = rest[start : start + _JUDGED_AT_ONCE]
+        news = shown.news(by_token[token] for id_ in part_of_rest for token in expected[id_] if token in by_token)
         with ground.units.lead(ground.leadership) as unit:
-            part = unit.deployments.by_ids(rest[start : start + _JUDGED_AT_ONCE])
-            fresh = {row.id: row for row in part if row.state in HOLDS_CAPACITY}
-            tokens = {row.id: ground.engines.tokens(row) for row in fresh.values()}
-            news = shown.news(by_token[token] for its in tokens.values() for token in its if token in by_token)
-            showing.write(unit, fresh.values(), news)
-            for row in fresh.values():
-                judged.judge(unit, row, tokens[row.id], by_token)
+            rows = unit.deployments.by_ids(part_of_rest)
+            judged.judge(unit, [row for row in rows if row.state in HOLDS_CAPACITY], ground.engines.tokens, by_token)
+            showing.write(unit, news)
         shown.keep(news)
     shown.forget_all_but(by_token)
     known = {token for tokens in expected.values() for token in tokens}
     strays = tuple(one for token, one in by_token.items() if one.is_live and token not in known)
-    return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows))
+    return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows), tuple(judged.unlike))
 
 
-def _is_as_it_should_be(row: DeploymentRow, tokens: list[Token], by_token: Mapping[Token, Observed]) -> bool:
-    if row.state not in (State.RUNNING, State.SUSPENDED):
-        return False
-    return all(token in by_token and by_token[token].is_live for token in tokens)
+def _calm(
+    unit: Unit, holding: Sequence[Outline], expected: Mapping[str, list[Token]], by_token: Mapping[Token, Observed]
+) -> set[str]:
+    """Those that are as they should be. Nearly all of them run and pay the whole price, which the outline tells."""
+    calm, uneven = set(), {}
+    for one in holding:
+        tokens = expected[one.id]
+        present = [by_token[token] for token in tokens if token in by_token and by_token[token].is_live]
+        if one.state not in (State.RUNNING, State.SUSPENDED) or len(present) < len(tokens):
+            continue
+        if one.state is State.RUNNING and one.pays_whole and pacing.is_plain(present):
+            calm.add(one.id)
+        else:
+            uneven[one.id] = present
+    runs = unit.runs.open_of_each(list(uneven))
+    rows = unit.deployments.by_ids(list(uneven))
+    return calm | {row.id for row in rows if pacing.is_paced(row, runs.get(row.id), uneven[row.id])}
+
+
+def _is_stale(seen_at: int | None, now: int) -> bool:
+    return seen_at is not None and now - seen_at >= _WRITTEN_EVERY
 
 
 class _Judge:
@@ -92,25 +111,42 @@ class _Judge:
         self.moved = 0
         self.missing: set[str] = set()
         self.widows: list[Token] = []
+        self.unlike: list[tuple[Token, State]] = []
+        self._suspends = capabilities.suspend
 
-    def judge(self, unit: Unit, row: DeploymentRow, tokens: list[Token], by_token: Mapping[Token, Observed]) -> None:
-        present = [by_token[token] for token in tokens if token in by_token]
-        whole = len(present) == len(tokens)
-        if not whole and not self._are_proved_absent(unit, row, [token for token in tokens if token not in by_token]):
-            return
-        run = unit.runs.open_of(row.id)
+    def judge(
+        self,
+        unit: Unit,
+        rows: Sequence[DeploymentRow],
+        tokens_of: Callable[[DeploymentRow], list[Token]],
+        by_token: Mapping[Token, Observed],
+    ) -> None:
+        """Some of those that are not as they should be; what follows is written together."""
+        outcomes = Outcomes(unit)
+        runs = unit.runs.open_of_each([row.id for row in rows])
+        for row in rows:
+            tokens = tokens_of(row)
+            present = [by_token[token] for token in tokens if token in by_token]
+            absent = [token for token in tokens if token not in by_token]
+            if not absent or self._are_proved_absent(unit, row, absent):
+                self._judge(outcomes, row, runs.get(row.id), present, whole=not absent)
+        outcomes.write()
+
+    def _judge(
+        self, outcomes: Outcomes, row: DeploymentRow, run: RunRow | None, present: list[Observed], *, whole: bool
+    ) -> None:
         if row.state is State.STARTING:
             # What is missing is asked for again by the next start; what is there may have come to run meanwhile.
             if not whole:
                 self.missing.add(row.id)
-            elif starting.apply(unit, row, list(present)):
+            elif starting.apply(outcomes, row, list(present)):
                 self.moved += 1
         elif not whole and not self._is_surely_absent(row, run):
             return
         elif row.state is State.STOPPING:
-            self.moved += self._judge_stopping(unit, row, run, present)
+            self.moved += self._judge_stopping(outcomes, row, run, present)
         else:
-            self.moved += self._judge_running(unit, row, run, present, whole=whole)
+            self.moved += self._judge_running(outcomes, row, run, present, whole=whole)
 
     def _are_proved_absent(self, unit: Unit, row: DeploymentRow, tokens: list[Token]) -> bool:
         """Whether the nodes that hold a place for them were seen."""
@@ -126,15 +162,18 @@ class _Judge:
         return self._seen.at >= born + self._lag
 
     def _judge_running(
-        self, unit: Unit, row: DeploymentRow, run: RunRow | None, present: list[Observed], *, whole: bool
+        self, outcomes: Outcomes, row: DeploymentRow, run: RunRow | None, present: list[Observed], *, whole: bool
     ) -> bool:
         if whole and all(one.is_live for one in present):
+            self._judge_pace(outcomes.unit, row, run, present)
             return False
+        if run is not None:
+            pacing.pace(outcomes.unit, run, present, _over_at(present, run))
         finished = [one for one in present if one.phase is Phase.FINISHED]
         if whole and finished:
             if len(finished) < len(present):
                 return False  # part of a gang has ended; the others decide when it is over
-            outcomes.finished(unit, row, present)
+            outcomes.finished(row, present)
             return True
         widows = [one.token for one in present if one.is_live and one.token is not None]
         if widows:
@@ -144,28 +183,44 @@ class _Judge:
         ended_at = max([one.finished_at for one in present if one.finished_at is not None], default=last_seen)
         failed = next((one for one in present if one.phase in (Phase.FAILED, Phase.GONE)), None)
         if failed is not None:
-            outcomes.lost(unit, row, ended_at, failed.message or "the engine lost it")
+            outcomes.lost(row, ended_at, failed.message or "the engine lost it")
         else:
             switched_off = any(one.phase is Phase.OFF for one in present)
             message = "it was switched off at the engine" if switched_off else "it vanished from the engine"
-            outcomes.gone(unit, row, ended_at, message, by_somebody=switched_off)
+            outcomes.gone(row, ended_at, message, by_somebody=switched_off)
         return True
 
-    def _judge_stopping(self, unit: Unit, row: DeploymentRow, run: RunRow | None, present: list[Observed]) -> bool:
+    def _judge_pace(self, unit: Unit, row: DeploymentRow, run: RunRow | None, present: list[Observed]) -> None:
+        if run is not None:
+            unit.runs.note_seen([run.id], self._seen.at)
+            pacing.pace(unit, run, present, self._seen.at)
+        if self._suspends:
+            self.unlike += pacing.unlike(row, present)
+
+    def _judge_stopping(
+        self, outcomes: Outcomes, row: DeploymentRow, run: RunRow | None, present: list[Observed]
+    ) -> bool:
         if any(one.is_live for one in present):
             return False
+        if run is not None:
+            pacing.pace(outcomes.unit, run, present, _over_at(present, run))
         ended = [one.finished_at for one in present if one.finished_at is not None]
         ended_at = max(ended, default=run.seen_at if run else self._seen.at)
         if run is not None and ended and _ended_by_itself(row, present, ended_at):
-            outcomes.finished(unit, row, present)
+            outcomes.finished(row, present)
         else:
-            outcomes.stopped(unit, row, ended_at)
+            outcomes.stopped(row, ended_at)
         return True
+
+
+def _over_at(present: Sequence[Observed], run: RunRow) -> int:
+    """When the last of it ended, as far as that is known."""
+    return max([one.finished_at for one in present if one.finished_at is not None], default=run.seen_at)
 
 
 def _ended_by_itself(row: DeploymentRow, present: list[Observed], ended_at: int) -> bool:
     """It had done its work before it was asked to stop; what ends well after that may only have answered the signal."""
-    if row.stop_cause in outcomes.ENDS_ANYWAY or ended_at > row.state_since:
+    if row.stop_cause in ENDS_ANYWAY or ended_at > row.state_since:
         return False
     return all(one.phase is Phase.FINISHED and one.exit_code == 0 for one in present)
 

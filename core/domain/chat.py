@@ -29,3 +29,15 @@ class NoticeKind(StrEnum):
     ENDED = "ended"
     LINKED = "linked"
     UNSURE = "unsure"  # a report that may or may not have been posted
+    FUNDS = "funds"  # how far a wallet or the treasury is used up
+    GIVEN = "given"  # somebody has filled one's wallet
+
+
+class FundsLevel(StrEnum):
+    """How a wallet or a treasury stands, as people are told of it; one for each rung of the run-out ladder."""
+
+    LOW = "low"
+    NEARLY_EMPTY = "nearly_empty"
+    EMPTY = "empty"
+    STOPPED = "stopped"
+    FILLED = "filled"

@@ -84,6 +84,7 @@ class Permission(StrEnum):
     SLACK_LINK = "slack.link"
     BOT_RUN = "bot.run"
     DAEMON_RUN = "daemon.run"
+    HEALTH = "health"
 
 
 _EVERYONE = frozenset(Standing)
@@ -154,6 +155,7 @@ GRANTS: dict[Permission, Grant] = {
     _P.SLACK_LINK: Grant(_ACCOUNTS),
     _P.BOT_RUN: Grant(_OPERATORS),
     _P.DAEMON_RUN: Grant(_OPERATORS),
+    _P.HEALTH: Grant(_EVERYONE),  # whether anybody leads; what troubles whom is shown to operators alone
 }
 
 _READS = frozenset(
@@ -172,6 +174,7 @@ _READS = frozenset(
         _P.RATES_READ,
         _P.USAGE_READ,
         _P.REPORT_READ,
+        _P.HEALTH,
     }
 )
 

@@ -56,9 +56,19 @@ class RunLine:
         return self.segments[0].start
 
     def changed(self, at: int, share: Share) -> RunLine:
-        """The line from `at` on at another share: suspended, resumed, or a gap that is marked and not billed."""
+        """The line from `at` on at another share: suspended, or resumed."""
         kept = tuple(segment for segment in self.segments if segment.start < at)
         return replace(self, segments=(*kept, Segment(max(at, self.start), share)))
+
+    def with_gap(self, start: int, end: int) -> RunLine:
+        """Time that is marked and not billed; then it goes on at the share that it had."""
+        return self.changed(start, FREE).changed(end, self.segments[-1].share)
+
+    @property
+    def gaps_us(self) -> int:
+        """How much of it is marked as not billed."""
+        bounds = zip(self.segments, self.segments[1:], strict=False)
+        return sum(after.start - segment.start for segment, after in bounds if segment.share == FREE)
 
     def ended(self, at: int) -> RunLine:
         """The closed line. An end proved to lie before a change cuts the change off."""

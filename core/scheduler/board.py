@@ -25,7 +25,7 @@ from core.scheduler.values import Claim, Holding, Node, Pin, Waiting, total_of
 from core.scheduler.watch import ChangeLog, ShapeWatch
 
 T = TypeVar("T")
-MOST_KEPT = 256
+MOST_KEPT = 1024
 
 
 class Board:

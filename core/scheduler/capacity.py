@@ -7,7 +7,7 @@ comes and goes, and counted anew where a pinned place and the victims it waits f
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from core.scheduler.values import Claim, Holding, Node
 
@@ -100,7 +100,7 @@ class Host:
         self.by_id[holding.id], self.residents[holding.id] = holding, claims
         if holding.ends_at is not None:
             insort(self.ends, (holding.ends_at, holding.id))
-        if self.pins or grew:
+        if grew or self._overlaps(holding):
             self.recount()
         else:
             for claim in claims:
@@ -110,11 +110,15 @@ class Host:
         holding, claims = self.by_id.pop(holding_id), self.residents.pop(holding_id)
         if holding.ends_at is not None:
             del self.ends[bisect_left(self.ends, (holding.ends_at, holding_id))]
-        if self.pins:
+        if self._overlaps(holding):
             self.recount()
         else:
             for claim in claims:
                 self.free.give(claim)
+
+    def _overlaps(self, holding: Holding) -> bool:
+        """Whether a pinned place waits for it: what it holds is then not free once it leaves, or not all of it."""
+        return holding.pinned_for in self.pins
 
     def pin(self, waiting_id: str, claims: list[Claim], ends_at: int | None) -> None:
         """`ends_at` is when whoever gets the place will have ended at the latest; None for a service."""
@@ -143,7 +147,7 @@ class Host:
             holding = self.by_id[holding_id]
             if not stays(holding):
                 continue
-            if holding.pinned_for in self.pins and holding.pinned_for not in ignoring:
+            if holding.pinned_for is not None and self._overlaps(holding) and holding.pinned_for not in ignoring:
                 yielding.setdefault(holding.pinned_for, []).extend(claims)
                 continue
             for claim in claims:
@@ -164,33 +168,25 @@ class Host:
             room.gpus = [a + b for a, b in zip(room.gpus, pinned.gpus, strict=True)]
         return room
 
-    def room_without(self, gone: Container[str]) -> Room:
-        """What would be free if these residents were gone."""
-        if self.pins:
-            return self.room_if(lambda h: h.id not in gone)
-        room = self.free.copy()
-        for holding_id, claims in self.residents.items():
-            if holding_id in gone:
-                for claim in claims:
-                    room.give(claim)
-        return room
-
     def ends_after(self, instant: int) -> list[int]:
         """The instants at which a projection sees something end, each once; what is overdue ends right away."""
         ends = {end for end, _ in self.ends}.union(self.pin_ends.values())
         return sorted({max(end, instant + 1) for end in ends})
 
     def unfolding(self) -> Iterator[tuple[int, Room]]:
-        """What will be free after each end in turn. The room is the same object each time; copy it to keep it."""
-        if self.pins:
-            yield from ((instant, self.free_at(instant)) for instant in self.ends_after(0))
-            return
-        room = self.free.copy()
-        for position, (end, holding_id) in enumerate(self.ends):
-            for claim in self.residents[holding_id]:
-                room.give(claim)
-            if position + 1 == len(self.ends) or self.ends[position + 1][0] != end:
-                yield end, room
+        """What will be free after each end in turn. The room is the same object for several; copy it to keep it."""
+        room, position = self.free.copy(), 0
+        for instant in self.ends_after(0) if self.pins else sorted({end for end, _ in self.ends}):
+            counted_anew = instant in self.pin_ends.values()
+            while position < len(self.ends) and self.ends[position][0] <= instant:
+                holding_id = self.ends[position][1]
+                counted_anew = counted_anew or self._overlaps(self.by_id[holding_id])
+                for claim in self.residents[holding_id]:
+                    room.give(claim)
+                position += 1
+            if counted_anew:
+                room = self.free_at(instant)
+            yield instant, room
 
     def free_at(self, instant: int) -> Room:
         """What will be free then if everybody ends when a projection says so and nobody comes."""

@@ -47,7 +47,7 @@ class Pass:
         dooms = tuple(Doom(i, self.board.doomed[i]) for i in sorted(self.board.doomed))
         self._honour_pins()
         self._serve_heads()
-        if self.promises.made and self.policy.backfill:
+        if self.promises.made and self.policy.backfill and not self._is_spent():
             self._backfill()
         return Plan(
             board_version=self.board.version,
@@ -105,7 +105,11 @@ class Pass:
             self.looked_at += 1
             if self._try_start(item, klass) or item.id in self.done:
                 continue
-            if self._is_over_quota(item, klass) or self._try_preempt(item, klass):
+            if self._is_over_quota(item, klass):
+                continue
+            if self._try_preempt(item, klass):
+                if self._is_spent():
+                    return
                 continue
             self._try_promise(item, klass)
             if len(self.promises.made) >= most:
@@ -130,6 +134,10 @@ class Pass:
             return False
         self.closed.members.add((klass, item.org, item.member))
         return True
+
+    def _is_spent(self) -> bool:
+        """It evicted for as many heads as one pass may; whoever comes behind them is for the next pass."""
+        return len(self.preempts) == self.policy.preemption.heads_per_pass
 
     def _try_preempt(self, item: Waiting, klass: Class) -> bool:
         if self.promises.made or self.failed_evictions.get(klass, -1) >= item.priority:

@@ -100,7 +100,8 @@ class Future:
     """A board that is played forward. It owns the board it is given."""
 
     def __init__(self, board: Board, policy: Policy, now: int, *, share: float) -> None:
-        self._board, self._policy, self._share = board, policy, share
+        whole = replace(policy.preemption, heads_per_pass=None)  # passes that follow at once are one pass here
+        self._board, self._policy, self._share = board, replace(policy, preemption=whole), share
         self._now = self._began = now
         self._ends: list[tuple[int, str]] = []
         self._end_of: dict[str, int] = {}

@@ -103,25 +103,26 @@ class LaneQueue:
         self._of_class: dict[Class, Group] = {}
         self._groups: dict[tuple[str, str] | None, Group] = {}
         self._timers: list[tuple[int, str]] = []
-        self._time = 0
+        self._time: int | None = None  # until it is first asked, nobody has a lane
 
     # -- keeping it -------------------------------------------------------------------------------------------
 
     def add(self, item: Waiting, klass: Class) -> None:
         self._items[item.id] = (item, klass)
-        self._settle(item, klass)
+        if self._time is not None:
+            self._settle(item, klass, self._time)
 
     def remove(self, item: Waiting) -> None:
         del self._items[item.id]
         self._leave(item)
 
-    def _settle(self, item: Waiting, klass: Class) -> None:
+    def _settle(self, item: Waiting, klass: Class, now: int) -> None:
         """Put it where it belongs at this time, and note when that changes by itself."""
         full_at = item.ages_from + self._cap * self._step
-        if item.not_before is not None and item.not_before > self._time:
+        if item.not_before is not None and item.not_before > now:
             heapq.heappush(self._timers, (item.not_before, item.id))
             return
-        capped = full_at <= self._time
+        capped = full_at <= now
         if not capped:
             heapq.heappush(self._timers, (full_at, item.id))
         key = (klass, item.org, item.member, capped)
@@ -168,22 +169,24 @@ class LaneQueue:
 
     def _advance(self, now: int) -> None:
         """Let in those whose time has come, and move those that aged in full to their capped lane."""
-        if now < self._time:  # asked about the past: rare, and never by the daemon
-            known = list(self._items.values())
-            for item, _ in known:
-                self._leave(item)
-            self._timers.clear()
-            self._time = now
-            for item, klass in known:
-                self._settle(item, klass)
-            return
+        if self._time is None or now < self._time:
+            self._settle_all(now)
         self._time = now
         while self._timers and self._timers[0][0] <= now:
             _, waiting_id = heapq.heappop(self._timers)
             if waiting_id in self._items:
                 item, klass = self._items[waiting_id]
                 self._leave(item)
-                self._settle(item, klass)
+                self._settle(item, klass, now)
+
+    def _settle_all(self, now: int) -> None:
+        """At the first question, or when asked about the past, which is rare and never done by the daemon."""
+        for item, _ in self._items.values():
+            self._leave(item)
+        self._timers.clear()
+        in_order = sorted(self._items.values(), key=lambda known: self._entry(known[0], capped=False)[:3])
+        for item, klass in in_order:  # so that each goes to the end of its lane
+            self._settle(item, klass, now)
 
     # -- asking it --------------------------------------------------------------------------------------------
 

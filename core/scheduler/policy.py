@@ -48,7 +48,10 @@ class FairShare:
 
 @dataclass(frozen=True, slots=True)
 class Preemption:
-    """Who may be evicted: `gap` points of base priority below, after `min_run_ms`, less than `budget` times a day."""
+    """Who may be evicted: `gap` points of base priority below, after `min_run_ms`, less than `budget` times a day.
+
+    A pass ends once it has evicted for `heads_per_pass` heads, and the next one goes on from there.
+    """
 
     enabled: bool = True
     gap: int = 10
@@ -56,6 +59,7 @@ class Preemption:
     budget: int = 3
     grace_ms: int = 2 * MINUTE_MS
     pin_ms: int = 10 * MINUTE_MS  # how long the place is kept once the grace is over
+    heads_per_pass: int | None = 100
 
 
 @dataclass(frozen=True, slots=True)

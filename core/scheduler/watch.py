@@ -56,37 +56,39 @@ class ChangeLog:
         self._touched.clear()
 
 
+class Latest:
+    """One reader's place in the log."""
+
+    def __init__(self, log: ChangeLog) -> None:
+        self._log, self._place = log, -1
+
+    def changed(self) -> set[int] | None:
+        """Indexes of the hosts that changed since it was last asked; None: all of them may have."""
+        place, self._place = self._place, self._log.end
+        if place == self._place:
+            return set()
+        return self._log.since(place) if place >= 0 else None
+
+
 class PerHost(Generic[T]):
     """A fact for each host for which there is one, computed again where the host changed."""
 
     def __init__(self, hosts: list[Host], log: ChangeLog, compute: Callable[[Host], T | None]) -> None:
-        self._hosts, self._log, self._compute = hosts, log, compute
-        self._place = -1
+        self._hosts, self._latest, self._compute = hosts, Latest(log), compute
         self.facts: dict[int, T] = {}
 
     def current(self) -> dict[int, T]:
-        end = self._log.end
-        if self._place == end:
-            return self.facts
-        changed: Iterable[int] | None = self._log.since(self._place) if self._place >= 0 else None
+        changed: Iterable[int] | None = self._latest.changed()
         if changed is None:
             self.facts.clear()
             changed = range(len(self._hosts))
         for index in changed:
-            self.renew(index)
-        self._place = end
+            fact = self._compute(self._hosts[index])
+            if fact is None:
+                self.facts.pop(index, None)
+            else:
+                self.facts[index] = fact
         return self.facts
-
-    def forget(self) -> None:
-        """Nothing known holds any more; all is computed again when next asked."""
-        self._place = -1
-
-    def renew(self, index: int) -> None:
-        fact = self._compute(self._hosts[index])
-        if fact is None:
-            self.facts.pop(index, None)
-        else:
-            self.facts[index] = fact
 
 
 class ShapeWatch:

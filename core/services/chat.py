@@ -50,7 +50,7 @@ class Chat:
         belongs = org is not None and (me.operator or org in roles)
         here = Caller(person.account_id, person.session_id, FACE, org if belongs else None, delivery)
         admin = belongs and (me.operator or roles.get(org or "") is Role.ADMIN)
-        return Visitor(team_id, user_id, here, me.name, org, belongs, admin)
+        return Visitor(team_id, user_id, here, me.name, org, belongs, admin, me.operator)
 
     def register(
         self, team_id: str, user_id: str, slack_name: str, wanted: str | None, delivery: str | None = None

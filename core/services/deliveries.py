@@ -8,17 +8,16 @@ from __future__ import annotations
 from core.clock import DAY, MINUTE, SECOND
 from core.domain.chat import DeliveryKind, DeliveryState, NoticeKind
 from core.domain.errors import Conflict, NotFound
-from core.domain.lifecycle import State, Trigger
 from core.domain.periods import Period
-from core.domain.roles import Caller, Permission, Role, require
+from core.domain.roles import Caller, Permission, require
 from core.domain.schedule import next_due, period_before
+from core.services.notices import spread, want, warn_of_limits, warn_of_treasuries
 from core.services.reporting import report_card, zone_of
 from core.services.reports import want_report
 from core.settings import Settings
 from core.store.queries import reports
-from core.store.repositories.chat import Inbox, PersonRow
-from core.store.repositories.deliveries import DeliveryRow, Happened
-from core.store.repositories.deployments import DeploymentRow
+from core.store.repositories.chat import Inbox
+from core.store.repositories.deliveries import DeliveryRow
 from core.store.repositories.schedules import ScheduleRow
 from core.store.units import Unit, Units
 from core.views.chat import Parcel, UnsureLine
@@ -30,18 +29,9 @@ PLACE = "slack"
 LEASE_US = 2 * MINUTE
 PACE_US = SECOND
 MOST_ATTEMPTS = 8
-MOST_WAITING_CARDS = 20
 INBOX_KEPT_US = 2 * DAY  # Slack delivers again for less than an hour
 _AT_ONCE = 500
-_WARNINGS_MIN = (15, 5)
 _MOST_SLOTS = 1_000
-
-_NOTICE_OF: dict[str, NoticeKind] = {
-    Trigger.APPROVE.value: NoticeKind.APPROVED,
-    Trigger.SEEN_RUNNING.value: NoticeKind.STARTED,
-    Trigger.PREEMPT.value: NoticeKind.PREEMPTED,
-}
-_ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.REJECTED, State.EXPIRED, State.STOPPED})
 
 
 class Deliveries:
@@ -64,76 +54,21 @@ class Deliveries:
                 return 0
             happened = unit.deliveries.happened_after(place, _AT_ONCE)
             for one in happened:
-                if one.org_id is not None and one.verb.startswith("deployment."):
-                    self._spread(unit, one, one.org_id)
+                if one.org_id is not None:
+                    spread(unit, one, one.org_id, self._settings.run_out)
             if happened:
                 unit.deliveries.move_place(PLACE, happened[-1].seq)
         return len(happened)
 
     def tick(self) -> int:
-        """What time brings: reports that are due, limits that are near, claims whose holder is gone."""
+        """What time brings: reports due, limits near, treasuries given away, claims whose holder is gone."""
         with self._units.serve() as unit:
             found = sum(self._lose(unit, row) for row in unit.deliveries.lost(unit.now))
             found += sum(self._due(unit, row) for row in unit.schedules.due(unit.now))
-            found += self._warn(unit)
+            found += warn_of_limits(unit) + warn_of_treasuries(unit, self._settings.run_out)
             Inbox(unit.connection).forget_before(unit.now - INBOX_KEPT_US)
             unit.deliveries.forget_before(unit.now - self._settings.retention.deliveries_ms * 1000)
         return found
-
-    def _spread(self, unit: Unit, one: Happened, org_id: str) -> None:
-        row = next(iter(unit.deployments.by_handles([one.target])), None)
-        if row is None:
-            return
-        unit.deliveries.freshen(DeliveryKind.CARD, row.handle, unit.now)
-        unit.deliveries.freshen(DeliveryKind.APPROVAL, row.handle, unit.now, _decision(one))
-        for person in unit.slack.recipients(org_id, {row.owner_id}):
-            if self._has_card(unit, row, person):
-                self._notice(unit, one, row, person)
-        if one.verb == "deployment.submit" and one.after.get("state") == State.AWAITING_APPROVAL.value:
-            members = unit.within(org_id).members.all()
-            admins = {member.account_id for member in members if member.role is Role.ADMIN}
-            for person in unit.slack.recipients(org_id, admins):
-                self._want(unit, person, row, DeliveryKind.APPROVAL, row.handle)
-
-    def _has_card(self, unit: Unit, row: DeploymentRow, person: PersonRow) -> bool:
-        """One card a deployment. Of very many at once only some get one: the rest is seen in the list."""
-        if unit.deliveries.one(person.team_id, person.user_id, DeliveryKind.CARD, row.handle) is not None:
-            return True
-        if unit.deliveries.waiting_cards(person.team_id, person.user_id) >= MOST_WAITING_CARDS:
-            return False
-        return self._want(unit, person, row, DeliveryKind.CARD, row.handle)
-
-    def _notice(self, unit: Unit, one: Happened, row: DeploymentRow, person: PersonRow) -> None:
-        trigger, state = one.verb.removeprefix("deployment."), str(one.after.get("state", ""))
-        kind = _NOTICE_OF.get(trigger)
-        if kind is None and state in _ENDED and one.after.get("trigger") == trigger:
-            kind = NoticeKind.ENDED
-        if kind is None:
-            return
-        data: dict[str, object] = {"notice": kind.value, "deployment": row.handle, "by": one.actor, "state": state}
-        if kind is NoticeKind.PREEMPTED:
-            data["reason"] = one.after.get("reason")
-        self._want(unit, person, row, DeliveryKind.NOTICE, f"{row.handle}:{one.seq}", data)
-
-    def _want(
-        self,
-        unit: Unit,
-        person: PersonRow,
-        row: DeploymentRow,
-        kind: DeliveryKind,
-        subject: str,
-        data: dict[str, object] | None = None,
-    ) -> bool:
-        return unit.deliveries.want(
-            unit.ids.new(),
-            org_id=row.org_id,
-            team_id=person.team_id,
-            recipient=person.user_id,
-            kind=kind,
-            subject=subject,
-            now=unit.now,
-            data=data or {"deployment": row.handle},
-        )
 
     def _lose(self, unit: Unit, row: DeliveryRow) -> int:
         """Bringing a message up to date may be done again; a first posting may have happened, so it may not."""
@@ -164,20 +99,6 @@ class Deliveries:
                     unit.record("report.skipped", row.handle, after={"since": period.since}, org_id=row.org_id)
             slot = next_due(row.when, slot)
         unit.schedules.change(row.id, next_at=slot)
-        return found
-
-    def _warn(self, unit: Unit) -> int:
-        """Jobs whose limit is near, each once for each limit that it had."""
-        found = 0
-        ending = reports.ending_by(unit.connection, unit.scope, unit.now, max(_WARNINGS_MIN) * MINUTE)
-        rows = {row.id: row for row in unit.deployments.by_ids([one[0] for one in ending])}
-        for row_id, handle, limit_ms, ends_at in ending:
-            minutes = min(m for m in _WARNINGS_MIN if ends_at - unit.now <= m * MINUTE)
-            data: dict[str, object] = {"notice": NoticeKind.LIMIT_NEAR.value, "deployment": handle, "ends_at": ends_at}
-            row = rows[row_id]
-            for person in unit.slack.recipients(row.org_id, {row.owner_id}):
-                subject = f"{handle}:{row.generation}:{limit_ms}:{minutes}"
-                found += self._want(unit, person, row, DeliveryKind.NOTICE, subject, data)
         return found
 
     # What is handed out, and what became of it
@@ -248,16 +169,10 @@ class Deliveries:
         if row.kind is not DeliveryKind.REPORT or schedule is None:
             return
         for person in unit.slack.recipients(row.org_id, {schedule.created_by}):
-            unit.deliveries.want(
-                unit.ids.new(),
-                org_id=row.org_id,
-                team_id=person.team_id,
-                recipient=person.user_id,
-                kind=DeliveryKind.NOTICE,
-                subject=f"{row.subject}:unsure:{row.attempts}:{unit.now}",
-                now=unit.now,
-                data={"notice": NoticeKind.UNSURE.value, "delivery": row.id, "channel": row.recipient},
-            )
+            data: dict[str, object] = {"delivery": row.id, "channel": row.recipient}
+            subject = f"{row.subject}:unsure:{row.attempts}:{unit.now}"
+            data["notice"] = NoticeKind.UNSURE.value
+            want(unit, person, row.org_id, DeliveryKind.NOTICE, subject, data)
 
     # What is asked about deliveries
 
@@ -315,20 +230,6 @@ def _may_repeat(unit: Unit, row: DeliveryRow, team_id: str, user_id: str) -> boo
         return False
     require(unit.me, Permission.REPORT_SCHEDULE)
     return True
-
-
-_DECIDED: dict[str, str] = {
-    Trigger.APPROVE.value: "approved",
-    Trigger.REJECT.value: "rejected",
-    Trigger.CANCEL.value: "cancelled",
-    Trigger.EXPIRE.value: "expired",
-}
-
-
-def _decision(one: Happened) -> dict[str, object] | None:
-    """Who decided what, and when: the card of the approval says it instead of its buttons."""
-    what = _DECIDED.get(one.verb.removeprefix("deployment."))
-    return {"decision": [what, one.actor, one.at]} if what else None
 
 
 def _claimed(unit: Unit, parcel: Parcel) -> DeliveryRow | None:

@@ -25,6 +25,8 @@ OFFERED = frozenset(
         Trigger.CANCEL,
         Trigger.STOP,
         Trigger.START,
+        Trigger.SUSPEND,
+        Trigger.RESUME,
         Trigger.COMPLETE,
         Trigger.DELETE,
     }

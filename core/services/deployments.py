@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.domain.engines import Registry
-from core.domain.errors import Invalid
+from core.domain.errors import Conflict, Invalid
 from core.domain.lifecycle import State, StopCause, Trigger
 from core.domain.names import did_you_mean
 from core.domain.roles import Permission, require
@@ -105,6 +105,28 @@ class Deployments:
         unit.clusters.touch(row.cluster_id)
         return cards.card(unit, moved)
 
+    @writes(Permission.DEPLOYMENT_ACT)
+    def suspend(self, unit: Unit, reference: str) -> DeploymentCard:
+        """Let it stand still where it is: it keeps its place, and pays a part of its price once it is proved still."""
+        row = self._mine(unit, reference)
+        cluster = unit.clusters.by_id(row.cluster_id)
+        assert cluster is not None, "a cluster is not deleted while something uses it"
+        able = self._registry.capabilities(cluster.driver)
+        if not (able.suspend and able.suspended_keeps_capacity):
+            message = f"{cluster.name} ({cluster.driver}) cannot suspend what runs there"
+            raise Conflict("cannot_suspend", message, f"bursar stop {row.handle}")
+        return self._let(unit, row, Trigger.SUSPEND)
+
+    @writes(Permission.DEPLOYMENT_ACT)
+    def resume(self, unit: Unit, reference: str) -> DeploymentCard:
+        """Let what was suspended go on from where it stood."""
+        return self._let(unit, self._mine(unit, reference), Trigger.RESUME)
+
+    def _let(self, unit: Unit, row: DeploymentRow, trigger: Trigger) -> DeploymentCard:
+        moved = move(unit, row, trigger)
+        unit.clusters.touch(row.cluster_id)
+        return cards.card(unit, moved)
+
     def _mine(self, unit: Unit, reference: str) -> DeploymentRow:
         """One's own, or as an admin anybody's in the organization."""
         row = find(unit, reference)
@@ -119,7 +141,7 @@ class Deployments:
         moved = move(unit, row, trigger, stop_cause=stop_cause, stop_by=unit.now + grace)
         if moved.state is not State.STOPPING:
             settlement.release_hold(unit, moved, before_start)
-            unit.runs.unpin(moved.id)
+            unit.runs.unpin([moved.id])
         unit.clusters.touch(row.cluster_id)
         return cards.card(unit, moved)
 

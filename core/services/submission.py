@@ -52,7 +52,7 @@ def admit(unit: Unit, request: SubmitRequest, settings: Settings, registry: Regi
     refuse_impossible(nodes, waiting_value(row))
     taken = unit.deployments.living_named(row.name)
     if taken is not None:
-        raise Conflict("name_taken", f"name already used by {taken.handle}", "choose another name")
+        raise Conflict("name_taken", f"name already used by {taken}", "choose another name")
     _refuse_haste(unit, settings)
     after = _dependencies(unit, request)
     row, hold = _price_and_authorize(unit, row, settings)
@@ -66,7 +66,7 @@ def admit(unit: Unit, request: SubmitRequest, settings: Settings, registry: Regi
 def write(unit: Unit, admitted: Admitted) -> DeploymentRow:
     """The other half: row, dependencies, hold and record, in the unit that asked the questions."""
     row = admitted.row
-    unit.deployments.add(row)
+    unit.deployments.add([row])
     for dependency, any_outcome in admitted.after:
         unit.deployments.depend(row.id, dependency.id, any_outcome=any_outcome)
     row = settlement.take_hold(unit, row, admitted.hold)

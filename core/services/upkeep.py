@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from core.domain.roles import Caller, Permission, require
@@ -34,10 +35,12 @@ class Upkeep:
         self._settings = settings
         self._background = background
 
-    @reads(Permission.DAEMON_RUN)
+    @reads(Permission.HEALTH)
     def health(self, unit: Unit) -> DaemonHealth:
-        """Who leads, and what lags."""
-        return health.of_daemon(unit.connection, unit.now, self._settings.daemon.lease_ms)
+        """Whether somebody leads, for whoever asks (a container's health check has no account); to operators also who
+        it is, and what troubles them."""
+        found = health.of_daemon(unit.connection, unit.now, self._settings.daemon.lease_ms)
+        return found if unit.me.operator else replace(found, leader=None, troubles=())
 
     @composed(Permission.DAEMON_RUN)
     def reconcile(self, caller: Caller, *, apply: bool) -> ReconcileReport:

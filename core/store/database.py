@@ -11,13 +11,14 @@ import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, Pool
 
 from core.domain.errors import BursarError, Invalid, Unavailable
@@ -37,11 +38,10 @@ class Database:
         self._lock: WriteLock | None = None
         self._patience_s = patience_s
         self.engine = self._new_engine()
-        self._writer = self.engine.execution_options(bursar_write=True)
         if self.path is not None:
             _make_private(self.path)
             self._lock = WriteLock(self.path, patience_s)
-        self._file = _file_at(self.path)
+        self._opened = _file_at(self.path)
         _open_stores.add(self)
 
     def _new_engine(self, poolclass: type[Pool] | None = None) -> Engine:
@@ -55,7 +55,7 @@ class Database:
             connect_args={"connect_timeout": 5},
         )
 
-    @property
+    @cached_property
     def path(self) -> Path | None:
         """The file of a SQLite store."""
         name = self.url.database if self.is_sqlite else None
@@ -64,28 +64,26 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A unit that commits as a whole, or leaves nothing behind."""
-        with translated(self), self._only_writer(), self._writer.connect() as connection, connection.begin():
-            if not self.is_sqlite:
-                connection.execute(_TAKE_WRITER_LOCK)
+        with translated(self), self._only_writer(), self.engine.connect() as connection, connection.begin():
+            self._begin_to_write(connection)
             yield connection
 
     @contextmanager
     def rebuild(self) -> Iterator[Connection]:
         """A write unit for migrations: SQLite rebuilds tables by copy and rename, and must not check references."""
         engine = self._new_engine(NullPool)
-        with translated(self), self._only_writer(), engine.connect() as connection:
-            options = connection.execution_options(bursar_write=True, bursar_rebuild=True)
-            with options.begin():
-                if not self.is_sqlite:
-                    connection.execute(_TAKE_WRITER_LOCK)
-                yield connection
+        with translated(self), self._only_writer(), engine.connect() as connection, connection.begin():
+            if self.is_sqlite:
+                _say(connection, "PRAGMA foreign_keys=OFF")  # has no effect once the transaction runs
+            self._begin_to_write(connection)
+            yield connection
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
         """A connection outside any transaction, with writers kept out: for a backup by SQLite's own means."""
         engine = self._new_engine(NullPool)
         with translated(self), self._only_writer(), engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT", bursar_alone=True)
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -95,8 +93,17 @@ class Database:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin() as transaction:
+                if self.is_sqlite:
+                    _say(connection, "BEGIN")
                 yield connection
                 transaction.rollback()
+
+    def _begin_to_write(self, connection: Connection) -> None:
+        if self.is_sqlite:
+            # A unit that reads and then writes would be refused at once (SQLITE_BUSY_SNAPSHOT), whatever the patience.
+            _say(connection, "BEGIN IMMEDIATE")
+        else:
+            connection.execute(_TAKE_WRITER_LOCK)
 
     @contextmanager
     def _only_writer(self) -> Iterator[None]:
@@ -109,7 +116,7 @@ class Database:
 
     def _refuse_replaced(self) -> None:
         """Connections stay with the file that they have opened: what they write once it is gone is lost with it."""
-        if _file_at(self.path) != self._file:
+        if _file_at(self.path) != self._opened:
             raise Unavailable(
                 "store_replaced",
                 f"the store {self.path} was replaced or removed while it was open; nothing was changed",
@@ -206,17 +213,12 @@ def _sqlite_engine(url: URL, patience_s: float, poolclass: type[Pool] | None) ->
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if options.get("bursar_alone"):
-            return
-        if options.get("bursar_rebuild"):
-            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")  # has no effect once the transaction runs
-        # A unit that reads and then writes would be refused at once (SQLITE_BUSY_SNAPSHOT), whatever the patience.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("bursar_write") else "BEGIN")
-
     return engine
+
+
+def _say(connection: Connection, command: str) -> None:
+    """By the module itself: a listener to SQLAlchemy's own begin would make every statement of the unit dearer."""
+    connection.connection.driver_connection.execute(command)  # type: ignore[union-attr]
 
 
 @contextmanager
@@ -226,7 +228,7 @@ def translated(database: Database) -> Iterator[None]:
         yield
     except BursarError:
         raise
-    except (OperationalError, DBAPIError) as error:
+    except (DBAPIError, database.engine.dialect.loaded_dbapi.Error) as error:
         answer = _answer_to(error, database)
         if answer is None:
             raise
@@ -245,15 +247,17 @@ _SQLITE_ANSWERS = {
 }
 
 
-def _answer_to(error: DBAPIError, database: Database) -> Unavailable | None:
+def _answer_to(error: Exception, database: Database) -> Unavailable | None:
     where = database.url.render_as_string(hide_password=True)
-    reason = str(error.orig)
+    by_driver = error.orig if isinstance(error, DBAPIError) else error
+    reason = str(by_driver)
     if database.is_sqlite:
         for sign, (code, message, hint) in _SQLITE_ANSWERS.items():
             if sign in reason:
                 return Unavailable(code, f"{message} ({where})", hint)
         return None
-    if isinstance(error, OperationalError) or error.connection_invalidated:
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    if lost or isinstance(by_driver, database.engine.dialect.loaded_dbapi.OperationalError):
         first_line = reason.strip().splitlines()[0] if reason.strip() else "no answer"
         message = f"the store does not answer: {first_line} ({where})"
         return Unavailable("store_unreachable", message, "is PostgreSQL up, and the URL right?")

@@ -6,7 +6,8 @@ decided by core.ledger; here it is read, posted and written down.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from core.domain.flavors import Flavor, RunRate, card_at, flavor_at, freeze_rate
 from core.domain.kinds import Kind
@@ -16,11 +17,11 @@ from core.ledger import entries
 from core.ledger.admission import hold_to_restore, job_hold
 from core.ledger.amounts import NOTHING, Amounts
 from core.ledger.burn import Burning
-from core.ledger.meter import Segment, charge, instants_to_post, settle, share_in
-from core.ledger.postings import Cause
+from core.ledger.meter import RunLine, Segment, charge, instants_to_post, settle, share_in
+from core.ledger.postings import Cause, Posting
 from core.ledger.refunds import REFUND_OF, RefundCause, refund_of_run
 from core.store.repositories.deployments import DeploymentRow
-from core.store.repositories.runs import RunRow
+from core.store.repositories.runs import RunEnd, RunRow
 from core.store.units import Unit
 
 
@@ -64,17 +65,34 @@ def release_hold(unit: Unit, row: DeploymentRow, cause: RefundCause) -> Amounts:
     """Give back all that is still set aside for it."""
     left = unit.ledger.holds_left([row.id]).get(row.id, NOTHING)
     if left:
-        why = Cause(deployment=row.id)
-        key = f"release:{row.id}:{row.holds}"
-        unit.ledger.post([entries.release(row.account, left, key=key, at=unit.now, cause=why, reason=cause.value)])
+        unit.ledger.post([_released(unit, row, left, cause)])
     return left
 
 
-def open_run(unit: Unit, row: DeploymentRow, started_at: int, gpu_model: str | None) -> RunRow:
-    """From here on it is metered: at the engine's own start, at the prices of that instant."""
-    rate = rate_of(unit, row, started_at, frozenset({gpu_model}))
+def _released(unit: Unit, row: DeploymentRow, left: Amounts, cause: RefundCause) -> Posting:
+    why, key = Cause(deployment=row.id), f"release:{row.id}:{row.holds}"
+    return entries.release(row.account, left, key=key, at=unit.now, cause=why, reason=cause.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A deployment that was proved to run since an instant, on what model of GPU."""
+
+    row: DeploymentRow
+    started_at: int
+    gpu_model: str | None
+
+
+def open_runs(unit: Unit, beginnings: Sequence[Beginning]) -> None:
+    """From here on they are metered: at the engine's own start, at the prices of that instant."""
+    unit.runs.open_runs([_run_of(unit, beginning) for beginning in beginnings])
+
+
+def _run_of(unit: Unit, beginning: Beginning) -> RunRow:
+    row, started_at = beginning.row, beginning.started_at
+    rate = rate_of(unit, row, started_at, frozenset({beginning.gpu_model}))
     line_start = max(started_at, row.created_at)  # an engine's clock that lags must not bill time before the request
-    run = RunRow(
+    return RunRow(
         id=unit.ids.new(),
         org_id=row.org_id,
         deployment_id=row.id,
@@ -87,8 +105,6 @@ def open_run(unit: Unit, row: DeploymentRow, started_at: int, gpu_model: str | N
         started_at=line_start,
         seen_at=unit.now,
     )
-    unit.runs.open_run(run)
-    return run
 
 
 def post_due(unit: Unit, run: RunRow, until: int, time_zone: str = "UTC") -> int:
@@ -114,30 +130,75 @@ def change_share(unit: Unit, run: RunRow, state: State, at: int, *, engine_keeps
     unit.runs.change_segments(run.id, run.line.changed(at, share).segments)
 
 
-def end_run(
-    unit: Unit, row: DeploymentRow, *, ended_at: int, cause: RefundCause, event: str, notice_at: int | None = None
-) -> None:
-    """Close what is open of it: charge to the proved end, refund by cause, give hold and capacity back."""
-    keeps_hold = REFUND_OF[cause].keeps_hold
-    run = unit.runs.open_of(row.id)
-    if run is not None:
-        line = run.line.ended(max(ended_at, run.started_at))
-        assert line.end is not None
-        unit.runs.close_run(run.id, ended_at=line.end, cause=cause.value)
-        posted = unit.ledger.metered([run.id]).get(run.id, NOTHING)
-        hold = unit.ledger.holds_left([row.id]).get(row.id, NOTHING)
-        reason = cause.value
-        unit.ledger.post(
-            settle(line, posted=posted, hold_left=hold, at=unit.now, end_hold=not keeps_hold, reason=reason)
+def leave_out(unit: Unit, run: RunRow, start: int, end: int) -> None:
+    """Its host slept meanwhile: that time is marked, and not billed."""
+    unit.runs.change_segments(run.id, run.line.with_gap(start, end).segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a deployment came to its end, or to the end of a run: what its money and its place depend on."""
+
+    row: DeploymentRow
+    ended_at: int
+    cause: RefundCause
+    event: str
+    notice_at: int | None = None
+
+    @property
+    def keeps_hold(self) -> bool:
+        return REFUND_OF[self.cause].keeps_hold
+
+
+def end_runs(unit: Unit, endings: Sequence[Ending]) -> None:
+    """Close what is open: charge to the proved end, refund by cause, give holds and capacity back.
+
+    Each deployment once. Whatever their number, the store is asked and told a few times.
+    """
+    ids = [ending.row.id for ending in endings]
+    runs = unit.runs.open_of_each(ids)
+    posted = unit.ledger.metered([run.id for run in runs.values()])
+    holds = unit.ledger.holds_left(ids)
+    lines: dict[str, RunLine] = {}
+    due: list[Posting] = []
+    for ending in endings:
+        run, hold = runs.get(ending.row.id), holds.get(ending.row.id, NOTHING)
+        if run is not None:
+            line = lines[ending.row.id] = run.line.ended(max(ending.ended_at, run.started_at))
+            due += settle(
+                line,
+                posted=posted.get(run.id, NOTHING),
+                hold_left=hold,
+                at=unit.now,
+                end_hold=not ending.keeps_hold,
+                reason=ending.cause.value,
+            )
+        elif hold and not ending.keeps_hold:
+            due.append(_released(unit, ending.row, hold, ending.cause))
+    unit.ledger.post(due)
+    ended = [(ending, lines[ending.row.id]) for ending in endings if ending.row.id in lines]
+    _refund(unit, ended)
+    unit.runs.close_runs([RunEnd(line.run, line.end or 0, ending.cause.value) for ending, line in ended])
+    unit.runs.give_back(ids, unit.now)
+    unit.runs.unpin(ids)
+
+
+def _refund(unit: Unit, ended: Sequence[tuple[Ending, RunLine]]) -> None:
+    """What is given back by itself, of what a run has really cost."""
+    lost = [(ending, line) for ending, line in ended if REFUND_OF[ending.cause].window_us]
+    costs = unit.ledger.net_use([line.run for _, line in lost])
+    refunds = [
+        refund_of_run(
+            ending.cause,
+            line,
+            net_use=costs.get(line.run, NOTHING),
+            at=unit.now,
+            event=ending.event,
+            notice_at=ending.notice_at,
         )
-        net = unit.ledger.net_use([run.id]).get(run.id, NOTHING)
-        refund = refund_of_run(cause, line, net_use=net, at=unit.now, event=event, notice_at=notice_at)
-        if refund is not None:
-            unit.ledger.post([refund])
-    if not keeps_hold:
-        release_hold(unit, row, cause)
-    unit.runs.give_back(row.id, unit.now)
-    unit.runs.unpin(row.id)
+        for ending, line in lost
+    ]
+    unit.ledger.post([refund for refund in refunds if refund is not None])
 
 
 def restore_hold(unit: Unit, row: DeploymentRow) -> DeploymentRow:

@@ -2,6 +2,9 @@
 
 A unit collects what changed and writes it to the audit chain and the feed as the last thing before the commit,
 so no change can be kept without its record.
+
+What every unit needs stands above; the other repositories, and their tables, are loaded by the first who asks for them:
+a command line that answers one question needs few of them, and they are a fifth of its start.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
@@ -18,22 +22,25 @@ from core.domain.errors import NotFound
 from core.domain.roles import Caller, Principal, Role, TokenScope, not_logged_in
 from core.ids import Ids
 from core.store.database import Database
+from core.store.fixed import Fixed
 from core.store.leases import Leadership
 from core.store.repositories import journal
 from core.store.repositories.accounts import Accounts, Throttles, accounts, sessions
-from core.store.repositories.answers import Answers
-from core.store.repositories.chat import Inbox, Slack
-from core.store.repositories.clusters import Clusters
-from core.store.repositories.deliveries import Deliveries
-from core.store.repositories.deployments import Deployments
-from core.store.repositories.estimates import Estimates
-from core.store.repositories.instances import Instances
-from core.store.repositories.ledger import Ledger, LedgerBook
 from core.store.repositories.orgs import Invites, Members, Orgs, memberships, orgs
-from core.store.repositories.prices import Limits, Prices, Standings
-from core.store.repositories.runs import Runs
-from core.store.repositories.schedules import Schedules
 from core.store.scope import Scope, unscoped
+
+if TYPE_CHECKING:
+    from core.store.repositories.answers import Answers
+    from core.store.repositories.chat import Slack
+    from core.store.repositories.clusters import Clusters
+    from core.store.repositories.deliveries import Deliveries
+    from core.store.repositories.deployments import Deployments
+    from core.store.repositories.estimates import Estimates
+    from core.store.repositories.instances import Instances
+    from core.store.repositories.ledger import Ledger, LedgerBook
+    from core.store.repositories.prices import Limits, Prices, Standings
+    from core.store.repositories.runs import Runs
+    from core.store.repositories.schedules import Schedules
 
 DAEMON = Principal("system", "daemon", "daemon", operator=True)
 BOT = Principal("system", "bot", "slack", operator=True)
@@ -103,18 +110,26 @@ class Unit:
 
     @cached_property
     def prices(self) -> Prices:
+        from core.store.repositories.prices import Prices
+
         return Prices(self.connection)
 
     @cached_property
     def estimates(self) -> Estimates:
+        from core.store.repositories.estimates import Estimates
+
         return Estimates(self.connection, self.now)
 
     @cached_property
     def answers(self) -> Answers:
+        from core.store.repositories.answers import Answers
+
         return Answers(self.connection, self.now)
 
     @cached_property
     def ledger(self) -> Ledger:
+        from core.store.repositories.ledger import Ledger
+
         return Ledger(self.connection, self.now, self.me.name)
 
     @cached_property
@@ -131,42 +146,62 @@ class Unit:
 
     @cached_property
     def clusters(self) -> Clusters:
+        from core.store.repositories.clusters import Clusters
+
         return Clusters(self.connection, self.scope)
 
     @cached_property
     def deployments(self) -> Deployments:
+        from core.store.repositories.deployments import Deployments
+
         return Deployments(self.connection, self.scope)
 
     @cached_property
     def runs(self) -> Runs:
+        from core.store.repositories.runs import Runs
+
         return Runs(self.connection, self.scope)
 
     @cached_property
     def instances(self) -> Instances:
+        from core.store.repositories.instances import Instances
+
         return Instances(self.connection, self.scope)
 
     @cached_property
     def book(self) -> LedgerBook:
+        from core.store.repositories.ledger import LedgerBook
+
         return LedgerBook(self.connection, self.scope)
 
     @cached_property
     def limits(self) -> Limits:
+        from core.store.repositories.prices import Limits
+
         return Limits(self.connection, self.scope)
 
     @cached_property
     def standings(self) -> Standings:
+        from core.store.repositories.prices import Standings
+
         return Standings(self.connection, self.scope)
 
     @cached_property
     def slack(self) -> Slack:
+        from core.store.repositories.chat import Slack
+
         return Slack(self.connection)
 
     @cached_property
     def deliveries(self) -> Deliveries:
+        from core.store.repositories.deliveries import Deliveries
+
         return Deliveries(self.connection, self.scope)
 
     @cached_property
     def schedules(self) -> Schedules:
+        from core.store.repositories.schedules import Schedules
+
         return Schedules(self.connection, self.scope)
 
     def members_of(self, org_id: str) -> Members:
@@ -185,9 +220,13 @@ class Unit:
         return Unit(self.connection, self.now, self.ids, replace(self.me, org_id=org_id), scope=Scope(org_id))
 
     def deployments_everywhere(self, why: str) -> Deployments:
+        from core.store.repositories.deployments import Deployments
+
         return Deployments(self.connection, unscoped(why))
 
     def runs_everywhere(self, why: str) -> Runs:
+        from core.store.repositories.runs import Runs
+
         return Runs(self.connection, unscoped(why))
 
     def audit_everywhere(self, why: str) -> journal.Audit:
@@ -211,6 +250,8 @@ class Units:
             now = self._clock.now()
             unit = Unit(connection, now, self._ids, identify(connection, caller, now), session_id=caller.session_id)
             if caller.delivery is not None:
+                from core.store.repositories.chat import Inbox
+
                 Inbox(connection).take(caller.delivery, now)
             yield unit
             if unit.changes:
@@ -257,30 +298,36 @@ def identify(connection: Connection, caller: Caller, now: int) -> Principal:
     if not caller.account_id:
         return Principal("", "", caller.face)
     values = {"session": caller.session_id, "account": caller.account_id, "now": now}
-    rows = connection.execute(_WHO, values).all()
+    rows = _WHO.rows(connection, values)
     if not rows:
         raise not_logged_in()
-    first = rows[0]
-    person = Principal(first.id, first.name, caller.face, bool(first.operator), scope=TokenScope(first.scope))
-    own = [row for row in rows if row.org_id is not None]
+    account_id, name, operator, active_org_id, scope = rows[0][:5]
+    person = Principal(account_id, name, caller.face, bool(operator), scope=TokenScope(scope))
+    own = [_Membership(*row[5:]) for row in rows if row[5] is not None]
     if caller.org is not None:
         return _in_named_org(connection, person, caller.org, own)
-    active = next((row for row in own if row.org_id == first.active_org_id), None)
+    active = next((one for one in own if one.org_id == active_org_id), None)
     if active is None and len(own) == 1:
         active = own[0]
     if active is not None:
         return _member_of(person, active.org_id, active.org_name, Role(active.role))
-    if person.operator and first.active_org_id is not None:
-        org = Orgs(connection).by_id(first.active_org_id)
+    if person.operator and active_org_id is not None:
+        org = Orgs(connection).by_id(active_org_id)
         if org is not None and org.deleted_at is None:
             return _member_of(person, org.id, org.name, None)
     return person
 
 
-def _in_named_org(connection: Connection, person: Principal, name: str, own: list) -> Principal:  # type: ignore[type-arg]
-    for row in own:
-        if row.org_name == name:
-            return _member_of(person, row.org_id, row.org_name, Role(row.role))
+class _Membership(NamedTuple):
+    org_id: str
+    org_name: str
+    role: str
+
+
+def _in_named_org(connection: Connection, person: Principal, name: str, own: list[_Membership]) -> Principal:
+    for one in own:
+        if one.org_name == name:
+            return _member_of(person, one.org_id, one.org_name, Role(one.role))
     org = Orgs(connection).living(name) if person.operator else None
     if org is None:
         raise NotFound("org_not_found", f"no organization {name!r} of yours", "bursar org list shows them")
@@ -291,7 +338,7 @@ def _member_of(person: Principal, org_id: str, org_name: str, role: Role | None)
     return Principal(person.account_id, person.name, person.face, person.operator, org_id, org_name, role, person.scope)
 
 
-_WHO = (
+_WHO = Fixed(
     select(
         accounts.c.id,
         accounts.c.name,

@@ -20,6 +20,7 @@ class Visitor:
     org: str | None  # whose the workspace is
     belongs: bool  # whether the account may act in that organization
     admin: bool = False
+    operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)

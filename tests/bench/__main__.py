@@ -6,6 +6,7 @@ import importlib
 import sys
 
 BENCHES = {
+    "admit": ("tests.bench.admit", "submissions, starts and ends a second with the durable store; real processes"),
     "console": ("tests.bench.console", "first frame, first data, and a list of a hundred thousand"),
     "containers": ("tests.bench.containers", "fifty containers on Docker and Podman, beside the bare SDK"),
     "store": ("tests.bench.store", "durable service calls beside raw commits; how soon the command line answers"),

@@ -168,10 +168,10 @@ class Scene:
         held = json.loads(answer.body) if answer.body else {}
         return dict(held.get("errors", {}))
 
-    async def event(self, kind: str, user: str = "", **more: Any) -> None:
+    async def event(self, kind: str, user: str = "", *, event_id: str = "", **more: Any) -> None:
         number = next(self._numbers)
         event = {"type": kind, "user": user, **more}
-        body = {"type": "event_callback", "team_id": TEAM, "event_id": f"Ev{number}", "event": event}
+        body = {"type": "event_callback", "team_id": TEAM, "event_id": event_id or f"Ev{number}", "event": event}
         answer = await self.deliver(json.dumps(body), "application/json")
         assert answer.status == 200
 

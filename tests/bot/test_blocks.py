@@ -15,16 +15,28 @@ from bot.errors import bug, told
 from bot.markup import code, literal, safe_slack
 from bot.outcomes import Fate, outcome_of
 from core.commands.table import FAMILIES, VERBS
+from core.domain.chat import FundsLevel
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State
 from core.domain.resources import Resources
-from core.views.chat import UnsureLine, Visitor
-from core.views.foresight import BlockerLine, WhyCard
-from core.views.money import CreditsBook, GpuTimeBook, Sum, UsageLine, WalletCard
+from core.domain.roles import Role
+from core.views.chat import LinkLine, UnsureLine, Visitor
+from core.views.foresight import BlockerLine, QueueLine, WhyCard
+from core.views.money import (
+    CreditsBook,
+    EntryLine,
+    GpuTimeBook,
+    PostingCard,
+    PostingLine,
+    StatementCard,
+    Sum,
+    UsageLine,
+    WalletCard,
+)
 from core.views.operations import Page
-from core.views.people import Done
-from core.views.reports import DayUse, DeploymentUse, ReportCard, Waits
+from core.views.people import Done, InviteCard, MemberRow, OrgCard
+from core.views.reports import DayUse, DeploymentUse, ReportCard, ScheduleLine, Waits
 from core.views.work import ClusterLine, DeploymentCard, DeploymentLine, LogText
 from tests.bot.fake_slack import FakeSlack
 from tests.bot.rules import check_message, check_view, everything_said, obeyed
@@ -125,6 +137,9 @@ def messages_of(text: str) -> list[parts.Message]:
     facts = {"by": text, "reason": text, "ends_at": AT, "state": "failed", "account": text, "channel": text}
     listing = next(verb for verb in VERBS if verb.name == "list")
     show = next(verb for verb in VERBS if verb.name == "org show")
+    approvals = next(verb for verb in VERBS if verb.name == "approvals")
+    join = next(verb for verb in VERBS if verb.name == "join")
+    posted = PostingLine(text, "posted", -5_000_000, 3_600_000)
     return [
         *(deployment.card(a_card(text, state)) for state in State),
         approval.approval(a_card(text, State.AWAITING_APPROVAL)),
@@ -133,6 +148,8 @@ def messages_of(text: str) -> list[parts.Message]:
         notice.ended(a_card(text, State.FAILED), facts, Sum(1, 1)),
         notice.linked(facts),
         notice.unsure({**facts, "delivery": "d1"}),
+        notice.given({**facts, "credits_ucr": 5_000_000, "gpu_ms": 0}),
+        *(notice.funds({"level": level, "whose": text, "credits": True, "used": 8, "left": 2}) for level in FundsLevel),
         report.report(a_report(text), (text,)),
         report.preview(a_report(text), "T0ACME/C0TEAM", "weekly mon 09:00"),
         told(Invalid("x", text, f"{text}\n{text}\n  ^^^")),
@@ -143,19 +160,48 @@ def messages_of(text: str) -> list[parts.Message]:
         answers.answered(show, WhyCard("dep-7k3f9q", text, State.QUEUED, 1, True, AT, 1, (blocker,) * 60)),
         answers.answered(show, LogText("dep-7k3f9q", text, "0", True)),
         answers.answered(show, a_line(text)),
+        answers.answered(listing, Page(())),
+        answers.answered(approvals, Page(tuple(a_line(text) for _ in range(60)))),
+        *(answers.answered(listing, Page((row,) * 60)) for row in rows_of(text)),
+        answers.answered(show, InviteCard("inv-1", Role.MEMBER, 2, 0, "open", None, None, AT, AT, "hWttEMELgf")),
+        answers.answered(show, PostingCard(6, text, "grant", AT, text, None, text, None, (posted,) * 3)),
+        answers.answered(show, StatementCard(text, text, None, None, Sum(1, 1), Sum(2, 2), (an_entry(text),) * 60)),
+        answers.answered(join, OrgCard(text, Role.MEMBER, True, 3, "UTC", 1, 1, AT)),
         pages.begin(text),
         pages.join(text or "x", text),
+    ]
+
+
+def an_entry(text: str) -> EntryLine:
+    return EntryLine(3, AT, "charge", -1_000_000, -3_600_000, 5, 5, text, text, text)
+
+
+def rows_of(text: str) -> list[Any]:
+    """A line of each list that has words of its own."""
+    size = Resources(8000, 4096, 4000)
+    return [
+        ClusterLine("clu-1", text or "x", text, text, "up", 1, size, size, size),
+        QueueLine(2, "dep-7k3f9q", text, text, 50, 500, AT, text, AT, None),
+        QueueLine(1, None, None, None, None, None, AT, "", None, None),
+        MemberRow(text, Role.ADMIN, AT),
+        InviteCard("inv-1", Role.MEMBER, 2, 1, "open", None, None, AT, AT),
+        an_entry(text),
+        ScheduleLine("rep-1", text, "weekly mon 09:00 UTC", "on", AT, (), text),
+        LinkLine(text, "U1", text, AT),
     ]
 
 
 def views_of(text: str) -> list[dict[str, Any]]:
     cluster = ClusterLine("clu-1", text or "x", text, text, "up", 1, *(Resources(1000, 1024, 1000),) * 3)
     lines = tuple(a_line(text) for _ in range(40))
-    full = home.HomeView(VISITOR, lines, lines, a_wallet(text), (UnsureLine("d1", text, AT),) * 9)
+    unsure = (UnsureLine("d1", text, AT),) * 9
+    full = home.HomeView(VISITOR, lines, lines, a_wallet(text), unsure, (cluster,) * 20)
     return [
         forms.deploy_form([cluster] * 150, literal(text), {"name": text, "command": text}),
         forms.no_clusters(),
         forms.reject_form(text),
+        forms.join_form(),
+        forms.done_form("New request", deployment.asked_words(a_card(text, State.AWAITING_APPROVAL))),
         home.home_tab(full),
         home.home_tab(home.HomeView(replace(VISITOR, caller=None))),
         home.home_tab(home.HomeView(replace(VISITOR, belongs=False))),
@@ -197,13 +243,11 @@ def test_the_card_of_a_running_job_is_golden() -> None:
     assert message.blocks[0]["text"]["text"] == "*train* · ▶ running"
     facts = {field["text"].split("\n")[0]: field["text"].split("\n")[1] for field in message.blocks[1]["fields"]}
     assert facts == {
-        "*what*": "job on rack",
+        "*what*": "job of at most 1 h on rack / n1",
         "*size*": "2 × 2 CPU, 20 GiB, 1 GPU a100",
-        "*node*": "n1",
         "*image*": "train:v2",
-        "*priority*": "50",
-        "*time limit*": "1 h",
         "*started*": "<!date^1767225600^{date_short_pretty} {time}|2026-01-01 00:00 UTC>",
+        "*ends at the latest*": "<!date^1767229200^{date_short_pretty} {time}|2026-01-01 01:00 UTC>",
         "*costs an hour*": "5.0 credits, 1.0 GPU-hours",
         "*cost so far*": "2.5 credits, 0.5 GPU-hours",
         "*set aside*": "2.5 credits, 0.5 GPU-hours",

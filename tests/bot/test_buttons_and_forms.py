@@ -55,14 +55,22 @@ async def test_what_is_wrong_is_said_at_its_input(scene: Scene, changed: dict[st
 
 
 async def test_check_shows_start_and_price_and_keeps_what_was_typed(scene: Scene) -> None:
-    view = {"id": "V9", "hash": "h9", "state": scene.form_body(MEMBER, "", FORM)["view"]["state"]}
+    view = {
+        "id": "V9",
+        "hash": "h9",
+        "callback_id": Form.DEPLOY,
+        "state": scene.form_body(MEMBER, "", FORM)["view"]["state"],
+    }
     await scene.press(MEMBER, Action.CHECK, "form", view=view, response_url="")
     form = scene.slack.views[-1]
     assert "starts now" in everything_said(form) and "credits" in everything_said(form)
     assert next(b for b in form["blocks"] if b.get("block_id") == "name")["element"]["initial_value"] == "web"
-    view["state"] = scene.form_body(MEMBER, "", {**FORM, "gpu": "99"})["view"]["state"]
-    await scene.press(MEMBER, Action.CHECK, "form", view=view, response_url="")
-    assert "no node can hold" in everything_said(scene.slack.views[-1])
+    view["state"] = scene.form_body(MEMBER, "", {**FORM, "gpu": "99", "name": ""})["view"]["state"]
+    await scene.press(MEMBER, Action.CHANGED, "99", view=view, response_url="")
+    assert "no node can hold" in everything_said(scene.slack.views[-1]), "an Enter in a size says it too"
+    shown = len(scene.slack.views)
+    await scene.press(MEMBER, Action.CHANGED, "x", view={**view, "callback_id": Form.JOIN}, response_url="")
+    assert len(scene.slack.views) == shown, "an input of another form is none of this one's"
 
 
 async def test_E56_approve_three_times_is_one_approval_and_a_second_press_is_told_so(asks: Scene) -> None:

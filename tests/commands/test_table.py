@@ -5,19 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
 
-from core import bootstrap
 from core.commands import reference
 from core.commands.table import FAMILIES, VERBS
 from core.commands.verbs import Argument, Kind, Program, Verb
-from core.daemon.background import Daemon
 from core.domain.columns import columns
 from core.domain.roles import Caller
+from tests.services.offered import services_of
 
-SERVICES: dict[str, type] = get_type_hints(bootstrap.Bursar, localns={"Daemon": Daemon})  # which bootstrap loads late
+SERVICES = services_of()
 CALLER = Caller("account", "session", "test")
 REFERENCE = Path(reference.__file__).with_name("REFERENCE.md")
 

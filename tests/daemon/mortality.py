@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from sqlalchemy import text
+
 from core.daemon.background import Daemon
 from core.domain.engines import Capabilities, Driver, Observation, Observed, Setting, Spec, Token
 from core.domain.errors import BursarError
@@ -54,7 +56,9 @@ class MortalUnits(Units):
 
 
 def _written(unit: Unit) -> object:
-    """How many rows this connection has ever written."""
+    """How many rows this connection has ever written; on PostgreSQL the number a transaction gets at its first row."""
+    if unit.connection.dialect.name == "postgresql":
+        return unit.connection.execute(text("SELECT pg_current_xact_id_if_assigned()")).scalar()
     return getattr(unit.connection.connection.dbapi_connection, "total_changes", None)
 
 
@@ -95,6 +99,16 @@ class MortalDriver:
         self._fate.moment("before stop")
         self._inner.stop(token, grace_s)
         self._fate.moment("after stop")
+
+    def suspend(self, token: Token) -> None:
+        self._fate.moment("before suspend")
+        self._inner.suspend(token)
+        self._fate.moment("after suspend")
+
+    def resume(self, token: Token) -> None:
+        self._fate.moment("before resume")
+        self._inner.resume(token)
+        self._fate.moment("after resume")
 
     def forget(self, token: Token) -> None:
         self._inner.forget(token)

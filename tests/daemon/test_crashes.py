@@ -7,6 +7,7 @@ moment of a story is tried, one after the other; after each the story must come 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from core.domain.lifecycle import State
 from core.ledger.amounts import NOTHING
 from tests.daemon.mortality import Fate, Killed, mortal_daemon
 from tests.daemon.world import World
+from tests.postgres import TEMPLATE, Postgres
 
 Story = Callable[[World, Callable[[], None]], None]
 
@@ -104,6 +106,24 @@ def gang(world: World, work: Callable[[], None]) -> None:
     assert world.state(handle) is State.COMPLETED
 
 
+def suspend_and_resume(world: World, work: Callable[[], None]) -> None:
+    handle = world.submit("web")
+    work()
+    world.clock.advance(HOUR)
+    world.bursar.deployments.suspend(world.olga, handle)
+    work()
+    assert world.state(handle) is State.SUSPENDED
+    world.clock.advance(HOUR)
+    world.bursar.deployments.resume(world.olga, handle)
+    work()
+    world.clock.advance(HOUR)
+    work()
+    assert world.state(handle) is State.RUNNING
+    world.bursar.deployments.stop(world.olga, handle)
+    work()
+    assert world.cost(handle).ucr == 2 * 60_000 + 45_000
+
+
 STORIES: dict[str, Story] = {
     "E1 E2 E3 E4 start and finish": start_and_finish,
     "E5 start and cancel": start_and_cancel,
@@ -111,6 +131,7 @@ STORIES: dict[str, Story] = {
     "E5 reach the limit": reach_the_limit,
     "E53 preempt two": preempt_two,
     "E3 a gang": gang,
+    "E4 suspend and resume": suspend_and_resume,
 }
 
 
@@ -118,15 +139,39 @@ STORIES: dict[str, Story] = {
 def test_E1_E2_E3_E4_E5_E6_E53_the_story_comes_to_its_end_whenever_the_daemon_dies(name: str, world: World) -> None:
     """Every moment once, so also: before the intent, between intent and call, between call and what is noted of it."""
     world.cluster()
-    whole = _played(world, STORIES[name], None)
+    _dies_at_each_moment(STORIES[name], lambda fatal: world.copied(world.settings.home.parent / f"life-{fatal}"))
+
+
+@pytest.mark.parametrize("name", ["E1 E2 E3 E4 start and finish", "E5 start and cancel", "E53 preempt two"])
+def test_E1_E2_E3_E4_E5_E53_whenever_the_daemon_dies_on_postgresql(
+    name: str, home: Path, postgres_server: Postgres
+) -> None:
+    """The same moments where a transaction that was cut off is undone by a server, and its locks with it."""
+    template = f"crash_{list(STORIES).index(name)}"
+    lives: list[str] = []
+    origin = World(home, postgres_server.create(template, TEMPLATE))
+    origin.cluster()
+
+    def life_of(fatal: int | None) -> World:
+        if lives:
+            postgres_server.drop(lives.pop())
+        lives.append(f"{template}_{fatal}")
+        origin.bursar.database.close()  # nobody may be at a store that is copied
+        return origin.copied(home.parent / f"life-{fatal}", postgres_server.create(lives[0], template))
+
+    _dies_at_each_moment(STORIES[name], life_of)
+    origin.close()
+
+
+def _dies_at_each_moment(story: Story, life_of: Callable[[int | None], World]) -> None:
+    whole = _played(life_of(None), story, None)
     assert whole.met > 2
     for fatal in range(1, whole.met + 1):
-        fate = _played(world, STORIES[name], fatal)
+        fate = _played(life_of(fatal), story, fatal)
         assert fate.dead, f"moment {fatal} was not reached"
 
 
-def _played(origin: World, story: Story, fatal: int | None) -> Fate:
-    world = origin.copied(origin.settings.home.parent / f"life-{fatal}")
+def _played(world: World, story: Story, fatal: int | None) -> Fate:
     try:
         fate = play(world, story, fatal)
         _nothing_is_wrong(world)

@@ -196,6 +196,18 @@ def test_E50_an_image_that_is_nowhere_fails_after_a_few_tries_and_costs_nothing(
     assert row.generation == 3
 
 
+def test_E51_a_device_that_something_dead_still_keeps_busy_is_given_to_nobody(world: World) -> None:
+    world.cluster(gpu="2")
+    world.control().foreign("stale", node="node-1", devices=("0",))
+    daemon = world.daemon()
+    daemon.once()
+    first, second = (world.submit(f"w{n}", gpu="1", hours="1") for n in (1, 2))
+    daemon.once()
+    assert (world.state(first), world.state(second)) == (State.RUNNING, State.QUEUED)
+    (seen,) = (one for one in world.engine().observe(world.token(first).install).instances if one.token)
+    assert seen.gpu_devices == ("1",)
+
+
 def test_E52_what_cannot_be_deleted_stays_stopping_and_holds_its_room(sim: World) -> None:
     web = sim.submit("web", cpu="8")
     daemon = sim.daemon()

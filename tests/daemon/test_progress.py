@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.daemon import starting
+from core.daemon.outcomes import Outcomes
 from core.domain.engines import Observed, Phase
 from core.domain.lifecycle import State
 from core.store.leases import Leadership
@@ -19,7 +20,7 @@ def test_what_an_engine_says_of_a_start_is_shown_until_it_runs(world: World) -> 
     assert lead.seek(world.time.now())
     with world.units.lead(lead) as unit:
         pulling = Observed(world.token(work), "x", Phase.STARTING, message="pulling: 40 %")
-        assert not starting.apply(unit, world.row(work), [pulling])
+        assert not starting.apply(Outcomes(unit), world.row(work), [pulling])
     lead.resign()
     assert world.bursar.deployments.show(world.olga, work).reason == "pulling: 40 %"
     world.pass_time(60_000_000, daemon)

@@ -62,10 +62,10 @@ class World:
         self.org_id = self._org_id("lab")
         self.fund(self.olga, RICH)
 
-    def copied(self, home: Path) -> World:
-        """The same installation once more, in another home, as it is now."""
+    def copied(self, home: Path, url: str = "") -> World:
+        """The same installation once more, in another home, as it is now; on PostgreSQL with a copy of its store."""
         shutil.copytree(self.settings.home, home)
-        return World(home, like=self, clock=ManualClock(self.time.now()))
+        return World(home, url, like=self, clock=ManualClock(self.time.now()))
 
     @property
     def clock(self) -> ManualClock:

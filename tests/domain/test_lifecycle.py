@@ -32,7 +32,8 @@ running: suspend suspended, seen_finished completed, seen_failed failed, seen_go
     preempt stopping, reach_limit stopping, run_out stopping, complete stopping, cancel stopping, stop stopping,
     delete stopping
 suspended: resume running, seen_finished completed, seen_failed failed, seen_gone stopped, requeue queued,
-    reach_limit stopping, run_out stopping, complete stopping, cancel stopping, stop stopping, delete stopping
+    preempt stopping, reach_limit stopping, run_out stopping, complete stopping, cancel stopping, stop stopping,
+    delete stopping
 stopping: cancel stopping, stop stopping, delete stopping, seen_finished completed, seen_failed failed,
     stop_proved stopped, preempt_proved queued, cancel_proved cancelled, complete_proved completed,
     limit_proved failed, delete_proved deleted

@@ -21,7 +21,11 @@ SLOW = {"pydantic", "bcrypt", "jwt", "cryptography", "apscheduler"}
 
 def loaded_by(code: str) -> set[str]:
     """The top-level modules in memory after `code` ran in a fresh interpreter."""
-    program = f"import json, sys\n{code}\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    return {name.split(".")[0] for name in modules_after(code)}
+
+
+def modules_after(code: str) -> set[str]:
+    program = f"import json, sys\n{code}\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, env={"PATH": ""}
     )
@@ -60,6 +64,13 @@ def test_a_look_at_the_help_opens_no_store_and_builds_no_model() -> None:
         "    main()\n"
     )
     assert loaded & ({"textual", "rich", "slack_bolt", "slack_sdk", "aiohttp"} | ENGINES | STORE | SLOW) == set()
+
+
+def test_finding_out_who_asks_loads_neither_the_work_nor_its_scheduler() -> None:
+    loaded = modules_after("import core.bootstrap, core.services.accounts")
+    late = {"core.store.tables.work", "core.store.tables.money", "core.services.deployments", "core.daemon"}
+    assert loaded & (late | {"core.scheduler", "core.drivers"}) == set()
+    assert late <= modules_after("import core.daemon.background, core.services.deployments")
 
 
 def test_what_a_room_loads_is_really_seen() -> None:

@@ -42,7 +42,7 @@ class Story:
         await screen.command(user, CHANNEL, "register")
         await screen.until(lambda: screen.said(f"You are {name}", to=user), f"{name}'s account")
         await screen.command(user, CHANNEL, f"join {code}")
-        await screen.until(lambda: screen.said("vision", "members", to=user), f"{name} in the organization")
+        await screen.until(lambda: screen.said("You are in", "vision", to=user), f"{name} in the organization")
 
     async def ask_by_a_form(self) -> None:
         screen = self.screen

@@ -14,7 +14,8 @@ from core.clock import HOUR, MINUTE
 from core.scheduler import Board, Holding, Policy, Waiting, plan, policy_named
 from core.scheduler.placement import Shape, admits, replicas_in
 from core.scheduler.policy import Preemption
-from core.scheduler.preemption import choose_victims, may_ever_leave
+from core.scheduler.leavers import may_ever_leave
+from core.scheduler.preemption import choose_victims
 from tests.scheduler.boards import NOW, carry_out, job, node, random_board, random_item, running, service
 
 RULES = Policy().preemption
@@ -30,7 +31,11 @@ def fits_without(board: Board, item: Waiting, gone: frozenset[str]) -> bool:
 
 def evictable(board: Board, item: Waiting) -> list[Holding]:
     ripe = NOW - RULES.min_run_ms * 1000
-    return [h for h in board.holdings.values() if may_ever_leave(h, item.priority, RULES) and h.started_at <= ripe]
+    return [
+        h
+        for h in board.holdings.values()
+        if h.priority <= item.priority - RULES.gap and may_ever_leave(h, RULES) and h.started_at <= ripe
+    ]
 
 
 @given(seed=st.integers(0, 1_000_000))

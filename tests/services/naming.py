@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from core.bootstrap import Bursar
-from core.daemon.background import Daemon
 from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
 from core.domain.cluster_requests import NewCluster, NewNode, Sharing
 from core.domain.money_requests import (
@@ -32,6 +30,7 @@ from core.domain.requests import Joining, Login, NewAccount, NewInvite, NewOrg, 
 from core.domain.roles import Permission
 from core.domain.validation import validated
 from tests.builders import PASSWORD, job
+from tests.services.offered import services_of
 from tests.services.two_orgs import Things
 
 # (what is named, what the one who asks has, a folder) -> the argument
@@ -93,13 +92,10 @@ class Method:
         return sum(len(self.ways(parameter)) for parameter in self.parameters)
 
 
-def methods_of(bursar: type[Bursar] = Bursar) -> tuple[Method, ...]:
+def methods_of() -> tuple[Method, ...]:
     """Found by looking at the services, so that none can be forgotten."""
     found = []
-    kinds = inspect.get_annotations(bursar, eval_str=True, locals={"Daemon": Daemon})  # which bootstrap loads late
-    for service, kind in ((field.name, kinds[field.name]) for field in fields(bursar)):
-        if not (inspect.isclass(kind) and kind.__module__.startswith("core.services.")):
-            continue
+    for service, kind in services_of().items():
         for name, method in inspect.getmembers(kind, inspect.isfunction):
             if name.startswith("_"):
                 continue

@@ -22,7 +22,7 @@ from tests.services.two_orgs import NOTHING_THERE, ROLES, Things, TwoOrgs, witho
 METHODS = methods_of()
 KNOWN = tuple(method for method in METHODS if method.is_known)
 ASKED_BY_SOMEBODY = tuple(method for method in KNOWN if method.takes_caller)
-BY_NOBODY_YET = frozenset({Permission.LOGIN, Permission.REGISTER, Permission.INSTALL})
+BY_NOBODY_YET = frozenset({Permission.LOGIN, Permission.REGISTER, Permission.INSTALL, Permission.HEALTH})
 ASKED_IN_AN_ORG = tuple(method for method in ASKED_BY_SOMEBODY if method.permission not in BY_NOBODY_YET)
 # A guess at a password or a code counts before it is judged, and a failed login is on record.
 COUNTS_GUESSES = frozenset({Permission.LOGIN, Permission.ORG_JOIN, Permission.PASSWORD_CHANGE})
@@ -140,7 +140,7 @@ def test_I_T3_a_thing_of_another_organization_is_as_one_that_is_not_there(
 def test_I_T3_to_act_in_another_organization_is_as_to_act_in_one_that_is_not_there(
     ground: TwoOrgs, method: Method, role: str, tmp_path: Path
 ) -> None:
-    """Operators act in every organization, and who logs in or registers is nobody yet."""
+    """Operators act in every organization; who logs in, registers, or asks for the health is nobody yet."""
     answers = []
     for org in (ground.other(role).org, NOTHING_THERE.org):
         answers.append(call(ground, method, role, method.own_arguments(ground.own(role), tmp_path), org))

@@ -18,7 +18,7 @@ from core.ledger.meter import Segment, charge, open_line, settle
 from core.ledger.postings import Posting
 from core.store.database import Database
 from core.store.repositories.ledger import Ledger
-from core.store.repositories.runs import RunRow, Runs
+from core.store.repositories.runs import RunEnd, RunRow, Runs
 from core.store.scope import unscoped
 
 T0 = 1_767_225_600_000_000
@@ -90,8 +90,8 @@ def _run_and_pay(connection: Connection) -> None:
     ledger.post(settle(line.ended(T0 + HOUR), posted=paid, hold_left=need - paid, at=T0 + HOUR))
     row = RunRow("run-1", ORG, "dep-1", ANA, "clu-1", 1, "wallet", RATE, (Segment(T0),), T0, T0 + HOUR)
     runs = Runs(connection, ANYWHERE)
-    runs.open_run(row)
-    runs.close_run("run-1", ended_at=T0 + HOUR, cause="completed")
+    runs.open_runs([row])
+    runs.close_runs([RunEnd("run-1", T0 + HOUR, "completed")])
 
 
 def _deployment(name: str, state: str, **changes: object) -> dict[str, object]:

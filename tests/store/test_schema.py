@@ -14,7 +14,7 @@ from sqlalchemy import inspect, text
 from core.domain.errors import Conflict, Unavailable
 from core.store import schema
 from core.store.database import Database
-from core.store.tables import metadata
+from core.store.tables.everything import metadata
 
 
 def test_head_is_the_newest_migration() -> None:

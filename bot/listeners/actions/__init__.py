@@ -9,7 +9,20 @@ from slack_bolt.async_app import AsyncApp
 from bot.blocks.parts import Message
 from bot.desk import Desk
 from bot.ids import Action
-from bot.listeners.actions import acts, again, approve, begin, check, confirm, extend, look, reject, schedule
+from bot.listeners.actions import (
+    acts,
+    again,
+    approve,
+    begin,
+    check,
+    confirm,
+    extend,
+    joining,
+    look,
+    reject,
+    reports,
+    schedule,
+)
 from bot.listeners.frame import PressWork, on_press
 from bot.payloads import Press
 
@@ -22,6 +35,10 @@ WORK: dict[Action, PressWork] = {
     Action.EXTEND: extend.pressed,
     Action.WHY: look.why,
     Action.LOGS: look.logs,
+    Action.SHOW: look.show,
+    Action.REPORT_RUN: reports.run,
+    Action.REPORT_MUTE: reports.mute,
+    Action.JOIN: joining.pressed,
     Action.SCHEDULE: schedule.pressed,
     Action.POST_AGAIN: again.pressed,
     Action.UNLINK: begin.unlink,
@@ -29,6 +46,7 @@ WORK: dict[Action, PressWork] = {
     Action.LINK: begin.link_of,
     Action.NEW_REQUEST: begin.new_request,
     Action.CHECK: check.pressed,
+    Action.CHANGED: check.pressed,
     Action.CONFIRM: confirm.pressed,
 }
 

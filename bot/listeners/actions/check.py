@@ -1,4 +1,4 @@
-"""[Check fit, start and price]: what the request would come to now, shown in the form itself."""
+"""What the request would come to now, shown in the form itself: at [Check], or whenever a size or a place is chosen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from bot.blocks.answers import preview_words
 from bot.blocks.forms import deploy_form
 from bot.blocks.parts import Message
 from bot.desk import Desk, in_thread
+from bot.ids import Form
 from bot.listeners.commands.verb import known
 from bot.listeners.requests import request_of
 from bot.markup import safe_slack
@@ -15,6 +16,8 @@ from core.domain.roles import Caller
 
 
 async def pressed(desk: Desk, press: Press) -> Message | None:
+    if press.callback_id != Form.DEPLOY:
+        return None  # an input of another form
     _, caller = await known(desk, press.who, press.key)
     page = await in_thread(desk.bursar.clusters.list, caller)
     told = await in_thread(_tried, desk, caller, press)
@@ -25,6 +28,7 @@ async def pressed(desk: Desk, press: Press) -> Message | None:
 
 def _tried(desk: Desk, caller: Caller, press: Press) -> str:
     try:
-        return preview_words(desk.bursar.foresight.preview(caller, request_of(press.inputs)))
+        inputs = {"name": "request", **press.inputs}  # the name is what people fill in last, and changes nothing
+        return preview_words(desk.bursar.foresight.preview(caller, request_of(inputs)))
     except BursarError as error:
         return f"✗ {safe_slack(error.message, 1000)}" + (f" — {safe_slack(error.hint, 500)}" if error.hint else "")

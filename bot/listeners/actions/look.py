@@ -1,4 +1,4 @@
-"""[Why does it wait?] and [Logs]: answers for the one who presses."""
+"""[Show], [Why does it wait?] and [Logs]: answers for the one who presses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from bot.listeners.commands import verb
 from bot.payloads import Press
 
 _TAIL = 40
+
+
+async def show(desk: Desk, press: Press) -> Message | None:
+    return await verb.asked(desk, press.who, f"show {press.value}", press.key)
 
 
 async def why(desk: Desk, press: Press) -> Message | None:

@@ -10,19 +10,37 @@ from core.commands.table import FAMILIES
 from core.commands.verbs import Family, Verb
 from core.commands.words import parse_words
 from core.domain.errors import BursarError
+from core.domain.roles import GRANTS, Standing
+from core.views.chat import Visitor
 
 
-def offered(verb: Verb) -> bool:
-    return not verb.terminal_only
+def offered(verb: Verb, visitor: Visitor) -> bool:
+    """What somebody may say here, to what is their own at least."""
+    return not verb.terminal_only and GRANTS[verb.permission].covers(_standings(visitor), own=True)
 
 
-async def answer(_desk: Desk, command: Command) -> Message:
+def _standings(visitor: Visitor) -> frozenset[Standing]:
+    held = {Standing.ANYONE}
+    if visitor.caller is not None:
+        held.add(Standing.ACCOUNT)
+    if visitor.belongs:
+        held.add(Standing.MEMBER)
+    if visitor.admin:
+        held.add(Standing.ADMIN)
+    if visitor.operator:
+        held.add(Standing.OPERATOR)
+    return frozenset(held)
+
+
+async def answer(desk: Desk, command: Command) -> Message:
     words = command.text.split()[1:]
     found = _named(words)
     if found is not None:
         return pages.of_verb(found)
-    families = [Family(one.title, tuple(filter(offered, one.verbs))) for one in FAMILIES]
-    return pages.overview([one for one in families if one.verbs])
+    visitor = await desk.visitor(command.who)
+    families = [Family(one.title, tuple(v for v in one.verbs if offered(v, visitor))) for one in FAMILIES]
+    known = visitor.caller is not None
+    return pages.overview([one for one in families if one.verbs], known=known, admin=visitor.admin)
 
 
 def _named(words: list[str]) -> Verb | None:

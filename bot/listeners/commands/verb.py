@@ -20,6 +20,7 @@ from core.domain.roles import NEEDS_ORG, Caller
 from core.views.chat import Visitor
 
 _MENTION = re.compile(r"<@([UW][A-Z0-9]{2,20})(?:\|[^>]{0,100})?>")
+_OF_A_CLUSTER = frozenset({"queue", "forecast"})
 _LINK = re.compile(r"<(?:https?://[^|>]*|mailto:[^|>]*)\|([^>]*)>|<(https?://[^|>]*)>")
 
 
@@ -31,7 +32,7 @@ async def asked(desk: Desk, who: Who, text: str, key: str, *, sure: bool = False
     visitor = await desk.visitor(who, key)
     if visitor.caller is None:
         return begin()
-    verb, values = parse_words(expanded(await _typed(desk, who, text)))
+    verb, values = parse_words(await _placed(desk, visitor, expanded(await _typed(desk, who, text))))
     if verb.path == ("org", "switch"):
         raise Conflict("org_of_workspace", f"this workspace works in {visitor.org}", "switch in a terminal")
     if verb.permission in NEEDS_ORG and not visitor.belongs:
@@ -43,6 +44,14 @@ async def asked(desk: Desk, who: Who, text: str, key: str, *, sure: bool = False
     if verb.path == ("join",):
         await desk.visitor(who)  # the first who joins brings the workspace with them
     return answered(verb, answer)
+
+
+async def _placed(desk: Desk, visitor: Visitor, line: str) -> str:
+    """`queue` alone means the queue of the only cluster there is; of several it must be said which."""
+    if line.strip().lower() not in _OF_A_CLUSTER or visitor.caller is None or not visitor.belongs:
+        return line
+    page = await in_thread(desk.bursar.clusters.list, visitor.caller)
+    return f'{line} "{page.items[0].name}"' if len(page.items) == 1 else line
 
 
 def call(desk: Desk, verb: Verb, caller: Caller, values: Values) -> object:

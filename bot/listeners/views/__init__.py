@@ -9,12 +9,13 @@ from slack_bolt.async_app import AsyncApp
 from bot.desk import Desk
 from bot.ids import Form
 from bot.listeners.frame import acknowledge
-from bot.listeners.views import deploy, reject
+from bot.listeners.views import deploy, join, reject
 
 
 def hang(app: AsyncApp, desk: Desk) -> None:
     deploy.hang(app, desk, Form.DEPLOY)
     reject.hang(app, desk, Form.REJECT)
+    join.hang(app, desk, Form.JOIN)
     app.view(re.compile(".*"))(acknowledge)
     app.view_closed(re.compile(".*"))(acknowledge)
     app.options(re.compile(".*"))(acknowledge)

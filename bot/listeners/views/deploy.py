@@ -7,6 +7,9 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
+from bot.blocks.deployment import asked_words
+from bot.blocks.forms import done_form
+from bot.blocks.parts import Block
 from bot.desk import Desk, in_thread
 from bot.listeners.commands.verb import known
 from bot.listeners.requests import errors_of, request_of
@@ -14,9 +17,10 @@ from bot.listeners.views.sending import sent
 from bot.payloads import Submission
 
 
-async def submitted(desk: Desk, form: Submission) -> None:
+async def submitted(desk: Desk, form: Submission) -> Block:
     _, caller = await known(desk, form.who, form.key)
-    await in_thread(desk.bursar.deployments.submit, caller, request_of(form.inputs))
+    card = await in_thread(desk.bursar.deployments.submit, caller, request_of(form.inputs))
+    return done_form("New request", asked_words(card))
 
 
 def hang(app: AsyncApp, desk: Desk, callback_id: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
+from bot.blocks.parts import Block
 from bot.desk import Desk, in_thread
 from bot.listeners.commands.verb import known
 from bot.listeners.views.sending import sent
@@ -17,10 +18,11 @@ from core.domain.errors import BursarError
 from core.domain.validation import validated
 
 
-async def rejected(desk: Desk, form: Submission) -> None:
+async def rejected(desk: Desk, form: Submission) -> Block | None:
     _, caller = await known(desk, form.who, form.key)
     request = validated(RejectRequest, id=form.metadata, reason=form.inputs.get("reason", ""))
     await in_thread(desk.bursar.decisions.reject, caller, request)
+    return None
 
 
 def told(error: BursarError) -> dict[str, str]:

@@ -139,7 +139,7 @@ def holding_value(
         started_at=row.started_at or row.state_since,
         priority=row.priority,
         limit_ms=row.limit_ms,
-        preemptible=row.state is State.RUNNING,
+        preemptible=row.state in (State.RUNNING, State.SUSPENDED),
         preemptions=preemptions,
         ending_by=(row.stop_by or row.state_since) if row.state is State.STOPPING else None,
         pinned_for=pinned_for,

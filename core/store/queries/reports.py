@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
@@ -10,7 +11,7 @@ from core.domain.lifecycle import State
 from core.domain.periods import Period
 from core.ledger.accounts import AccountKind
 from core.ledger.amounts import NOTHING, Amounts, Book, in_book
-from core.ledger.postings import PostingKind, Side
+from core.ledger.postings import FUNDING, PostingKind, Side
 from core.store.repositories.accounts import accounts
 from core.store.repositories.deployments import deployments
 from core.store.repositories.ledger import entries, postings
@@ -79,3 +80,30 @@ def ending_by(connection: Connection, scope: Scope, now: int, within_us: int) ->
         ends <= now + within_us,
     )
     return [(row[0], row[1], int(row[2]), int(row[3])) for row in connection.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The last filling of a treasury, by the number of its posting, and what was there right behind it."""
+
+    number: int
+    had: int
+
+
+def treasury_filled(connection: Connection, org_id: str, book: Book) -> Filled | None:
+    """None where it was never filled, or has nothing in this book."""
+    ours = (
+        entries.c.org_id == org_id,
+        entries.c.account_kind == AccountKind.TREASURY.value,
+        entries.c.book == book.value,
+        entries.c.side == Side.POSTED.value,
+    )
+    joined = entries.join(postings, postings.c.seq == entries.c.seq)
+    last = select(func.max(postings.c.seq)).select_from(joined)
+    kinds = [kind.value for kind in FUNDING]
+    number = connection.execute(last.where(*ours, postings.c.kind.in_(kinds), entries.c.amount > 0)).scalar()
+    if number is None:
+        return None
+    had = select(func.sum(entries.c.amount)).where(*ours, entries.c.seq <= number)
+    amount = int(connection.execute(had).scalar_one())
+    return Filled(int(number), amount) if amount > 0 else None

@@ -83,7 +83,7 @@ class Accounts:
         self._set(account_id, tokens_valid_after=now)
 
     def _set(self, account_id: str, **values: object) -> None:
-        self._connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
+        self._connection.execute(_CHANGE, {"account": account_id, **values})
 
     def add_session(self, row: SessionRow) -> None:
         self._connection.execute(insert(sessions), {name: getattr(row, name) for name in SessionRow.__slots__})
@@ -137,3 +137,4 @@ class Throttles:
 
 _BY_NAME = select(accounts).where(accounts.c.name == bindparam("name"))
 _BY_ID = select(accounts).where(accounts.c.id == bindparam("id"))
+_CHANGE = update(accounts).where(accounts.c.id == bindparam("account"))

@@ -97,6 +97,11 @@ class Slack:
     def account_name(self, account_id: str) -> str:
         return str(self._connection.execute(select(accounts.c.name).where(accounts.c.id == account_id)).scalar_one())
 
+    def bound_orgs(self) -> list[str]:
+        """Organizations that have a workspace."""
+        statement = select(workspaces.c.org_id).distinct().order_by(workspaces.c.org_id)
+        return list(self._connection.execute(statement).scalars())
+
     def bind(self, row: WorkspaceRow) -> None:
         self._connection.execute(insert(workspaces), {name: getattr(row, name) for name in WorkspaceRow.__slots__})
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, State, StopCause
 from core.domain.resources import Resources
 from core.ledger.accounts import AccountKey, treasury, wallet
-from core.store.repositories.clusters import amount_values, amounts_of
-from core.store.scope import Scope
+from core.store.repositories.clusters import amount_values
+from core.store.repositories.parts import KEYS, in_parts
+from core.store.scope import Scope, covered
 from core.store.tables import work
 
 deployments = work.Deployment.__table__  # type: ignore[attr-defined]
 dependencies = work.Dependency.__table__  # type: ignore[attr-defined]
 preemptions = work.Preemption.__table__  # type: ignore[attr-defined]
-
-_JSON = ("command", "env", "labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +86,27 @@ class Deployments:
         self._connection = connection
         self._scope = scope
 
-    def add(self, row: DeploymentRow) -> None:
-        self._connection.execute(insert(deployments), _values(row))
+    def add(self, rows: Sequence[DeploymentRow]) -> None:
+        self._connection.execute(_ADD, [_values(row) for row in rows])
 
     def has_handle(self, handle: str) -> bool:
-        found = select(deployments.c.id).where(deployments.c.handle == handle)
-        return self._connection.execute(found).first() is not None
+        return self._connection.execute(_HAS_HANDLE, {"handle": handle}).first() is not None
 
     def by_id(self, deployment_id: str) -> DeploymentRow | None:
         return next(iter(self.by_ids([deployment_id])), None)
 
     def by_ids(self, ids: Sequence[str]) -> list[DeploymentRow]:
-        return self._found(deployments.c.id.in_(list(ids)))
+        statement, bound = _by_ids(self._scope.is_everything), self._scope.bound
+        return [_row(row) for row in in_parts(self._connection, statement, ids, bound)]
 
     def by_handles(self, handles: Sequence[str]) -> list[DeploymentRow]:
         return self._found(deployments.c.handle.in_(list(handles)))
 
-    def living_named(self, name: str) -> DeploymentRow | None:
-        ended = [state.value for state in FINAL]
-        return next(iter(self._found(deployments.c.name == name, deployments.c.state.not_in(ended))), None)
+    def living_named(self, name: str) -> str | None:
+        """The handle of the one that has this name and has not ended."""
+        statement = _living_named(self._scope.is_everything)
+        found: str | None = self._connection.execute(statement, {"name": name, **self._scope.bound}).scalar()
+        return found
 
     def referred(self, reference: str) -> list[DeploymentRow]:
         """What a name or the beginning of an id may mean: the living of that name first, then the newest."""
@@ -199,18 +202,50 @@ class Deployments:
 
 
 def _values(row: DeploymentRow) -> dict[str, object]:
-    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    values = {name: getattr(row, name) for name in _FIELDS}
     amounts: Resources = values.pop("resources")
     values.update(amount_values(amounts))
     values.update(kind=row.kind.value, state=row.state.value, command=json.dumps(row.command))
-    values.update(env=json.dumps(dict(row.env)), labels=json.dumps(dict(row.labels)))
+    values.update(env=_text(row.env), labels=_text(row.labels))
     values["stop_cause"] = row.stop_cause.value if row.stop_cause else None
     return values
 
 
+def _text(table: Mapping[str, str]) -> str:
+    return json.dumps(dict(table)) if table else "{}"
+
+
 def _row(row: Row[tuple[object, ...]]) -> DeploymentRow:
-    values = {name: value for name, value in row._mapping.items() if name not in Resources.__slots__}
-    values.update({name: json.loads(values[name]) for name in _JSON})
-    values.update(command=tuple(values["command"]), kind=Kind(row.kind), state=State(row.state))
-    values["stop_cause"] = StopCause(row.stop_cause) if row.stop_cause else None
-    return DeploymentRow(**values, resources=amounts_of(row))
+    """Thousands are read at a time: what is nearly always empty or the same is not parsed anew."""
+    values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
+    amounts = [values.pop(name) for name in Resources.__slots__]
+    command, env, labels, cause = values["command"], values["env"], values["labels"], values["stop_cause"]
+    values["command"] = () if command == "[]" else tuple(json.loads(command))
+    values["env"] = {} if env == "{}" else json.loads(env)
+    values["labels"] = {} if labels == "{}" else json.loads(labels)
+    values["kind"], values["state"] = _KINDS[values["kind"]], _STATES[values["state"]]
+    values["stop_cause"] = None if cause is None else StopCause(cause)
+    return DeploymentRow(**values, resources=Resources(*amounts))
+
+
+_FIELDS = tuple(field.name for field in fields(DeploymentRow))
+_COLUMNS = tuple(deployments.c.keys())
+_KINDS = {kind.value: kind for kind in Kind}
+_STATES = {state.value: state for state in State}
+
+
+@cache
+def _by_ids(everything: bool) -> Select[Any]:
+    these = (covered(deployments, everything=everything), deployments.c.id.in_(KEYS))
+    return select(deployments).where(*these).order_by(deployments.c.id)
+
+
+@cache
+def _living_named(everything: bool) -> Select[Any]:
+    lives = deployments.c.state.not_in([state.value for state in FINAL])
+    these = (covered(deployments, everything=everything), deployments.c.name == bindparam("name"), lives)
+    return select(deployments.c.handle).where(*these)
+
+
+_ADD = insert(deployments)
+_HAS_HANDLE = select(deployments.c.id).where(deployments.c.handle == bindparam("handle"))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from core.domain.audit import GENESIS, AuditRow, link
 from core.store.database import announce
+from core.store.fixed import Fixed
 from core.store.scope import Scope
 from core.store.tables import journal
 
@@ -33,11 +35,11 @@ class Change:
 
 def write(connection: Connection, changes: list[Change]) -> None:
     """Append to chain and feed. The writer's lock is held, so the numbers follow each other without a hole."""
-    seq, previous = connection.execute(_LAST).one_or_none() or (0, GENESIS)
-    rows = []
+    seq, previous = next(iter(_LAST.rows(connection, {})), (0, GENESIS))
+    chained, told = [], []
     for change in changes:
         seq += 1
-        content: dict[str, object] = {
+        content: dict[str, Any] = {
             "seq": seq,
             "at": change.at,
             "actor": change.actor,
@@ -48,17 +50,20 @@ def write(connection: Connection, changes: list[Change]) -> None:
             "before": _text(change.before),
             "after": _text(change.after),
         }
-        row_hash = link(previous, **content)  # type: ignore[arg-type]
-        rows.append({**content, "previous": previous, "hash": row_hash})
+        row_hash = link(previous, **content)
+        chained.append({**content, "previous": previous, "hash": row_hash})
+        told.append(
+            {
+                "at": change.at,
+                "org_id": change.org_id,
+                "kind": change.verb,
+                "subject": change.target,
+                "data": content["after"] or "{}",
+            }
+        )
         previous = row_hash
-    connection.execute(insert(audit), rows)
-    connection.execute(
-        insert(events),
-        [
-            {"at": c.at, "org_id": c.org_id, "kind": c.verb, "subject": c.target, "data": _text(c.after) or "{}"}
-            for c in changes
-        ],
-    )
+    _ADD_AUDIT.run(connection, chained)
+    _ADD_EVENTS.run(connection, told)
     announce(connection)
 
 
@@ -81,7 +86,10 @@ class Audit:
 
 
 def _text(values: dict[str, object] | None) -> str | None:
-    return None if values is None else json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return None if values is None else _ENCODE(values)
 
 
-_LAST = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_LAST = Fixed(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
+_ADD_AUDIT = Fixed(insert(audit), tuple(audit.c.keys()))
+_ADD_EVENTS = Fixed(insert(events), ("at", "org_id", "kind", "subject", "data"))

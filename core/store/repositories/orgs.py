@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from core.domain.membership import Invite, Member
 from core.domain.roles import Role
+from core.store.fixed import Fixed
 from core.store.repositories.accounts import accounts
 from core.store.scope import Scope
 from core.store.tables import people
@@ -51,10 +52,7 @@ class Orgs:
         self._connection.execute(update(orgs).where(orgs.c.id == org_id).values(deleted_at=now))
 
     def of_account(self, account_id: str) -> list[tuple[OrgRow, Role]]:
-        joined = orgs.join(memberships, memberships.c.org_id == orgs.c.id)
-        statement = select(*orgs.c, memberships.c.role).select_from(joined)
-        statement = statement.where(memberships.c.account_id == account_id, orgs.c.deleted_at.is_(None))
-        found = self._connection.execute(statement.order_by(orgs.c.name))
+        found = self._connection.execute(_ORGS_OF_ACCOUNT, {"account": account_id})
         return [(OrgRow(*row[:-1]), Role(row[-1])) for row in found]
 
     def all_living(self) -> list[OrgRow]:
@@ -77,8 +75,8 @@ class Members:
         return next((member for member in self.all() if member.name == name), None)
 
     def count(self) -> int:
-        statement = select(func.count()).select_from(memberships).where(self._scope.covers(memberships))
-        return self._connection.execute(statement).scalar_one()
+        assert self._scope.org_id is not None, "the members of one organization are counted"
+        return self._connection.execute(_COUNT, {"org": self._scope.org_id}).scalar_one()
 
     def add(self, org_id: str, account_id: str, role: Role, now: int, invite_id: str | None = None) -> None:
         self._connection.execute(
@@ -102,7 +100,7 @@ class Invites:
 
     def add(self, invite: Invite, code_hash: str) -> None:
         values = {name: getattr(invite, name) for name in Invite.__slots__}
-        self._connection.execute(insert(invites), {**values, "role": invite.role.value, "code_hash": code_hash})
+        _ADD_INVITE.run(self._connection, [{**values, "role": invite.role.value, "code_hash": code_hash}])
 
     def all(self) -> list[Invite]:
         statement = _INVITE.where(self._scope.covers(invites)).order_by(invites.c.id.desc())
@@ -114,7 +112,7 @@ class Invites:
         return _invite(row) if row else None
 
     def has_handle(self, handle: str) -> bool:
-        return self._connection.execute(select(invites.c.id).where(invites.c.handle == handle)).first() is not None
+        return bool(_HAS_HANDLE.rows(self._connection, {"handle": handle}))
 
     def use(self, invite: Invite) -> None:
         self._connection.execute(update(invites).where(invites.c.id == invite.id).values(used=invite.used + 1))
@@ -126,6 +124,16 @@ class Invites:
         self._connection.execute(update(invites).where(invites.c.id == invite.id).values(code_hash=code_hash))
 
 
+# Made once: what is built anew for each use costs more than it takes to run.
+_ORGS_OF_ACCOUNT = (
+    select(*orgs.c, memberships.c.role)
+    .select_from(orgs.join(memberships, memberships.c.org_id == orgs.c.id))
+    .where(memberships.c.account_id == bindparam("account"), orgs.c.deleted_at.is_(None))
+    .order_by(orgs.c.name)
+)
+_COUNT = select(func.count()).select_from(memberships).where(memberships.c.org_id == bindparam("org"))
+_ADD_INVITE = Fixed(insert(invites), (*Invite.__slots__, "code_hash"))
+_HAS_HANDLE = Fixed(select(invites.c.id).where(invites.c.handle == bindparam("handle")))
 _INVITE = select(*(invites.c[name] for name in Invite.__slots__))
 
 

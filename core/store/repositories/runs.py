@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Update, bindparam, delete, insert, select, update
 
 from core.domain.flavors import RunRate
 from core.domain.resources import Resources
 from core.ledger.accounts import AccountKey, treasury, wallet
-from core.ledger.meter import RunLine, Segment, Share
+from core.ledger.meter import WHOLE, RunLine, Segment, Share
 from core.store.repositories.clusters import amount_values, amounts_of
-from core.store.scope import Scope
+from core.store.repositories.parts import KEYS, in_parts
+from core.store.scope import Scope, covered
 from core.store.tables import work
 
 allocations = work.Allocation.__table__  # type: ignore[attr-defined]
@@ -61,6 +64,13 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RunEnd:
+    run_id: str
+    ended_at: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class PinRow:
     deployment_id: str
     cluster_id: str
@@ -88,42 +98,36 @@ class Runs:
             }
             for row in rows
         ]
-        self._connection.execute(insert(allocations), values)
+        if values:
+            self._connection.execute(_TAKE, values)
 
-    def give_back(self, deployment_id: str, now: int) -> None:
-        this = update(allocations).where(
-            self._scope.covers(allocations),
-            allocations.c.deployment_id == deployment_id,
-            allocations.c.released_at.is_(None),
-        )
-        self._connection.execute(this.values(released_at=now))
+    def give_back(self, deployment_ids: Sequence[str], now: int) -> None:
+        """Their places are free."""
+        if deployment_ids:
+            this, bound = _give_back(self._scope.is_everything), self._scope.bound
+            self._connection.execute(this, [{"whose": one, "now": now, **bound} for one in deployment_ids])
 
     def allocations_of(self, deployment_ids: Sequence[str]) -> list[AllocationRow]:
         """What they hold now."""
-        return self._open(allocations.c.deployment_id.in_(list(deployment_ids)))
+        statement, bound = _allocations_of(self._scope.is_everything), self._scope.bound
+        found = in_parts(self._connection, statement, deployment_ids, bound)
+        return [_allocation(row) for row in found]
 
     def allocations_on(self, cluster_id: str) -> list[AllocationRow]:
         """Everything that is held on a cluster now, whoever holds it."""
-        return self._open(allocations.c.node_id.in_(select(nodes.c.id).where(nodes.c.cluster_id == cluster_id)))
+        here = allocations.c.node_id.in_(select(nodes.c.id).where(nodes.c.cluster_id == cluster_id))
+        statement = _held(self._scope.covers(allocations)).where(here)
+        return [_allocation(row) for row in self._connection.execute(statement)]
 
-    def _open(self, condition: object) -> list[AllocationRow]:
-        statement = select(allocations).where(
-            self._scope.covers(allocations),
-            allocations.c.released_at.is_(None),
-            condition,  # type: ignore[arg-type]
-        )
-        ordered = statement.order_by(allocations.c.deployment_id, allocations.c.replica)
-        return [_allocation(row) for row in self._connection.execute(ordered)]
+    def open_runs(self, rows: Sequence[RunRow]) -> None:
+        if rows:
+            self._connection.execute(_OPEN_RUN, [_run_values(row) for row in rows])
 
-    def open_run(self, row: RunRow) -> None:
-        values = {name: getattr(row, name) for name in RunRow.__slots__}
-        values.update(rate=json.dumps(asdict(row.rate)), segments=_segments_text(row.segments))
-        self._connection.execute(insert(runs), values)
-
-    def close_run(self, run_id: str, *, ended_at: int, cause: str) -> None:
+    def close_runs(self, ends: Sequence[RunEnd]) -> None:
         """A run that turns out to have ended before it was seen to start lasted no time."""
-        this = update(runs).where(runs.c.id == run_id, runs.c.ended_at.is_(None))
-        self._connection.execute(this.values(ended_at=ended_at, end_cause=cause))
+        if ends:
+            values = [{"which": end.run_id, "at": end.ended_at, "cause": end.cause} for end in ends]
+            self._connection.execute(_CLOSE_RUN, values)
 
     def note_seen(self, run_ids: Sequence[str], seen_at: int) -> None:
         this = update(runs).where(runs.c.id.in_(list(run_ids)), runs.c.ended_at.is_(None), runs.c.seen_at < seen_at)
@@ -134,7 +138,13 @@ class Runs:
         self._connection.execute(this.values(segments=_segments_text(segments)))
 
     def open_of(self, deployment_id: str) -> RunRow | None:
-        return next(iter(self._runs(runs.c.deployment_id == deployment_id, runs.c.ended_at.is_(None))), None)
+        return self.open_of_each([deployment_id]).get(deployment_id)
+
+    def open_of_each(self, deployment_ids: Sequence[str]) -> dict[str, RunRow]:
+        """By deployment; those without an open run are left out."""
+        statement, bound = _open_of(self._scope.is_everything), self._scope.bound
+        found = in_parts(self._connection, statement, deployment_ids, bound)
+        return {row.deployment_id: _run(row) for row in found}
 
     def of_deployment(self, deployment_id: str) -> list[RunRow]:
         return self._runs(runs.c.deployment_id == deployment_id)
@@ -161,11 +171,18 @@ class Runs:
         return [PinRow(*row) for row in found]
 
     def pin(self, row: PinRow) -> None:
-        self.unpin(row.deployment_id)
+        self.unpin([row.deployment_id])
         self._connection.execute(insert(pins), asdict(row))
 
-    def unpin(self, deployment_id: str) -> None:
-        self._connection.execute(delete(pins).where(pins.c.deployment_id == deployment_id))
+    def unpin(self, deployment_ids: Sequence[str]) -> None:
+        if deployment_ids:
+            self._connection.execute(_UNPIN, [{"whose": one} for one in deployment_ids])
+
+
+def _run_values(row: RunRow) -> dict[str, object]:
+    values = {name: getattr(row, name) for name in RunRow.__slots__}
+    values.update(rate=json.dumps(asdict(row.rate)), segments=_segments_text(row.segments))
+    return values
 
 
 def _segments_text(segments: tuple[Segment, ...]) -> str:
@@ -187,5 +204,63 @@ def _allocation(row: Row[tuple[object, ...]]) -> AllocationRow:
 
 
 def _run(row: Row[tuple[object, ...]]) -> RunRow:
-    segments = tuple(Segment(start, Share(c, d)) for start, c, d in json.loads(row.segments))
-    return RunRow(**{**row._mapping, "rate": RunRate(**json.loads(row.rate)), "segments": segments})
+    """Many thousands are read at a time, and few differ in their rate."""
+    values: dict[str, Any] = dict(zip(_RUN_COLUMNS, row, strict=True))
+    values.update(rate=_rate(values["rate"]), segments=_segments(values["segments"]))
+    return RunRow(**values)
+
+
+@lru_cache(maxsize=1_000)
+def _rate(text: str) -> RunRate:
+    return RunRate(**json.loads(text))
+
+
+def _segments(text: str) -> tuple[Segment, ...]:
+    return tuple(Segment(start, _share(compute, disk)) for start, compute, disk in json.loads(text))
+
+
+def pays_whole(segments_text: str) -> bool:
+    """Whether its last segment is at the whole price; told from the text, since thousands are asked at each look."""
+    return segments_text.endswith(_WHOLE_AT_THE_END)
+
+
+@lru_cache(maxsize=1_000)
+def _share(compute_milli: int, disk_milli: int) -> Share:
+    return Share(compute_milli, disk_milli)
+
+
+_WHOLE_AT_THE_END = f", {WHOLE.compute_milli}, {WHOLE.disk_milli}]]"
+_RUN_COLUMNS = tuple(runs.c.keys())
+
+
+def _held(scope: ColumnElement[bool]) -> Select[Any]:
+    statement = select(allocations).where(scope, allocations.c.released_at.is_(None))
+    return statement.order_by(allocations.c.deployment_id, allocations.c.replica)
+
+
+@cache
+def _allocations_of(everything: bool) -> Select[Any]:
+    return _held(covered(allocations, everything=everything)).where(allocations.c.deployment_id.in_(KEYS))
+
+
+@cache
+def _open_of(everything: bool) -> Select[Any]:
+    these = (runs.c.deployment_id.in_(KEYS), runs.c.ended_at.is_(None))
+    return select(runs).where(covered(runs, everything=everything), *these)
+
+
+@cache
+def _give_back(everything: bool) -> Update:
+    these = (allocations.c.deployment_id == bindparam("whose"), allocations.c.released_at.is_(None))
+    this = update(allocations).where(covered(allocations, everything=everything), *these)
+    return this.values(released_at=bindparam("now"))
+
+
+_TAKE = insert(allocations)
+_OPEN_RUN = insert(runs)
+_CLOSE_RUN = (
+    update(runs)
+    .where(runs.c.id == bindparam("which"), runs.c.ended_at.is_(None))
+    .values(ended_at=bindparam("at"), end_cause=bindparam("cause"))
+)
+_UNPIN = delete(pins).where(pins.c.deployment_id == bindparam("whose"))

@@ -9,6 +9,7 @@ import pytest
 from core.commands.verbs import Asker, Family, Verb
 from core.domain.errors import KINDS, BursarError, Exhausted
 from core.domain.roles import Permission
+from core.views.background import DaemonHealth
 from core.views.operations import AuditVerdict, Diagnosis, Finding, Verdict
 from tests.tui.cli.shell import PASSWORD, Shell
 from tui.cli.run import INTERRUPTED, PIPE_CLOSED
@@ -133,6 +134,13 @@ def test_the_doctor_fails_only_on_fail(team: Shell, verdict: Verdict, code: int)
     bad = doctor.bad_news(diagnosis)
     assert (exit_code(bad) if bad else 0) == code
     assert team("doctor").code == 0, "an old SQLite is a warning"
+
+
+def test_health_asks_for_no_login_and_fails_where_nobody_leads(shell: Shell) -> None:
+    (health,) = (verb for family in shell.families for verb in family.verbs if verb.path == ("health",))
+    ran = shell("--json health")
+    assert (ran.code, ran.json["leads"], ran.json["troubles"]) == (7, False, [])
+    assert health.bad_news(DaemonHealth("host-1", 1, True, 1, 0, 0)) is None
 
 
 def test_a_broken_chain_is_a_conflict(shell: Shell) -> None:

@@ -1,0 +1,210 @@
+"""Who is told what in Slack of a line in the journal, and of what time brings: cards, approvals, notices, each once.
+
+A message is unique by recipient, kind and subject, so the subject says what counts as the same news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from core.clock import MINUTE
+from core.domain.chat import DeliveryKind, FundsLevel, NoticeKind
+from core.domain.lifecycle import State, Trigger
+from core.domain.roles import Role
+from core.ledger.accounts import treasury
+from core.ledger.amounts import Book
+from core.settings import RunOut
+from core.store.queries import reports
+from core.store.repositories.chat import PersonRow
+from core.store.repositories.deliveries import Happened
+from core.store.repositories.deployments import DeploymentRow
+from core.store.units import Unit
+
+MOST_WAITING_CARDS = 20
+_WARNINGS_MIN = (15, 5)
+_WALLET, _MONEY, _DEPLOYMENT = "wallet.", "money.", "deployment."
+
+_NOTICE_OF: dict[str, NoticeKind] = {
+    Trigger.APPROVE.value: NoticeKind.APPROVED,
+    Trigger.SEEN_RUNNING.value: NoticeKind.STARTED,
+    Trigger.PREEMPT.value: NoticeKind.PREEMPTED,
+}
+_ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.REJECTED, State.EXPIRED, State.STOPPED})
+_DECIDED: dict[str, str] = {
+    Trigger.APPROVE.value: "approved",
+    Trigger.REJECT.value: "rejected",
+    Trigger.CANCEL.value: "cancelled",
+    Trigger.EXPIRE.value: "expired",
+}
+
+
+def spread(unit: Unit, one: Happened, org_id: str, rules: RunOut) -> None:
+    """What follows from one line of the journal."""
+    if one.verb.startswith(_DEPLOYMENT):
+        _of_deployment(unit, one, org_id)
+    elif one.verb.startswith(_WALLET):
+        _of_wallet(unit, one, org_id, rules)
+    elif one.verb.startswith(_MONEY):
+        _of_money(unit, one, org_id)
+
+
+def want(
+    unit: Unit,
+    person: PersonRow,
+    org_id: str,
+    kind: DeliveryKind,
+    subject: str,
+    data: dict[str, object],
+) -> bool:
+    return unit.deliveries.want(
+        unit.ids.new(),
+        org_id=org_id,
+        team_id=person.team_id,
+        recipient=person.user_id,
+        kind=kind,
+        subject=subject,
+        now=unit.now,
+        data=data,
+    )
+
+
+# Of work
+
+
+def _of_deployment(unit: Unit, one: Happened, org_id: str) -> None:
+    row = next(iter(unit.deployments.by_handles([one.target])), None)
+    if row is None:
+        return
+    unit.deliveries.freshen(DeliveryKind.CARD, row.handle, unit.now)
+    unit.deliveries.freshen(DeliveryKind.APPROVAL, row.handle, unit.now, _decision(one))
+    for person in unit.slack.recipients(org_id, {row.owner_id}):
+        if _has_card(unit, row, person):
+            _notice(unit, one, row, person)
+    if one.verb == "deployment.submit" and one.after.get("state") == State.AWAITING_APPROVAL.value:
+        for person in unit.slack.recipients(org_id, _admins(unit, org_id)):
+            want(unit, person, org_id, DeliveryKind.APPROVAL, row.handle, {"deployment": row.handle})
+
+
+def _admins(unit: Unit, org_id: str) -> Collection[str]:
+    return {member.account_id for member in unit.within(org_id).members.all() if member.role is Role.ADMIN}
+
+
+def _decision(one: Happened) -> dict[str, object] | None:
+    """Who decided what, and when: the card of the approval says it instead of its buttons."""
+    what = _DECIDED.get(one.verb.removeprefix(_DEPLOYMENT))
+    return {"decision": [what, one.actor, one.at]} if what else None
+
+
+def _has_card(unit: Unit, row: DeploymentRow, person: PersonRow) -> bool:
+    """One card a deployment. Of very many at once only some get one: the rest is seen in the list."""
+    if unit.deliveries.one(person.team_id, person.user_id, DeliveryKind.CARD, row.handle) is not None:
+        return True
+    if unit.deliveries.waiting_cards(person.team_id, person.user_id) >= MOST_WAITING_CARDS:
+        return False
+    return want(unit, person, row.org_id, DeliveryKind.CARD, row.handle, {"deployment": row.handle})
+
+
+def _notice(unit: Unit, one: Happened, row: DeploymentRow, person: PersonRow) -> None:
+    trigger, state = one.verb.removeprefix(_DEPLOYMENT), str(one.after.get("state", ""))
+    kind = _NOTICE_OF.get(trigger)
+    if kind is None and state in _ENDED and one.after.get("trigger") == trigger:
+        kind = NoticeKind.ENDED
+    if kind is None:
+        return
+    data: dict[str, object] = {"notice": kind.value, "deployment": row.handle, "by": one.actor, "state": state}
+    if kind is NoticeKind.PREEMPTED:
+        data["reason"] = one.after.get("reason")
+    want(unit, person, row.org_id, DeliveryKind.NOTICE, f"{row.handle}:{one.seq}", data)
+
+
+def warn_of_limits(unit: Unit) -> int:
+    """Jobs whose limit is near, each once for each limit that it had."""
+    found = 0
+    ending = reports.ending_by(unit.connection, unit.scope, unit.now, max(_WARNINGS_MIN) * MINUTE)
+    rows = {row.id: row for row in unit.deployments.by_ids([one[0] for one in ending])}
+    for row_id, handle, limit_ms, ends_at in ending:
+        minutes = min(m for m in _WARNINGS_MIN if ends_at - unit.now <= m * MINUTE)
+        data: dict[str, object] = {"notice": NoticeKind.LIMIT_NEAR.value, "deployment": handle, "ends_at": ends_at}
+        row = rows[row_id]
+        for person in unit.slack.recipients(row.org_id, {row.owner_id}):
+            subject = f"{handle}:{row.generation}:{limit_ms}:{minutes}"
+            found += want(unit, person, row.org_id, DeliveryKind.NOTICE, subject, data)
+    return found
+
+
+# Of money
+
+
+def _of_wallet(unit: Unit, one: Happened, org_id: str, rules: RunOut) -> None:
+    """A rung of the run-out ladder. Steps taken at one instant are one piece of news: its numbers say how far."""
+    owner = unit.accounts.by_name(one.target)
+    if owner is None:
+        return
+    book, used, left = str(one.after.get("book")), _whole(one.after.get("used")), _whole(one.after.get("left"))
+    step = one.verb.removeprefix(_WALLET)
+    level = _LEVEL_OF_STEP.get(step) or _level(used, left, rules)
+    data: dict[str, object] = {
+        "notice": NoticeKind.FUNDS.value,
+        "whose": one.target,
+        "credits": book == Book.CREDITS.value,
+        "level": level.value,
+        "used": used,
+        "left": left,
+    }
+    for person in unit.slack.recipients(org_id, {owner.id}):
+        subject = f"funds:{org_id}:{book}:{one.at}:{step if step in _LEVEL_OF_STEP else ''}"
+        want(unit, person, org_id, DeliveryKind.NOTICE, subject, data)
+
+
+_LEVEL_OF_STEP = {"stop_unheld": FundsLevel.STOPPED, "refilled": FundsLevel.FILLED}
+
+
+def _level(used: int, left: int, rules: RunOut) -> FundsLevel:
+    if left <= 0:
+        return FundsLevel.EMPTY
+    nearly = used * 100 >= rules.approval_percent * (used + left)
+    return FundsLevel.NEARLY_EMPTY if nearly else FundsLevel.LOW
+
+
+def _of_money(unit: Unit, one: Happened, org_id: str) -> None:
+    """Whoever was given something by somebody else is told by whom and why."""
+    for account, moved in one.after.items():
+        kind, _, name = account.partition(" ")
+        if kind != "wallet" or not isinstance(moved, dict) or name == one.actor:
+            continue
+        amounts = {of: _whole(moved.get(of)) for of in ("credits_ucr", "gpu_ms")}
+        owner = unit.accounts.by_name(name)
+        if owner is None or min(amounts.values()) < 0 or not any(amounts.values()):
+            continue
+        data: dict[str, object] = {"notice": NoticeKind.GIVEN.value, "by": one.actor, **amounts}
+        data["reason"] = one.after.get("reason")
+        for person in unit.slack.recipients(org_id, {owner.id}):
+            want(unit, person, org_id, DeliveryKind.NOTICE, f"given:{one.seq}", data)
+
+
+def warn_of_treasuries(unit: Unit, rules: RunOut) -> int:
+    """Treasuries of which most is given away, to those who can do something; once for a level and a filling."""
+    found = 0
+    for org_id in unit.slack.bound_orgs():
+        for book in Book:
+            filled = reports.treasury_filled(unit.connection, org_id, book)
+            left = unit.ledger.balance(treasury(org_id)).posted.of(book)
+            if filled is None or (filled.had - left) * 100 < rules.notice_percent * filled.had:
+                continue
+            level = _level(filled.had - left, left, rules)
+            data: dict[str, object] = {
+                "notice": NoticeKind.FUNDS.value,
+                "whose": None,
+                "credits": book is Book.CREDITS,
+                "level": level.value,
+                "used": filled.had - left,
+                "left": left,
+            }
+            for person in unit.slack.recipients(org_id, _admins(unit, org_id)):
+                subject = f"treasury:{org_id}:{book.value}:{filled.number}:{level.value}"
+                found += want(unit, person, org_id, DeliveryKind.NOTICE, subject, data)
+    return found
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,49 @@
+"""What holds a place on a cluster, in outline: enough to compare with what its engine shows, cheap for thousands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, bindparam, select
+
+from core.domain.lifecycle import HOLDS_CAPACITY, State
+from core.store.repositories.deployments import deployments
+from core.store.repositories.runs import pays_whole, runs
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    id: str
+    handle: str
+    generation: int
+    replicas: int
+    state: State
+    run_id: str | None
+    seen_at: int | None  # the last written proof that its run lives
+    pays_whole: bool  # rather than the part of what is suspended
+
+
+def outlines(connection: Connection, cluster_id: str) -> list[Outline]:
+    rows = connection.execute(_OUTLINES, {"cluster": cluster_id})
+    return [
+        Outline(id_, handle, gen, count, _STATES[state], run, seen, segments is not None and pays_whole(segments))
+        for id_, handle, gen, count, state, run, seen, segments in rows
+    ]
+
+
+_STATES = {state.value: state for state in HOLDS_CAPACITY}
+_OUTLINES = (
+    select(
+        deployments.c.id,
+        deployments.c.handle,
+        deployments.c.generation,
+        deployments.c.replicas,
+        deployments.c.state,
+        runs.c.id,
+        runs.c.seen_at,
+        runs.c.segments,
+    )
+    .select_from(deployments.outerjoin(runs, and_(runs.c.deployment_id == deployments.c.id, runs.c.ended_at.is_(None))))
+    .where(deployments.c.cluster_id == bindparam("cluster"), deployments.c.state.in_(sorted(_STATES)))
+    .order_by(deployments.c.id)
+)
