@@ -33,7 +33,7 @@ def reconcile(ground: Ground, *, apply: bool) -> ReconcileReport:
             unanswered.append(cluster.name)
             continue
         if not seen.complete:
-            unanswered.append(cluster.name)
+            unanswered += [f"{cluster.name}/{node}" for node in seen.unseen] or [cluster.name]
         ripe = _ripe(ground, cluster, seen) if apply else []
         stopped = {one.token for one in ripe}
         if ripe:
@@ -82,9 +82,14 @@ def _lines(
             cost.gpu_ms,
             stopped=one.token is not None and one.token in stopped,
         )
-    if not seen.complete:
+    if not seen.complete and not seen.nodes:
         return
     shown = {one.token for one in seen.instances}
+    names = {node.id: node.name for node in unit.clusters.nodes_of(cluster.id)}
     for row in unit.deployments.in_states(_AT_REST, cluster.id):
-        if any(token not in shown for token in ground.engines.tokens(row)):
+        missing = {token.rank for token in ground.engines.tokens(row) if token not in shown}
+        if not missing:
+            continue
+        places = [names[place.node_id] for place in unit.runs.allocations_of([row.id]) if place.replica in missing]
+        if any(seen.proves_absence_from(node) for node in places):
             yield Reconciled(Agreement.MISSING, cluster.name, row.handle, None, None, row.started_at)

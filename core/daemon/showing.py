@@ -6,11 +6,10 @@ so in the reason of its state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from core.domain.engines import Observed, Phase, Token, Use
-from core.store.queries.holding import Outline
 from core.store.repositories.deployments import DeploymentRow
 from core.store.repositories.instances import InstanceRow
 from core.store.units import Unit
@@ -39,9 +38,12 @@ class Shown:
         return last is not one and (last is None or _said(last) != _said(one))
 
 
-def write(unit: Unit, rows: Iterable[DeploymentRow | Outline], news: Iterable[Observed]) -> None:
-    """Of these deployments, and of their present generation alone."""
-    by_handle = {row.handle: row for row in rows}
+def write(unit: Unit, news: Sequence[Observed]) -> None:
+    """Of the present generation alone: what is late must not stand in the place of what runs now."""
+    if not news:
+        return
+    handles = sorted({one.token.deployment for one in news if one.token is not None})
+    by_handle = {row.handle: row for row in unit.deployments.by_handles(handles)}
     found = []
     for one in news:
         row = by_handle.get(one.token.deployment) if one.token is not None else None
@@ -58,7 +60,7 @@ def _said(one: Observed) -> tuple[object, ...]:
     return one.engine_id, one.node, one.is_live, dict(one.facts), one.use, one.exit_code, one.oom, one.message
 
 
-def _instance(now: int, row: DeploymentRow | Outline, token: Token, one: Observed) -> InstanceRow:
+def _instance(now: int, row: DeploymentRow, token: Token, one: Observed) -> InstanceRow:
     return InstanceRow(
         deployment_id=row.id,
         replica=token.rank,

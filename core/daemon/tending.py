@@ -6,7 +6,7 @@ Each cluster has a tender of its own, so that one whose engine hangs delays no o
 from __future__ import annotations
 
 from core.clock import SECOND
-from core.daemon import leaks, pacing, planning, showing, starting, stopping, watching
+from core.daemon import away, leaks, pacing, planning, showing, starting, stopping, watching
 from core.daemon.boards import KeptBoard
 from core.daemon.foretelling import Foreteller
 from core.daemon.ground import Ground
@@ -94,6 +94,7 @@ class Tender:
             return 0  # proves nothing: everything stays as it was last seen
         if self.standing.mended():
             self._record(cluster, "cluster.mended", {})
+        away.note_nodes(self._ground, cluster, seen)
         look = watching.judge(self._ground, cluster, seen, self._shown)
         self.foreign, self._missing, self._unlike = look.foreign, look.missing, look.unlike
         stopping.end_widows(self._ground, cluster, look.widows)

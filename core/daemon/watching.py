@@ -1,6 +1,7 @@
 """Reads what an engine has shown, and draws the consequences: runs that ended, stops that are proved, strangers.
 
-Only a complete listing proves an absence. What is not ours is never touched; it only takes room.
+Only a complete listing proves an absence, or one of the node in question. What is not ours is never touched; it only
+takes room.
 """
 
 from __future__ import annotations
@@ -61,17 +62,17 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation, shown: showing
         news = shown.news(by_token[token] for one in part for token in expected[one.id])
         with ground.units.lead(ground.leadership) as unit:
             unit.runs.note_seen([one.run_id for one in part if one.run_id is not None], seen.at)
-            showing.write(unit, part, news)
+            showing.write(unit, news)
         shown.keep(news)
     rest = [one.id for one in holding if one.id not in calm]
     judged = _Judge(ground.engines.capabilities(cluster), seen)
     for start in range(0, len(rest), _JUDGED_AT_ONCE):
+        part_of_rest = rest[start : start + _JUDGED_AT_ONCE]
+        news = shown.news(by_token[token] for id_ in part_of_rest for token in expected[id_] if token in by_token)
         with ground.units.lead(ground.leadership) as unit:
-            rows = unit.deployments.by_ids(rest[start : start + _JUDGED_AT_ONCE])
-            rows = [row for row in rows if row.state in HOLDS_CAPACITY]
-            news = shown.news(by_token[token] for row in rows for token in expected[row.id] if token in by_token)
-            showing.write(unit, rows, news)
-            judged.judge(unit, rows, ground.engines.tokens, by_token)
+            rows = unit.deployments.by_ids(part_of_rest)
+            judged.judge(unit, [row for row in rows if row.state in HOLDS_CAPACITY], ground.engines.tokens, by_token)
+            showing.write(unit, news)
         shown.keep(news)
     shown.forget_all_but(by_token)
     known = {token for tokens in expected.values() for token in tokens}
@@ -126,9 +127,9 @@ class _Judge:
         for row in rows:
             tokens = tokens_of(row)
             present = [by_token[token] for token in tokens if token in by_token]
-            whole = len(present) == len(tokens)
-            if whole or self._seen.complete:
-                self._judge(outcomes, row, runs.get(row.id), present, whole=whole)
+            absent = [token for token in tokens if token not in by_token]
+            if not absent or self._are_proved_absent(unit, row, absent):
+                self._judge(outcomes, row, runs.get(row.id), present, whole=not absent)
         outcomes.write()
 
     def _judge(
@@ -146,6 +147,14 @@ class _Judge:
             self.moved += self._judge_stopping(outcomes, row, run, present)
         else:
             self.moved += self._judge_running(outcomes, row, run, present, whole=whole)
+
+    def _are_proved_absent(self, unit: Unit, row: DeploymentRow, tokens: list[Token]) -> bool:
+        """Whether the nodes that hold a place for them were seen."""
+        if self._seen.complete or not self._seen.nodes:
+            return self._seen.complete
+        names = {node.id: node.name for node in unit.clusters.nodes_of(row.cluster_id)}
+        places = {place.replica: names[place.node_id] for place in unit.runs.allocations_of([row.id])}
+        return all(self._seen.proves_absence_from(places.get(token.rank, "")) for token in tokens)
 
     def _is_surely_absent(self, row: DeploymentRow, run: RunRow | None) -> bool:
         """What has just been created may be missing from a listing for a while."""

@@ -157,14 +157,23 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What an engine listed. Only a complete one proves that something is absent.
+    """What an engine listed. Only a complete one proves that something is absent, or one of the node where it was.
 
-    Even a complete listing may lag by `Capabilities.eventual_list_s` behind a creation.
+    Even a complete listing may lag by `Capabilities.eventual_list_s` behind a creation. `nodes` are those that were
+    asked one by one, where each is an engine of its own: with why it was not seen, or nothing where all of it was.
     """
 
     at: int
     instances: tuple[Observed, ...]
     complete: bool = True
+    nodes: Mapping[str, str] = field(default_factory=dict)
+
+    def proves_absence_from(self, node: str) -> bool:
+        return self.complete or self.nodes.get(node) == ""
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        return tuple(sorted(node for node, why in self.nodes.items() if why))
 
     def find(self, token: Token) -> Observed | None:
         return next((seen for seen in self.instances if seen.token == token), None)

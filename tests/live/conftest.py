@@ -31,6 +31,16 @@ def podman_service() -> Iterator[podman.Podman]:
         pytest.skip(f"Podman: {reason}")
 
 
+@pytest.fixture
+def own_podman() -> Iterator[podman.Podman]:
+    """One that a test may kill."""
+    try:
+        with podman.running() as engine:
+            yield engine
+    except Impossible as reason:
+        pytest.skip(f"Podman: {reason}")
+
+
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
     """What a library left open is closed before another test could be blamed for it."""

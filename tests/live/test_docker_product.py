@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -172,6 +173,35 @@ def test_an_image_that_cannot_be_had_goes_back_to_the_queue_and_costs_nothing(fa
     assert Decimal(str(farm.json("wallet")["credits"]["held"])) == 0
     farm.log_in("olga")
     farm("cluster resume farm small")
+
+
+def test_E44_an_engine_that_is_away_is_a_node_that_is_down_and_its_run_is_not_gone(
+    tmp_path: Path, dockerd: Dockerd, own_podman: Podman
+) -> None:
+    program = Program(tmp_path / "home")
+    program.founded()
+    program(f"cluster create pair --driver docker --set host={dockerd.url} --cpu 1 --ram 1")
+    program(f"cluster add-node pair small --set host={own_podman.url} --cpu 1 --ram 1")
+    for name in ("one", "two"):
+        program(f"submit {name} --cluster pair --image {IMAGE} --cpu 1 --ram 64MiB -- sleep 1000")
+    places = {program.serve_until(name, "running")["node"]: name for name in ("one", "two")}
+    own_podman.kill()
+    dockerd.remove_all()
+    program("daemon --once")
+    assert program.json(f"show {places['node-1']}")["state"] == "stopped"
+    assert program.json(f"show {places['small']}")["state"] == "running"
+    assert nodes_of(program) == {"node-1": "up", "small": "down"}
+    assert "does not answer" in program(f"logs {places['small']}", fails=7)
+    own_podman.start()
+    program("daemon --once")
+    assert nodes_of(program) == {"node-1": "up", "small": "up"}
+    assert program.json(f"show {places['small']}")["state"] == "running"
+    program(f"delete {places['small']} -y")
+    program.serve_until(places["small"], "deleted")
+
+
+def nodes_of(program: Program) -> dict[str, str]:
+    return {node["name"]: node["state"] for node in program.json("cluster show pair")["nodes"]}
 
 
 def test_gpus_are_given_by_their_names_also_in_a_second_cluster_on_the_same_engine(

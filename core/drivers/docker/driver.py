@@ -124,18 +124,19 @@ class DockerDriver:
     def observe(self, install: str) -> Observation:
         self._only_here()
         at = self._site.clock.now()
-        looks = [self._looking.submit(node.listed, install, self._working) for node in self._nodes.values()]
+        looks = {name: self._looking.submit(node.listed, install, self._working) for name, node in self._nodes.items()}
         seen: list[Observed] = []
-        errors: list[BursarError] = []
-        for look in looks:
+        errors: dict[str, BursarError] = {}
+        for name, look in looks.items():
             try:
                 seen += look.result()
             except BursarError as error:
-                errors.append(error)
+                errors[name] = error
         if len(errors) == len(self._nodes):
-            raise errors[0]
+            raise next(iter(errors.values()))
         _refuse_twins(seen)
-        return Observation(at, tuple(seen), complete=not errors)
+        nodes = {name: errors[name].message if name in errors else "" for name in self._nodes}
+        return Observation(at, tuple(seen), complete=not errors, nodes=nodes)
 
     def stop(self, token: Token, grace_s: float) -> None:
         self._only_here()
@@ -156,13 +157,15 @@ class DockerDriver:
         self._only_here()
         for node in self._nodes.values():
             node.pulls.give_up(token)
-            found = node.inspect(token)
-            if found is None:
-                continue
-            seen = node.seen(found, token.install)
-            if seen.is_live:
-                raise trouble(Trouble.STILL_LIVE, f"{token} is {seen.phase}", "stop it first")
-            node.remove(found["Id"], force=seen.phase is Phase.GONE)
+        home = self._home_of(token)
+        found = home.inspect(token) if home else None
+        if home is None or found is None:
+            return
+        seen = home.seen(found, token.install)
+        if seen.is_live:
+            raise trouble(Trouble.STILL_LIVE, f"{token} is {seen.phase}", "stop it first")
+        with self._local_trouble():
+            home.remove(found["Id"], force=seen.phase is Phase.GONE)
 
     def suspend(self, token: Token) -> None:
         home, found = self._live(token)

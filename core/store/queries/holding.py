@@ -14,7 +14,6 @@ from core.store.repositories.runs import pays_whole, runs
 @dataclass(frozen=True, slots=True)
 class Outline:
     id: str
-    org_id: str
     handle: str
     generation: int
     replicas: int
@@ -27,8 +26,8 @@ class Outline:
 def outlines(connection: Connection, cluster_id: str) -> list[Outline]:
     rows = connection.execute(_OUTLINES, {"cluster": cluster_id})
     return [
-        Outline(id_, org, handle, gen, count, _STATES[state], run, seen, segments is not None and pays_whole(segments))
-        for id_, org, handle, gen, count, state, run, seen, segments in rows
+        Outline(id_, handle, gen, count, _STATES[state], run, seen, segments is not None and pays_whole(segments))
+        for id_, handle, gen, count, state, run, seen, segments in rows
     ]
 
 
@@ -36,7 +35,6 @@ _STATES = {state.value: state for state in HOLDS_CAPACITY}
 _OUTLINES = (
     select(
         deployments.c.id,
-        deployments.c.org_id,
         deployments.c.handle,
         deployments.c.generation,
         deployments.c.replicas,
