@@ -12,7 +12,7 @@ from bot.markup import moment, safe_slack
 from bot.wording import both_books, state_words
 from core.domain.lifecycle import State
 from core.domain.resources import format_cpu, format_gpu, format_memory
-from core.views.chat import LinkLine
+from core.views.chat import LinkLine, PendingLink
 from core.views.foresight import QueueLine
 from core.views.money import EntryLine, Sum
 from core.views.people import InviteCard, MemberRow
@@ -151,6 +151,11 @@ def _schedule(line: ScheduleLine) -> list[Block]:
     return [*blocks, buttons(*acts)]
 
 
+def _pending(line: PendingLink) -> str:
+    who = f"*@{safe_slack(line.name)}* in {safe_slack(line.workspace)} · {line.user_id}"
+    return f"{who} · asked {moment(line.asked_at)} · until {moment(line.expires_at)}"
+
+
 def _link(line: LinkLine) -> str:
     return f"*@{safe_slack(line.name)}* in {safe_slack(line.workspace)} · since {moment(line.linked_at)}"
 
@@ -162,6 +167,7 @@ _LINES: dict[type, Callable[[Any], str]] = {
     InviteCard: _invite,
     LinkLine: _link,
     MemberRow: _member,
+    PendingLink: _pending,
     QueueLine: _queued,
     ScheduleLine: lambda line: f"*{line.id}* in {channel_words(line.channel)} · {safe_slack(line.when)}",
 }

@@ -21,7 +21,7 @@ from core.domain.kinds import Kind
 from core.domain.lifecycle import State
 from core.domain.resources import Resources
 from core.domain.roles import Role
-from core.views.chat import LinkLine, UnsureLine, Visitor
+from core.views.chat import LinkLine, PendingLink, UnsureLine, Visitor
 from core.views.foresight import BlockerLine, QueueLine, WhyCard
 from core.views.money import (
     CreditsBook,
@@ -188,6 +188,7 @@ def rows_of(text: str) -> list[Any]:
         an_entry(text),
         ScheduleLine("rep-1", text, "weekly mon 09:00 UTC", "on", AT, (), text),
         LinkLine(text, "U1", text, AT),
+        PendingLink(text, text, "U1", "T1", AT, AT),
     ]
 
 
