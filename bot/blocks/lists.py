@@ -13,7 +13,7 @@ from bot.wording import both_books, state_words
 from core.domain.lifecycle import State
 from core.domain.resources import format_cpu, format_gpu, format_memory
 from core.views.chat import LinkLine, PendingLink
-from core.views.foresight import QueueLine
+from core.views.foresight import BarLine, QueueLine
 from core.views.money import EntryLine, Sum
 from core.views.people import InviteCard, MemberRow
 from core.views.reports import ScheduleLine
@@ -136,7 +136,7 @@ def channel_words(channel: str) -> str:
     return f"<#{channel}>" if channel.isalnum() and channel.startswith("C") else safe_slack(channel)
 
 
-def _schedule(line: ScheduleLine) -> list[Block]:
+def schedule(line: ScheduleLine) -> list[Block]:
     muted = line.state == "muted"
     follows = "posts nothing for now" if muted else f"next {moment(line.next_at)}" if line.next_at else ""
     told = [f"*{line.id}* in {channel_words(line.channel)} · {safe_slack(line.when)}", follows]
@@ -151,6 +151,14 @@ def _schedule(line: ScheduleLine) -> list[Block]:
     return [*blocks, buttons(*acts)]
 
 
+def _stretch(line: BarLine) -> str:
+    name = f"*{safe_slack(line.name)}*" if line.name else "a deployment of another organization"
+    gpus = f" · {format_gpu(line.gpu_milli)} GPU" if line.gpu_milli else ""
+    ends = f"until {moment(line.ends_at)} at the latest" if line.ends_at else "without an end"
+    begins = f"starts {moment(line.begins_at)}" if line.starts else f"runs since {moment(line.begins_at)}"
+    return f"{name} on {safe_slack(line.node)}{gpus} · {begins} · {ends}"
+
+
 def _pending(line: PendingLink) -> str:
     who = f"*@{safe_slack(line.name)}* in {safe_slack(line.workspace)} · {line.user_id}"
     return f"{who} · asked {moment(line.asked_at)} · until {moment(line.expires_at)}"
@@ -161,6 +169,7 @@ def _link(line: LinkLine) -> str:
 
 
 _LINES: dict[type, Callable[[Any], str]] = {
+    BarLine: _stretch,
     ClusterLine: cluster_line,
     DeploymentLine: deployment_line,
     EntryLine: _entry,
@@ -171,4 +180,4 @@ _LINES: dict[type, Callable[[Any], str]] = {
     QueueLine: _queued,
     ScheduleLine: lambda line: f"*{line.id}* in {channel_words(line.channel)} · {safe_slack(line.when)}",
 }
-_WITH_BUTTONS: dict[type, Callable[[Any], list[Block]]] = {DeploymentLine: _deployment, ScheduleLine: _schedule}
+_WITH_BUTTONS: dict[type, Callable[[Any], list[Block]]] = {DeploymentLine: _deployment, ScheduleLine: schedule}
