@@ -148,6 +148,7 @@ def messages_of(text: str) -> list[parts.Message]:
         notice.ended(a_card(text, State.FAILED), facts, Sum(1, 1)),
         notice.linked(facts),
         notice.unsure({**facts, "delivery": "d1"}),
+        *(notice.report_failed({**facts, "schedule": "rep-1", "paused": paused}) for paused in (True, False)),
         notice.given({**facts, "credits_ucr": 5_000_000, "gpu_ms": 0}),
         *(notice.funds({"level": level, "whose": text, "credits": True, "used": 8, "left": 2}) for level in FundsLevel),
         report.report(a_report(text), (text,)),
