@@ -164,6 +164,7 @@ NAMES_A_THING: dict[str, tuple[Way, ...]] = {
     ),
     "RatesRequest": _of(lambda x: validated(RatesRequest, cluster=x.cluster, set=["gpu-hour=4"])),
     "prices.cluster": _of(lambda x: x.cluster),
+    "slack_links.reference": _of(lambda x: x.asks),
     "reports.reference": _of(lambda x: x.schedule, lambda x: x.schedule[:7]),
     "NewSchedule": _of(
         lambda x: validated(NewSchedule, channel=f"{x.workspace}/C0{next(_fresh)}X", when="daily 08:00")
