@@ -58,7 +58,7 @@ class BursarConsole(Console):
     COMMANDS: ClassVar = {PaletteOfCommands, PaletteOfDeployments}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False),
-        Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True),
+        Binding("ctrl+p", "command_palette", "Find anything", show=False, priority=True),
     ]
 
     def __init__(

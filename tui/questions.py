@@ -113,7 +113,7 @@ def people(who: AccountCard) -> Question:
     def ask(bursar: Bursar, caller: Caller) -> messages.PeopleSeen:
         invites = bursar.invites.list(caller).items if _allowed(who, Permission.INVITES_READ) else None
         org, members = bursar.organizations.show(caller), bursar.organizations.members(caller)
-        return messages.PeopleSeen(org, members.items, invites)
+        return messages.PeopleSeen(org, members.items, invites, bursar.slack_links.list(caller).items)
 
     return ask
 
