@@ -159,7 +159,11 @@ class PostingSeen(Message):
 
 @dataclass
 class MachineSeen(Message):
+    """What this machine would bring by itself, and what by its Docker or Podman."""
+
     nodes: tuple[NodeSeen, ...]
+    containers: tuple[NodeSeen, ...] = ()
+    no_containers: str | None = None  # why there are none
 
 
 @dataclass

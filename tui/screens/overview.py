@@ -20,6 +20,7 @@ from tui.messages import DiagnosisSeen, OverviewSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
 from tui.widgets.capacity import OTHER_ORG, cluster_bars, device_map
+from tui.widgets.hanging import Hanging
 from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, joined, stacked, text
 from tui.widgets.table import Cell, Column, LineTable
@@ -43,7 +44,7 @@ class OverviewScreen(Frame):
                 with Panel("GPUs", classes="gpus"), VerticalScroll(can_focus=False):
                     yield Plain(classes="map")
                 with Panel("begin here", classes="begin"):
-                    yield Plain(stacked(_BEGIN))
+                    yield Hanging(_BEGIN)
             with Vertical(classes="side"):
                 with Panel("waiting", classes="waiting"):
                     yield LineTable(
@@ -105,7 +106,8 @@ class OverviewScreen(Frame):
         self.query_one(".bars", Plain).say(stacked(bars) if bars else _no_clusters())
         self.query_one(".map", Plain).say(stacked(device_map(seen.devices, width)))
         self.query_one(".gpus").display = bool(seen.devices)
-        self.query_one(".begin").display = not seen.devices
+        has_begun = any(event.kind.startswith("deployment.") for event in seen.feed)
+        self.query_one(".begin").display = not (seen.devices and has_begun)
         self._draw_queue(seen)
         self.query_one(".wallets", Plain).say(stacked(_money(seen.wallet, seen.treasury, now)))
         lines = [event_line(event, now) for event in seen.feed]
@@ -144,11 +146,11 @@ class OverviewScreen(Frame):
 
 
 _BEGIN = [
-    joined(text(f" {key} ", Tone.BUSY), text(f"{what:<9}", Tone.LOUD), text(why, Tone.DIM))
+    (joined(text(f" {key} ", Tone.BUSY), text(f"{what:<9}", Tone.LOUD)), text(why, Tone.DIM))
     for key, what, why in (
-        ("4", "Submit", "ask for a machine, a service or a job"),
-        ("3", "Work", "see it run, its logs and what it costs"),
-        ("5", "Clusters", "n makes one, on this machine or elsewhere"),
+        ("4", "Submit", "ask for a job, a service or a VM"),
+        ("3", "Work", "its state, its logs, its cost"),
+        ("5", "Clusters", "n makes one more"),
         ("7", "People", "i lets somebody in by a code"),
         ("?", "Help", "the keys that work where you are"),
     )

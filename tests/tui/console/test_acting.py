@@ -98,7 +98,7 @@ async def test_a_cancel_is_asked_for_by_the_name_and_shows_its_command_line(scen
         await desk.type("evaluate")
         shown = await desk.press("enter")
         assert desk.deployment(card.id).state is State.CANCELLED
-        assert f"$ bursar cancel {card.id}  ✓ cancelled" in shown
+        assert f"✓ cancelled  $ bursar cancel {card.id}" in shown
 
 
 async def test_escape_leaves_a_question_and_nothing_is_done(scene: Scene) -> None:
