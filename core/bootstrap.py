@@ -81,9 +81,13 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
     database = Database(url.secret_text)
     schema.bring_up_to_date(database, backup_folder=settings.home / "backups")
     units = Units(database, clock, ids)
-    ring = keys.load_or_create(settings.key_file, clock.now(), insecure=settings.security.insecure_permissions)
+    security = settings.security
+    overlap = security.key_overlap_ms * 1000
+    ring = keys.KeyFile(settings.key_file, clock.now(), overlap=overlap, insecure=security.insecure_permissions)
     guesses = Guesses(
-        units, Throttle(free=settings.accounts.free_attempts, longest=settings.accounts.longest_wait_ms * 1000)
+        units,
+        Throttle(free=settings.accounts.free_attempts, longest=settings.accounts.longest_wait_ms * 1000),
+        most_codes=settings.accounts.code_guesses_per_minute,
     )
     registry = DriverRegistry(home=settings.home, clock=clock, environ=settings.environment)
 

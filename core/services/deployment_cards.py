@@ -28,6 +28,7 @@ OFFERED = frozenset(
         Trigger.RESUME,
         Trigger.COMPLETE,
         Trigger.DELETE,
+        Trigger.UNDELETE,
     }
 )
 
