@@ -11,7 +11,7 @@ from core.domain.names import check_account_name, suggested_name
 from core.domain.roles import Caller, Role, TokenScope
 from core.domain.text import safe_text, visible
 from core.security.codes import Purpose, hash_code, new_link_code
-from core.security.keys import KeyRing
+from core.security.keys import Keys
 from core.settings import Settings
 from core.store.repositories.accounts import SessionRow
 from core.store.repositories.chat import CodeRow, Inbox, PersonRow, WorkspaceRow
@@ -23,7 +23,7 @@ _LONGEST_NAME = 80
 
 
 class Chat:
-    def __init__(self, units: Units, settings: Settings, keys: KeyRing) -> None:
+    def __init__(self, units: Units, settings: Settings, keys: Keys) -> None:
         self._units = units
         self._settings = settings.accounts
         self._keys = keys

@@ -29,6 +29,7 @@ OFFERED = frozenset(
         Trigger.RESUME,
         Trigger.COMPLETE,
         Trigger.DELETE,
+        Trigger.UNDELETE,
     }
 )
 

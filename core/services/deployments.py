@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.domain.engines import Registry
 from core.domain.errors import Conflict, Invalid
-from core.domain.lifecycle import State, StopCause, Trigger
+from core.domain.lifecycle import State, StopCause, Trigger, after
 from core.domain.names import did_you_mean
 from core.domain.roles import Permission, require
 from core.domain.text import visible
@@ -19,6 +19,7 @@ from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import settlement
 from core.store.moves import move
+from core.store.queries import retention
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
@@ -121,6 +122,20 @@ class Deployments:
     def resume(self, unit: Unit, reference: str) -> DeploymentCard:
         """Let what was suspended go on from where it stood."""
         return self._let(unit, self._mine(unit, reference), Trigger.RESUME)
+
+    @writes(Permission.DEPLOYMENT_ACT)
+    def undelete(self, unit: Unit, reference: str) -> DeploymentCard:
+        """Take a deletion back while its window is open: it is stopped then, and can be started."""
+        row = self._mine(unit, reference)
+        after(row.state, Trigger.UNDELETE)
+        window_us = self._settings.retention.undelete_ms * 1000
+        if unit.now - row.state_since >= window_us or retention.is_compacted(unit.connection, row):
+            raise Conflict("too_late", f"{row.handle} was deleted too long ago", "submit it anew")
+        taken = unit.deployments.living_named(row.name)
+        if taken is not None:
+            raise Conflict("name_taken", f"name already used by {taken.handle}", "delete or cancel that one first")
+        moved = move(unit, row, Trigger.UNDELETE, ended_at=row.ended_at)
+        return cards.card(unit, moved)
 
     def _let(self, unit: Unit, row: DeploymentRow, trigger: Trigger) -> DeploymentCard:
         moved = move(unit, row, trigger)

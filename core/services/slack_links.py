@@ -7,7 +7,7 @@ from core.domain.errors import Conflict
 from core.domain.report_requests import LinkCode
 from core.domain.roles import Caller, Permission, require
 from core.security.codes import Purpose, bad_code, hash_code
-from core.security.keys import KeyRing
+from core.security.keys import Keys
 from core.services.chat import bind_workspace, link_person, unlink_person
 from core.services.guessing import Guesses
 from core.services.references import picked
@@ -20,7 +20,7 @@ from core.views.people import Done
 
 
 class SlackLinks:
-    def __init__(self, units: Units, keys: KeyRing, guesses: Guesses) -> None:
+    def __init__(self, units: Units, keys: Keys, guesses: Guesses) -> None:
         self.units = units
         self._keys = keys
         self._guesses = guesses

@@ -182,6 +182,8 @@ NAMES_NOTHING: dict[str, Way] = {
     "UseRequest": lambda *_: validated(UseRequest),
     "FlavorRequest": lambda *_: validated(FlavorRequest, name="small", price="0.1", cpu=1),
     "accounts.text": lambda *_: "",
+    "accounts.user": lambda _named, own, _: own.member,  # accounts belong to no organization; only operators name them
+    "accounts.at_once": lambda *_: False,
     "accounts.face": lambda *_: "test",
     "operations.path": lambda _named, _own, folder: folder / f"backup-{next(_fresh)}.db",
     "operations.limit": lambda *_: 50,
