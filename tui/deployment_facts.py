@@ -63,9 +63,9 @@ def fact_lines(card: DeploymentCard, now: int) -> list[Line]:
     return lines + instance_lines(card, now)
 
 
-def instance_lines(card: DeploymentCard, now: int) -> list[Content]:
+def instance_lines(card: DeploymentCard, now: int) -> list[Line]:
     """What the engine shows of each replica."""
-    lines: list[Content] = []
+    lines: list[Line] = []
     for one in card.instances:
         seen = text(f"  seen {age(one.seen_at, now)} ago", Tone.DIM)
         lines += [text(""), joined(text(head_of(one), Tone.LOUD), seen)]

@@ -164,9 +164,9 @@ class Deployments:
         window_us = self._settings.retention.undelete_ms * 1000
         if unit.now - row.state_since >= window_us or retention.is_compacted(unit.connection, row):
             raise Conflict("too_late", f"{row.handle} was deleted too long ago", "submit it anew")
-        taken = unit.deployments.living_named(row.name)
+        taken = unit.deployments.living_named([row.name]).get(row.name)
         if taken is not None:
-            raise Conflict("name_taken", f"name already used by {taken.handle}", "delete or cancel that one first")
+            raise Conflict("name_taken", f"name already used by {taken}", "delete or cancel that one first")
         moved = move(unit, row, Trigger.UNDELETE, ended_at=row.ended_at)
         return cards.card(unit, moved)
 
