@@ -9,12 +9,12 @@ from textual.message import Message
 
 from core.commands.verbs import Question
 from core.domain.errors import BursarError
-from core.views.browsing import DeviceLine, EventLine, NodeSeen, Pulse
+from core.views.browsing import DeviceLine, EventLine, Pulse
 from core.views.foresight import PreviewCard, QueueLine, WhyCard
 from core.views.money import PostingCard, StatementCard, WalletCard
 from core.views.operations import Diagnosis
 from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard
-from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, LogText
+from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, FoundNode, LogText
 from tui.actions import Command
 
 
@@ -157,7 +157,7 @@ class PostingSeen(Message):
 
 @dataclass
 class MachineSeen(Message):
-    nodes: tuple[NodeSeen, ...]
+    nodes: tuple[FoundNode, ...]
 
 
 @dataclass

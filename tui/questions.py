@@ -144,7 +144,7 @@ def posting(number: int) -> Question:
 
 
 def machine(bursar: Bursar, caller: Caller) -> messages.MachineSeen:
-    return messages.MachineSeen(bursar.browsing.discover(caller, "process").items)
+    return messages.MachineSeen(bursar.clusters.discover(caller).items)
 
 
 def _allowed(who: AccountCard, permission: Permission) -> bool:

@@ -60,6 +60,16 @@ def test_a_cluster_of_two_engines_tells_its_nodes(bursar: Program) -> None:
     assert all(node["total"]["cpu"] >= 1 for node in nodes.values())
 
 
+def test_what_an_engine_would_bring_is_told_before_anything_is_made(
+    farm: Program, dockerd: Dockerd, podman_service: Podman
+) -> None:
+    farm.log_in("olga")
+    for engine in (dockerd, podman_service):
+        (found,) = farm.json(f"cluster discover --driver docker --set host={engine.url}")["items"]
+        assert found["total"]["cpu"] >= 1 and found["total"]["ram"] > 0 and found["total"]["disk"] > 0
+        assert (found["driver"], found["settings"]) == ("docker", {"host": engine.url})
+
+
 def test_a_job_runs_is_read_and_is_paid_to_the_last_unit(bursar: Program) -> None:
     before = spent(bursar)
     size = "--cpu 0.5 --ram 256MiB --hours 1"

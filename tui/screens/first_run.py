@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 from core.domain.errors import BursarError
-from core.views.browsing import NodeSeen
+from core.views.work import FoundNode
 from tui import questions
 from tui.actions import Command, named
 from tui.amounts import size_of
@@ -30,11 +30,15 @@ class FirstRunScreen(Screen[None]):
     """Three steps, each a field or two; the last may be left out."""
 
     CSS_PATH = "login.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "skip", "Skip", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "skip", "Skip", show=False),
+        Binding("ctrl+n", "other", "Another engine", show=False),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._node: NodeSeen | None = None
+        self._offers: tuple[FoundNode, ...] = ()
+        self._at = 0
         self._enter: Callable[..., None] = self._make_operator
 
     def compose(self) -> ComposeResult:
@@ -95,31 +99,35 @@ class FirstRunScreen(Screen[None]):
 
     @on(MachineSeen)
     def _machine_seen(self, seen: MachineSeen) -> None:
-        self._node = seen.nodes[0] if seen.nodes else None
-        if self._node is None:
+        self._offers = tuple(node for node in seen.nodes if node.trouble is None)
+        if not self._offers:
             self._done()
             return
-        size = self._node.capacity
-        found = size_of(size.cpu_milli, size.ram_mib, size.gpu_milli)
-        model = f" ({self._node.gpu_model})" if self._node.gpu_model else ""
-        what = text("it runs commands on this machine, for operators only until you open it to members", Tone.DIM)
-        self.query_one(".why", Plain).say(stacked([joined("this machine has ", text(found + model, Tone.GOOD)), what]))
+        self._show_offer()
+
+    def _show_offer(self) -> None:
+        """Containers come first; what else is here is a key away."""
+        offer = self._offers[self._at]
+        found = size_of(offer.total.cpu_milli, offer.total.ram_mib, offer.total.gpu_milli)
+        model = f" ({offer.gpu_model})" if offer.gpu_model else ""
+        lines = [joined("this machine has ", text(found + model, Tone.GOOD)), text(_what_it_runs(offer), Tone.DIM)]
+        if len(self._offers) > 1:
+            more = f"{self._at + 1} of {len(self._offers)} that could be its first cluster · ctrl+n: the next"
+            lines.append(text(more, Tone.DIM))
+        self.query_one(".why", Plain).say(stacked(lines))
+
+    def action_other(self) -> None:
+        if self._offers:
+            self._at = (self._at + 1) % len(self._offers)
+            self._show_offer()
 
     def _make_cluster(self, name: str) -> None:
-        node, verb = self._node, named(("cluster", "create"))
-        if node is None or verb is None:
+        verb = named(("cluster", "create"))
+        if not self._offers or verb is None:
             return
-        size = node.capacity
-        texts: dict[str, tuple[str, ...]] = {
-            "name": (name.strip(),),
-            "driver": ("process",),
-            "cpu": (f"{size.cpu_milli / 1000:g}",),
-            "ram": (f"{size.ram_mib}MiB",),
-        }
-        if size.gpu_milli:
-            texts["gpu"] = (f"{size.gpu_milli / 1000:g}",)
-        if node.gpu_model:
-            texts["gpu_model"] = (node.gpu_model,)
+        offer = self._offers[self._at]
+        settings = tuple(f"{key}={value}" for key, value in offer.settings.items())
+        texts: dict[str, tuple[str, ...]] = {"name": (name.strip(),), "driver": (offer.driver,), "set": settings}
         self._desk.gateway.ask_to_do(self, Command(verb, texts))
 
     @on(Did)
@@ -169,3 +177,10 @@ class FirstRunScreen(Screen[None]):
         self.query_one(".demo").display = False
         self.query_one(".why", Plain).say(why)
         self._say(text(""))
+
+
+def _what_it_runs(offer: FoundNode) -> str:
+    if offer.settings:
+        places = ", ".join(value.removeprefix("unix://") for value in offer.settings.values())
+        return f"it runs containers, by the engine at {places}"
+    return "it runs commands on this machine, for operators only until you open it to members"

@@ -27,7 +27,7 @@ from core.domain.errors import BursarError, Invalid
 from core.drivers.docker.containers import Containers
 from core.drivers.docker.discovery import node_found
 from core.drivers.docker.engine import Engine, Json, NotThere
-from core.drivers.docker.hosts import HOST, TLS, detected, hosts_of
+from core.drivers.docker.hosts import HOST, TLS, detected, hosts_of, sockets_here
 from core.drivers.docker.logs import Cursor, chunk_of, entries
 from core.drivers.docker.pulling import credentials_of
 from core.drivers.docker.recipe import Rules
@@ -105,6 +105,10 @@ class DockerDriver:
         if unknown:
             raise Invalid("bad_setting", f"{unknown[0]}: no such node has a host", f"give {HOST}.{unknown[0][4:]}")
         return bound_here(kept) if any(host.socket for host in hosts) else kept
+
+    @classmethod
+    def found_here(cls) -> list[dict[str, str]]:
+        return [{HOST: url} for url in sockets_here()]
 
     def ensure(self, spec: Spec) -> Observed:
         answer = self.ensure_many((spec,))[0]

@@ -43,7 +43,8 @@ def begin(pane: Pane) -> None:
     pane.types("vision")
     pane.sees("vision")
     pane.press("Enter")
-    pane.sees("this machine has")
+    while "it runs commands" not in pane.sees("this machine has", "enter makes it"):
+        pane.press("C-n")  # what runs containers here comes first
     pane.press("Enter")
     pane.sees("here  process")
     pane.sees("leads")
