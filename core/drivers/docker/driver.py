@@ -25,7 +25,6 @@ from core.domain.engines import (
 )
 from core.domain.errors import BursarError, Invalid
 from core.drivers.docker.containers import Containers
-from core.drivers.docker.discovery import node_found
 from core.drivers.docker.engine import Engine, Json, NotThere
 from core.drivers.docker.hosts import HOST, TLS, detected, hosts_of, sockets_here
 from core.drivers.docker.logs import Cursor, chunk_of, entries
@@ -71,6 +70,7 @@ class DockerDriver:
         Setting("init", "a first process in each container that reaps and heeds stops", "yes", ("yes", "no")),
         Setting("log_size", "how much of a run's output is kept, twice over", "16MiB"),
         Setting("processes", "how many processes a container may have", "4096"),
+        Setting("cdi", "the kind of devices that Podman gives as GPUs", "nvidia.com/gpu"),
         MACHINE,
     )  # fmt: skip
     secret_names: ClassVar[tuple[str, ...]] = (AUTH,)
@@ -196,7 +196,7 @@ class DockerDriver:
 
     def discover(self) -> tuple[NodeFound, ...]:
         self._only_here()
-        return tuple(node_found(node.engine) for node in self._nodes.values())
+        return tuple(node.discovered() for node in self._nodes.values())
 
     def close(self) -> None:
         for _, timer in self._timers.values():
