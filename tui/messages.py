@@ -9,13 +9,13 @@ from textual.message import Message
 
 from core.commands.verbs import Question
 from core.domain.errors import BursarError
-from core.views.browsing import DeviceLine, EventLine, NodeSeen, Pulse
+from core.views.browsing import DeviceLine, EventLine, Pulse
 from core.views.chat import LinkLine
 from core.views.foresight import PreviewCard, QueueLine, WhyCard
 from core.views.money import PostingCard, StatementCard, WalletCard
 from core.views.operations import Diagnosis
 from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard
-from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, LogText
+from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, FoundNode, LogText
 from tui.actions import Command
 
 
@@ -159,11 +159,9 @@ class PostingSeen(Message):
 
 @dataclass
 class MachineSeen(Message):
-    """What this machine would bring by itself, and what by its Docker or Podman."""
+    """What engines this machine has, and what each would bring; one that tells nothing says why."""
 
-    nodes: tuple[NodeSeen, ...]
-    containers: tuple[NodeSeen, ...] = ()
-    no_containers: str | None = None  # why there are none
+    nodes: tuple[FoundNode, ...]
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.commands.asking import asked, money_requests
 from core.commands.verbs import Bursar
-from core.domain.errors import BursarError, Forbidden, Unavailable
+from core.domain.errors import Forbidden
 from core.domain.lifecycle import State
 from core.domain.roles import Caller, Permission, allows
 from core.views.foresight import QueueLine, WhyCard
@@ -144,14 +144,7 @@ def posting(number: int) -> Question:
 
 
 def machine(bursar: Bursar, caller: Caller) -> messages.MachineSeen:
-    """What could be a first cluster here. An engine that does not answer is no error, only nothing to offer."""
-    nodes = bursar.browsing.discover(caller, "process").items
-    try:
-        return messages.MachineSeen(nodes, bursar.browsing.discover(caller, "docker").items)
-    except Unavailable:
-        return messages.MachineSeen(nodes, no_containers="no Docker or Podman answers on this machine")
-    except BursarError as error:
-        return messages.MachineSeen(nodes, no_containers=error.message)
+    return messages.MachineSeen(bursar.clusters.discover(caller).items)
 
 
 def _allowed(who: AccountCard, permission: Permission) -> bool:

@@ -24,7 +24,7 @@ def _create(bursar: Bursar, caller: Caller, values: Values) -> object:
 
 def _discover(bursar: Bursar, caller: Caller, values: Values) -> object:
     settings = dict(word.partition("=")[::2] for word in values["set"])
-    return bursar.clusters.discover(caller, values["driver"] or "process", settings)
+    return bursar.clusters.discover(caller, values["driver"], settings)
 
 
 def _add_node(bursar: Bursar, caller: Caller, values: Values) -> object:
@@ -73,10 +73,12 @@ VERBS: tuple[Verb, ...] = (
         Permission.CLUSTER_CREATE,
         _discover,
         (
-            Argument("driver", "which engine to ask; by itself this machine", default="process", placeholder="D"),
+            Argument("driver", "which engine to ask; by itself all that this host has", placeholder="D"),
             Argument("set", "a setting of the driver", repeated=True, placeholder="K=V"),
         ),
-        afterwards="make a cluster of it: bursar cluster create NAME --driver D",
+        columns=("driver", "name", "total", "gpu_model", "settings", "trouble"),
+        nothing="no engine was found on this host; name one: --driver D --set K=V",
+        afterwards="make a cluster of one: bursar cluster create NAME --driver D [--set K=V]",
     ),
     Verb(
         ("cluster", "add-node"),

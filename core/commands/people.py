@@ -22,7 +22,8 @@ VERBS: tuple[Verb, ...] = (
         (Argument("operator", "the operator's name", required=True, placeholder="NAME"), _NEW_PASSWORD),
         terminal_only=True,
         asker=Asker.NOBODY,
-        afterwards="now log in: bursar login NAME",
+        afterwards="now log in: bursar login NAME; then: bursar org create NAME; then one of:",
+        offers=lambda bursar, caller: [f"bursar {engine.command}" for engine in bursar.clusters.here(caller).items],
     ),
     Verb(
         ("register",),

@@ -6,7 +6,7 @@ knows a verb by name. Knows no face and, so that a face starts fast, neither the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -177,6 +177,10 @@ def _good_news(_answer: object) -> None:
     return None
 
 
+def _nothing(_bursar: Bursar, _caller: Caller) -> Iterable[str]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Verb:
     path: tuple[str, ...]
@@ -193,6 +197,7 @@ class Verb:
     nothing: str = "nothing here yet"  # said of an empty list
     continued_by: str = ""  # the argument that takes the cursor of a list's next part
     afterwards: str = ""  # what is good to know or to do once it is done
+    offers: Callable[[Bursar, Caller], Iterable[str]] = _nothing  # commands that could come next, as this host is
     bad_news: Callable[[Any], type[BursarError] | None] = _good_news  # the kind of error that an answer amounts to
 
     @property

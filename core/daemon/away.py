@@ -27,7 +27,7 @@ def note_nodes(ground: Ground, cluster: ClusterRow, seen: Observation) -> None:
                 continue
             unit.clusters.set_node_state(node.id, state)
             before = {"node": node.name, "state": node.state}
-            after = {"node": node.name, "state": state, "reason": f"{node.name}: {seen.nodes[node.name] or 'back'}"}
+            after = {"node": node.name, "state": state, "reason": seen.nodes[node.name] or f"{node.name} is back"}
             unit.record("cluster.node", cluster.handle, dict(before), dict(after), org_id=cluster.org_id)
         unit.clusters.touch(cluster.id)
 

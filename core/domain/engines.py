@@ -323,6 +323,24 @@ class BatchDriver(Protocol):
     def ensure_many(self, specs: Sequence[Spec]) -> list[Observed | BursarError]: ...
 
 
+@runtime_checkable
+class Detecting(Protocol):
+    """A driver that can look whether this host has an engine of its kind. It looks, and asks nobody."""
+
+    @classmethod
+    def found_here(cls) -> Sequence[Mapping[str, str]]:
+        """The settings of a cluster for each that is here; the likeliest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHere:
+    """An engine of this very host, from which a cluster could be made."""
+
+    driver: str
+    settings: Mapping[str, str]
+
+
 def ensure_each(driver: Driver, specs: Sequence[Spec]) -> list[Observed | BursarError]:
     """Each in its place: what was observed, or its error. One refusal does not hinder the others."""
     if isinstance(driver, BatchDriver):
@@ -347,6 +365,10 @@ class Registry(Protocol):
 
     def validated(self, driver: str, settings: Mapping[str, str]) -> dict[str, str]:
         """The settings as they will be kept, or one Invalid that names all that is wrong."""
+        ...
+
+    def here(self) -> tuple[EngineHere, ...]:
+        """The engines that this host has, as far as drivers can see without asking them."""
         ...
 
     def open(self, driver: str, cluster: str, settings: Mapping[str, str]) -> Driver:

@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from core.clock import Clock
-from core.domain.engines import Capabilities, Driver, Setting, Site, Trouble, trouble
+from core.domain.engines import Capabilities, Detecting, Driver, EngineHere, Setting, Site, Trouble, trouble
 from core.domain.errors import BursarError, Invalid, NotFound
 from core.domain.node_settings import declared
 
@@ -71,6 +71,18 @@ class DriverRegistry:
         if wrong:
             raise Invalid("bad_setting", "; ".join(wrong), _settings_hint(driver, known))
         return cls.kept_settings(settings)
+
+    def here(self) -> tuple[EngineHere, ...]:
+        """Containers before commands of the host: whoever runs those can do there what their user can."""
+        found: list[EngineHere] = []
+        for name in self.names():
+            try:
+                cls = self._class(name)
+            except BursarError:
+                continue  # `problems` names it
+            if isinstance(cls, Detecting):
+                found += [EngineHere(name, dict(settings)) for settings in cls.found_here()]
+        return tuple(sorted(found, key=lambda engine: self.capabilities(engine.driver).shell_on_host))
 
     def open(self, driver: str, cluster: str, settings: Mapping[str, str]) -> Driver:
         if not _CLUSTER.fullmatch(cluster):

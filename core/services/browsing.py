@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from core.domain.browsing import Order, read_filter
 from core.domain.engines import Registry
-from core.domain.errors import Conflict, Invalid, NotFound
+from core.domain.errors import Invalid, NotFound
 from core.domain.lifecycle import State
-from core.domain.roles import Caller, Permission, allows, require
+from core.domain.roles import Permission, allows, require
 from core.domain.text import visible
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
 from core.services.deployments import find
 from core.services.postings import posting_card
-from core.services.usecase import composed, reads
+from core.services.usecase import reads
 from core.store.leases import current
 from core.store.queries import browsing
 from core.store.repositories.runs import AllocationRow
 from core.store.units import Unit, Units
-from core.views.browsing import DeviceLine, EventLine, Holder, NodeSeen, Pulse
+from core.views.browsing import DeviceLine, EventLine, Holder, Pulse
 from core.views.money import PostingCard
 from core.views.operations import Page
 from core.views.work import DeploymentLine
@@ -125,20 +125,6 @@ class Browsing:
                 who = tuple(_holding(holders.get(a.deployment_id), milli) for a, milli in parts)
                 lines.append(DeviceLine(row.name, node.name, node.state, index, name, node.gpu_model, free, who))
         return Page(tuple(lines))
-
-    @composed(Permission.CLUSTER_CREATE)
-    def discover(self, caller: Caller, driver: str, settings: Mapping[str, str] | None = None) -> Page[NodeSeen]:
-        """The nodes that an engine would offer with these settings; nothing is written."""
-        with self.units.read(caller) as unit:
-            require(unit.me, Permission.CLUSTER_CREATE)
-        if not self._registry.capabilities(driver).discover:
-            raise Conflict("no_discovery", f"{driver} cannot say what it has", "give the sizes yourself")
-        engine = self._registry.open(driver, "discovery", self._registry.validated(driver, settings or {}))
-        try:
-            found = engine.discover()
-        finally:
-            engine.close()
-        return Page(tuple(NodeSeen(n.name, n.capacity, n.gpus[0].model if n.gpus else None) for n in found if n.up))
 
 
 def _holders(unit: Unit, everyone: Unit, ids: Iterable[str]) -> dict[str, Holder]:

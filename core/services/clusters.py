@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.domain.cluster_requests import NewCluster, NewNode, Sharing
-from core.domain.engines import NodeFound, Registry
-from core.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from core.domain.engines import EngineHere, NodeFound, Registry
+from core.domain.errors import BursarError, Conflict, Forbidden, Invalid, NotFound
 from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.domain.names import check_gpu_model, suggested_name
 from core.domain.node_settings import FIRST_NODE, for_node
@@ -22,7 +22,7 @@ from core.store.repositories.runs import AllocationRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.people import Done
-from core.views.work import ClusterCard, ClusterLine, FoundNode, GpuSlot, NodeCard
+from core.views.work import ClusterCard, ClusterLine, FoundNode, GpuSlot, HereCard, NodeCard
 
 
 class Clusters:
@@ -31,13 +31,39 @@ class Clusters:
         self._settings = settings
         self._registry = registry
 
+    @reads(Permission.INSTALL)
+    def here(self, unit: Unit) -> Page[HereCard]:
+        """The engines of this host, for whoever sits at it; none of them is asked anything."""
+        del unit  # nothing of the store is told
+        return Page(tuple(_here_card(engine) for engine in self._registry.here()))
+
     @composed(Permission.CLUSTER_CREATE)
-    def discover(self, caller: Caller, driver: str, settings: Mapping[str, str]) -> Page[FoundNode]:
-        """What an engine would bring: its nodes, and what each holds in all. Nothing is made."""
+    def discover(
+        self, caller: Caller, driver: str | None = None, settings: Mapping[str, str] | None = None
+    ) -> Page[FoundNode]:
+        """What an engine would bring: its nodes, and what each holds in all. By itself each engine of this host.
+
+        Nothing is made. One that was only found here and tells nothing is listed with its trouble.
+        """
         with self.units.read(caller) as unit:
             require(unit.me, Permission.CLUSTER_CREATE)
-            self._refuse_driver(unit, driver)
-        return Page(tuple(_found_card(found) for found in self._found(driver, settings)))
+            if driver is not None:
+                self._refuse_driver(unit, driver)
+            allowed = [engine for engine in self._registry.here() if self._may_make(unit, engine.driver)]
+        if driver is not None:
+            given = dict(settings or {})
+            return Page(tuple(_found_card(found, driver, given) for found in self._found(driver, given)))
+        if settings:
+            raise Invalid("settings_without_driver", "settings of which driver?", "give --driver as well")
+        return Page(tuple(card for engine in allowed for card in self._told_by(engine)))
+
+    def _told_by(self, engine: EngineHere) -> tuple[FoundNode, ...]:
+        try:
+            found = self._found(engine.driver, engine.settings)
+        except BursarError as error:
+            why = f"{error.message} ({error.hint})" if error.hint else error.message
+            return (FoundNode(engine.driver, NOTHING, None, (), engine.driver, engine.settings, why),)
+        return tuple(_found_card(node, engine.driver, engine.settings) for node in found)
 
     def _found(self, driver: str, settings: Mapping[str, str]) -> tuple[NodeFound, ...]:
         """Ask the engine; no cluster needs to be there for that."""
@@ -192,10 +218,13 @@ class Clusters:
             raise Forbidden("not_your_cluster", f"{row.name} belongs to another organization", "ask an operator")
         return row
 
+    def _may_make(self, unit: Unit, driver: str) -> bool:
+        return unit.me.operator or driver in self._settings.clusters.drivers_for_admins
+
     def _refuse_driver(self, unit: Unit, driver: str) -> None:
         if driver not in self._registry.names():
             self._registry.capabilities(driver)  # says which there are
-        if unit.me.operator or driver in self._settings.clusters.drivers_for_admins:
+        if self._may_make(unit, driver):
             return
         allowed = ", ".join(self._settings.clusters.drivers_for_admins) or "none"
         raise Forbidden("driver_for_operators", f"only operators make {driver} clusters", f"you may use: {allowed}")
@@ -287,9 +316,15 @@ def _node_found(unit: Unit, cluster_id: str, found: NodeFound) -> NodeRow:
     )
 
 
-def _found_card(found: NodeFound) -> FoundNode:
+def _found_card(found: NodeFound, driver: str, settings: Mapping[str, str]) -> FoundNode:
     models = sorted({gpu.model for gpu in found.gpus})
-    return FoundNode(found.name, found.capacity, ", ".join(models) or None, tuple(gpu.id for gpu in found.gpus))
+    ids = tuple(gpu.id for gpu in found.gpus)
+    return FoundNode(found.name, found.capacity, ", ".join(models) or None, ids, driver, settings)
+
+
+def _here_card(engine: EngineHere) -> HereCard:
+    words = [f"--driver {engine.driver}", *(f"--set {name}={value}" for name, value in engine.settings.items())]
+    return HereCard(engine.driver, engine.settings, f"cluster create here {' '.join(words)}")
 
 
 def _new_node(unit: Unit, cluster_id: str, name: str, size: NewCluster | NewNode) -> NodeRow:

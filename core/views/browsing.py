@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.domain.lifecycle import State
-from core.domain.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +48,3 @@ class DeviceLine:
     model: str | None
     free_milli: int
     holders: tuple[Holder, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NodeSeen:
-    """A node as its engine shows it, before there is a cluster of it."""
-
-    name: str
-    capacity: Resources
-    gpu_model: str | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State
@@ -34,12 +34,24 @@ class NodeCard:
 
 @dataclass(frozen=True, slots=True)
 class FoundNode:
-    """A node that an engine told of, before any cluster is made of it."""
+    """A node that an engine told of, before any cluster is made of it; or why the engine told nothing."""
 
     name: str
     total: Resources
     gpu_model: str | None
     gpus: tuple[str, ...]
+    driver: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)  # with which a cluster can be made of it
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HereCard:
+    """An engine of this host, and the words of the command that makes a cluster of it."""
+
+    driver: str
+    settings: Mapping[str, str]
+    command: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,11 @@ def states(sim: World) -> dict[str, str]:
     return {node.name: node.state for node in sim.bursar.clusters.show(sim.olga, "sim").nodes}
 
 
+def doctor_says(sim: World) -> list[str]:
+    findings = sim.bursar.operations.doctor(sim.olga).findings
+    return [finding.message for finding in findings if finding.check == "engines answer"]
+
+
 def test_E44_what_is_on_a_node_that_is_away_is_never_gone_and_not_billed(
     sim: World, daemon: Daemon, away: set[str]
 ) -> None:
@@ -120,12 +125,14 @@ def test_a_node_that_is_away_is_down_and_takes_nothing_until_it_is_back(
     away.add(SECOND_NODE)
     daemon.once()
     assert states(sim) == {FIRST: "up", SECOND_NODE: "down"}
+    assert doctor_says(sim) == [f"sim/{SECOND_NODE}: no answer"]
     works = [sim.submit(f"w{n}", cpu="4", hours="1") for n in range(2)]
     daemon.once()
     assert sorted(sim.state(work) for work in works) == [State.QUEUED, State.RUNNING]
     away.clear()
     sim.pass_time(MINUTE, daemon)
     assert states(sim) == {FIRST: "up", SECOND_NODE: "up"}
+    assert doctor_says(sim) == []
     assert {sim.state(work) for work in works} == {State.RUNNING}
     assert len(sim.events("cluster.node")) == 2, "told once when it went, and once when it came"
 

@@ -16,7 +16,7 @@ from core.domain.engines import Setting, Site, Spec, Trouble
 from core.domain.errors import BursarError, Invalid, Unavailable
 from core.domain.node_settings import declared, for_node
 from core.drivers.docker import DockerDriver
-from core.drivers.docker.hosts import checked_url, detected, hosts_of
+from core.drivers.docker.hosts import checked_url, detected, hosts_of, sockets_here
 from core.drivers.registry import DriverRegistry
 from tests.drivers.contract import INSTALL, a_token
 from tests.drivers.docker_rig import SDK_LEAVES_SOCKETS
@@ -119,6 +119,20 @@ def test_without_a_word_the_socket_of_this_host_is_found(tmp_path: Path) -> None
     kept = DockerDriver.kept_settings({})
     assert kept["host"].startswith("unix:///") and kept["machine"].startswith("m-")
     assert DockerDriver.kept_settings(kept) == kept
+
+
+def test_each_engine_of_this_host_is_found_once_the_users_own_behind_the_systems(tmp_path: Path) -> None:
+    assert sockets_here(tmp_path, user=7) == ()
+    for place in ("run/podman/podman.sock", "run/user/7/podman/podman.sock", "run/user/8/docker.sock"):
+        (tmp_path / place).parent.mkdir(parents=True)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(tmp_path / place))
+    (tmp_path / "run/user/7/docker.sock").write_text("no socket")
+    both = ("unix:///run/podman/podman.sock", "unix:///run/user/7/podman/podman.sock")
+    assert sockets_here(tmp_path, user=7) == both
+    (tmp_path / "var/run").mkdir(parents=True)
+    (tmp_path / "var/run/docker.sock").symlink_to(tmp_path / "run/podman/podman.sock")
+    assert sockets_here(tmp_path, user=7) == ("unix:///var/run/docker.sock", both[1]), "one engine under two names"
 
 
 def test_a_setting_of_a_node_is_known_by_its_pattern() -> None:

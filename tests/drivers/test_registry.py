@@ -56,6 +56,16 @@ def test_what_is_installed_says_the_same_as_the_table(tmp_path: Path) -> None:
     assert registry.problems() == ()
 
 
+def test_engines_of_this_host_are_found_containers_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.drivers.docker.driver.sockets_here", lambda: ("unix:///run/a.sock", "unix:///run/b.sock"))
+    found = a_registry(tmp_path, a_point("broken", "nowhere:Driver")).here()
+    assert [(engine.driver, dict(engine.settings)) for engine in found] == [
+        ("docker", {"host": "unix:///run/a.sock"}),
+        ("docker", {"host": "unix:///run/b.sock"}),
+        ("process", {}),
+    ]
+
+
 def test_another_package_registers_like_ours(tmp_path: Path) -> None:
     registry = a_registry(tmp_path, a_point("third", f"{HERE}:ThirdParty"))
     assert "third" in registry.names()

@@ -60,6 +60,16 @@ def test_a_cluster_of_two_engines_tells_its_nodes(bursar: Program) -> None:
     assert all(node["total"]["cpu"] >= 1 for node in nodes.values())
 
 
+def test_what_an_engine_would_bring_is_told_before_anything_is_made(
+    farm: Program, dockerd: Dockerd, podman_service: Podman
+) -> None:
+    farm.log_in("olga")
+    for engine in (dockerd, podman_service):
+        (found,) = farm.json(f"cluster discover --driver docker --set host={engine.url}")["items"]
+        assert found["total"]["cpu"] >= 1 and found["total"]["ram"] > 0 and found["total"]["disk"] > 0
+        assert (found["driver"], found["settings"]) == ("docker", {"host": engine.url})
+
+
 def test_a_job_runs_is_read_and_is_paid_to_the_last_unit(bursar: Program) -> None:
     before = spent(bursar)
     size = "--cpu 0.5 --ram 256MiB --hours 1"
@@ -87,6 +97,42 @@ def test_a_service_runs_until_it_is_stopped(bursar: Program) -> None:
     assert bursar.serve_until("serve", "running")["state"] == "running"
     bursar("delete serve -y")
     assert bursar.serve_until("serve", "deleted")["state"] == "deleted"
+
+
+@pytest.mark.parametrize(("node", "other"), [("node-1", "small"), ("small", "node-1")], ids=["docker", "podman"])
+def test_what_is_suspended_stands_still_and_goes_on(farm: Program, node: str, other: str) -> None:
+    farm.log_in("olga")
+    farm(f"cluster cordon farm {other}")
+    script = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done"
+    farm(f"submit count --cluster farm --image {IMAGE} --cpu 0.5 --ram 64MiB -- sh -c '{script}'")
+    farm.serve_until("count", "running")
+    farm("suspend count")
+    farm.serve_until("count", "suspended")
+    # What was under way when it was asked has come to rest by the next look.
+    farm("daemon --once")
+    first = farm("logs count")
+    farm("daemon --once")
+    assert farm("logs count") == first, "it writes on"
+    (shown,) = farm.json("show count")["instances"]
+    assert shown["node"] == node
+    farm("resume count")
+    farm.serve_until("count", "running")
+    until(lambda: len(farm("logs count")) > len(first), "it goes on")
+    assert farm.json("show count")["runs"][0]["generation"] == 1, "in the same run"
+    farm("delete count -y")
+    farm.serve_until("count", "deleted")
+    farm(f"cluster resume farm {other}")
+
+
+def test_images_come_only_from_where_the_operator_allows(farm: Program) -> None:
+    farm.log_in("mia")
+    farm.environ["BURSAR_CLUSTERS_REGISTRIES"] = "ghcr.io/acme"
+    try:
+        refused = farm(f"submit shut --cluster farm --image {IMAGE} --cpu 0.5 --ram 64MiB", fails=2)
+    finally:
+        del farm.environ["BURSAR_CLUSTERS_REGISTRIES"]
+    assert "ghcr.io/acme" in refused
+    assert [one["name"] for one in farm.json("list")["items"] if one["name"] == "shut"] == []
 
 
 def test_how_a_program_failed_is_told(bursar: Program) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import docker as sdk
 import pytest
 
-from core.domain.engines import Observed, Phase, Spec, Trouble
+from core.domain.engines import Observed, Phase, Spec, Token, Trouble
 from core.domain.errors import Invalid, Unavailable
 from core.domain.resources import Resources
 from core.drivers.docker.recipe import INSTALL as INSTALL_LABEL
@@ -69,6 +71,69 @@ def test_it_sees_the_devices_of_its_allocation(a_cluster: Cluster, dockerd: Dock
     rig = a_cluster(n1=dockerd)
     _, text = ran(rig, "echo $NVIDIA_VISIBLE_DEVICES", gpu_devices=("0", "3"), resources=Resources(gpu_milli=2000))
     assert text == "0,3\n"
+
+
+@pytest.fixture
+def two_devices() -> Iterator[str]:
+    """A kind of device that this host offers for as long as a test runs: 0 and 3, each of which only leaves a word."""
+    place, kind = Path("/var/run/cdi"), f"bursar-{os.getpid()}.test/gpu"
+    place.mkdir(exist_ok=True)
+    devices = [{"name": name, "containerEdits": {"env": [f"GIVEN_{name}=yes"]}} for name in ("0", "3")]
+    file = place / f"bursar-{os.getpid()}.json"
+    file.write_text(json.dumps({"cdiVersion": "0.5.0", "kind": kind, "devices": devices, "containerEdits": {}}))
+    yield kind
+    file.unlink()
+
+
+def test_podman_gives_the_devices_that_its_host_offers_by_name(
+    a_cluster: Cluster, podman_service: Podman, two_devices: str
+) -> None:
+    rig = a_cluster(n1=podman_service, settings={"cdi": two_devices})
+    over, text = ran(rig, "env", gpu_devices=("0", "3"), resources=Resources(gpu_milli=2000))
+    assert {"GIVEN_0=yes", "GIVEN_3=yes", "NVIDIA_VISIBLE_DEVICES=0,3"} <= set(text.splitlines())
+    assert (over.gpu_devices, over.exit_code) == (("0", "3"), 0)
+    with pytest.raises(Invalid, match=f"has no {two_devices}=1 here"):
+        rig.driver.ensure(a_container(a_token("dep-two"), "true", gpu_devices=("0", "1")))
+    assert seen(rig.driver, a_token("dep-two")) is None
+
+
+def test_what_podman_makes_with_gpus_is_held_to_the_same_as_any(
+    a_cluster: Cluster, podman_service: Podman, two_devices: str, tmp_path: Path
+) -> None:
+    """It is made in Podman's own words, so each rule is looked at again in what came of it."""
+    (tmp_path / "sets").mkdir()
+    settings = {"cdi": two_devices, "publish": "127.0.0.1", "mounts": f"sets={tmp_path}/sets", "processes": "99"}
+    rig = a_cluster(n1=podman_service, settings=settings)
+    labels = {"docker.ports": "8080", "docker.mounts": "sets"}
+    spec = rig.lasting(TOKEN, gpu_devices=("3",), resources=SIZE, labels=labels, env={"MODEL": "a b"})
+    assert rig.driver.ensure(spec).engine_id == rig.driver.ensure(spec).engine_id
+    running = rig.until_running(TOKEN)
+    assert (running.name, running.resources, dict(running.labels)) == ("work", SIZE, labels)
+    assert running.facts["ports"].endswith("->8080/tcp")
+    with_gpus = api_of(podman_service).inspect_container(name_of(TOKEN))
+    other = a_token("dep-two")
+    rig.driver.ensure(rig.lasting(other, resources=SIZE, labels=labels, env={"MODEL": "a b"}))
+    rig.until_running(other)
+    without = api_of(podman_service).inspect_container(name_of(other))
+    same = ("Memory", "MemorySwap", "PidsLimit", "Privileged", "NetworkMode", "Init", "ShmSize", "Binds", "CapAdd")
+    assert {k: with_gpus["HostConfig"].get(k) for k in same} == {k: without["HostConfig"].get(k) for k in same}
+    assert sorted(with_gpus["HostConfig"]["CapDrop"]) == sorted(without["HostConfig"]["CapDrop"])
+    assert cpus_of(with_gpus) == cpus_of(without) == 500
+    assert with_gpus["Config"]["Cmd"] == without["Config"]["Cmd"]
+    assert status_of(podman_service, TOKEN) == status_of(podman_service, other)
+
+
+def cpus_of(inspected: Any) -> int:
+    config = inspected["HostConfig"]
+    return int(config["NanoCpus"] // 1_000_000 or config["CpuQuota"] * 1000 // config["CpuPeriod"])
+
+
+def status_of(engine: Engine, token: Token) -> list[str]:
+    """What its first process may do, as the kernel says."""
+    api = api_of(engine)
+    words = ["grep", "-E", "Cap(Eff|Bnd|Prm)|NoNewPrivs|Seccomp:", "/proc/1/status"]
+    said: bytes = api.exec_start(api.exec_create(name_of(token), words)["Id"])
+    return said.decode().splitlines()
 
 
 def test_B17_arguments_are_words_and_no_shell_reads_them(a_cluster: Cluster, either: Engine) -> None:

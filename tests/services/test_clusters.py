@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from core.domain.resources import Resources
 from core.domain.roles import Caller
 from core.domain.validation import validated
 from tests.builders import World, dump
+from tests.drivers.docker_rig import SDK_LEAVES_SOCKETS
 from tests.services.conftest import Team
 
 
@@ -49,6 +52,24 @@ def test_admins_make_clusters_only_with_the_drivers_that_are_theirs(small_team: 
     assert (refused.kind, refused.code) == ("forbidden", "driver_for_operators")
     assert refusal(lambda: create(small_team.member, shell)).code == "not_allowed"
     assert create(in_vision(small_team), shell).driver == "process"
+
+
+@SDK_LEAVES_SOCKETS
+def test_by_itself_discovery_asks_what_this_host_has_and_tells_who_does_not_answer(
+    small_team: Team, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = f"unix://{tmp_path}/nobody.sock"
+    monkeypatch.setattr("core.drivers.docker.driver.sockets_here", lambda: (url,))
+    clusters = small_team.world.bursar.clusters
+    silent, machine = clusters.discover(in_vision(small_team)).items
+    assert (silent.driver, dict(silent.settings), silent.total.is_nothing()) == ("docker", {"host": url}, True)
+    assert "does not answer" in (silent.trouble or "")
+    assert (machine.driver, dict(machine.settings), machine.trouble) == ("process", {}, None)
+    assert machine.total.cpu_milli > 0
+    assert clusters.discover(small_team.admin).items == (), "only what they may make a cluster of"
+    given = refusal(lambda: clusters.discover(in_vision(small_team), None, {"host": url}))
+    assert given.code == "settings_without_driver"
+    gc.collect()  # before another test could be blamed for what the library left open
 
 
 def test_a_driver_that_is_not_there_is_told_with_those_that_are(small_team: Team) -> None:

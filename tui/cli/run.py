@@ -65,6 +65,7 @@ class _Command:
         self._flags = reading.flags
         self._ground = ground
         self._terminal = terminal
+        self._offers: tuple[str, ...] = ()
 
     def run(self) -> int:
         if self._reading.text:
@@ -109,7 +110,9 @@ class _Command:
             caller = self._caller(bursar, verb, token)
             if verb.question and not self._flags.yes:
                 self._make_sure(verb.question(bursar, caller, values))
-            return call(bursar, caller, values)
+            answer = call(bursar, caller, values)
+            self._offers = () if self._flags.json else tuple(verb.offers(bursar, caller))
+            return answer
         finally:
             bursar.close()
 
@@ -182,7 +185,8 @@ class _Command:
             self._terminal.write(as_json(answer))
             return
         text = for_people(verb, answer, self._terminal.width)
-        self._terminal.write(text + (f"{verb.afterwards}\n" if verb.afterwards else ""))
+        lines = [verb.afterwards] if verb.afterwards else []
+        self._terminal.write(text + "".join(f"{line}\n" for line in [*lines, *(f"  {o}" for o in self._offers)]))
 
     def _welcome(self, place: Place) -> int:
         """Without a verb: the console where there is a terminal for it, else who you are and what could come next."""

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.clock import MINUTE, SECOND, Clock
-from core.domain.engines import GpuFound, Observed, Phase, Spec, Token, Trouble, trouble
+from core.domain.engines import GpuFound, NodeFound, Observed, Phase, Spec, Token, Trouble, trouble
 from core.domain.errors import BursarError, Invalid, NotFound, Unavailable
 from core.domain.images import ImageReference, parse_image
 from core.drivers import nvml
-from core.drivers.docker import usage
-from core.drivers.docker.engine import Engine, Json, NotThere, Taken
+from core.drivers.docker import podman, usage
+from core.drivers.docker.discovery import node_found
+from core.drivers.docker.engine import NOT_FOUND, Engine, Json, NotThere, Taken
 from core.drivers.docker.pulling import Pulls
-from core.drivers.docker.reading import Circumstances, gpus_of, instant, observed, phase_of, token_of
+from core.drivers.docker.reading import Circumstances, devices_of, instant, observed, phase_of, token_of
 from core.drivers.docker.recipe import Place, Rules, create_arguments, full_reference, name_of, read_image, refuse_unfit
 from core.drivers.docker.restarts import EngineLife
 from core.drivers.docker.troubles import Act, from_status, refuses_disk_limits
@@ -27,7 +28,7 @@ _BELIEVED = MINUTE
 # A monitor needs a moment to tell an end; only after that does its silence mean that it is dead itself.
 _SILENT = 2 * SECOND
 _SAME_BATCH = 5 * SECOND
-_BLOCK, _NOT_FOUND = 1 << 16, 404
+_BLOCK = 1 << 16
 _GOING = ("running", "paused", "restarting")
 
 
@@ -64,7 +65,7 @@ class Containers:
         found = self.inspect(spec.token)
         if found is not None:
             return self._adopted(spec, found)
-        refuse_unfit(spec, self._rules, is_podman=self.engine.traits.is_podman)
+        refuse_unfit(spec, self._rules, self._offered() if spec.gpu_devices else None)
         if self._image(spec) is None:
             waits = self.pulls.find_waiting(spec.token) or self.pulls.wait_for(spec)
             if waits is not None:
@@ -99,6 +100,10 @@ class Containers:
             raise trouble(Trouble.ENGINE_FAULT, message, "rename or remove it")
         return found
 
+    def discovered(self) -> NodeFound:
+        self.engine.probe()
+        return node_found(self.engine, self._offered())
+
     def seen(self, inspected: Json, install: str) -> Observed:
         return observed(inspected, self._circumstances(inspected, install, {}))
 
@@ -117,7 +122,7 @@ class Containers:
             self._dead_since.pop(gone, None)
         self._meter.keep(ids)
         inspected = [one for one in pool.map(lambda s: self._refreshed(s, now), summaries) if one is not None]
-        gpus = self._gpus() if any(map(gpus_of, inspected)) else {}
+        gpus = self._gpus() if any(map(devices_of, inspected)) else {}
         found = [observed(one, self._circumstances(one, install, gpus)) for one in inspected]
         return found + self.pulls.shown(install, [one.token for one in found if one.token is not None])
 
@@ -165,7 +170,7 @@ class Containers:
         def read(api: Any) -> list[bytes]:
             url = f"{api.base_url}/v{api.api_version}/containers/{container}/logs"
             with api.get(url, params=params, stream=True, timeout=api.timeout) as answer:
-                if answer.status_code == _NOT_FOUND:
+                if answer.status_code == NOT_FOUND:
                     raise NotThere(container)
                 if not answer.ok:
                     raise from_status(answer.status_code, answer.text, Act.LOOK, self.node)
@@ -215,11 +220,22 @@ class Containers:
             is_podman=self.engine.traits.is_podman,
             bounds_disk=bounds_disk,
         )
+        name = name_of(spec.token)
         try:
-            self.engine.ask(Act.CREATE, lambda api: api.create_container_from_config(body, name=name_of(spec.token)))
+            if spec.gpu_devices and self.engine.traits.is_podman:
+                devices = [f"{self._rules.cdi}={device}" for device in spec.gpu_devices]
+                self.engine.create_by_podman(podman.own_arguments(body, name, devices))
+            else:
+                self.engine.ask(Act.CREATE, lambda api: api.create_container_from_config(body, name=name))
         except NotThere as error:
             self._images.clear()
             raise trouble(Trouble.IMAGE_MISSING, f"{self.node}: {error}", "it is fetched at the next attempt") from None
+
+    def _offered(self) -> frozenset[str] | None:
+        """The GPUs that it names; None where each may be asked for: by Docker, or where we cannot look."""
+        if self.engine.host.socket is None or not self.engine.traits.is_podman:
+            return None
+        return podman.devices_offered(self._rules.cdi)
 
     def _image(self, spec: Spec) -> Json | None:
         """What its image is at present; a batch of the same image asks once."""
@@ -257,7 +273,7 @@ class Containers:
         is_podman = self.engine.traits.is_podman
         use, dead_since = None, None
         if self.engine.host.socket is not None and status in _GOING and pid:
-            use = usage.with_gpus(self._meter.use(container, pid, now), gpus_of(inspected), gpus)
+            use = usage.with_gpus(self._meter.use(container, pid, now), devices_of(inspected), gpus)
             dead_since = self._silent_since(container, pid, now) if is_podman else None
         killed = container in self._killed
         return Circumstances(

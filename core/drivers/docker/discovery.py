@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from core.domain.engines import GpuFound, NodeFound
 from core.domain.resources import Resources
@@ -11,12 +13,13 @@ from core.drivers.docker.engine import Engine
 from core.drivers.docker.recipe import MIB
 
 
-def node_found(engine: Engine) -> NodeFound:
-    traits = engine.probe()
+def node_found(engine: Engine, offered: frozenset[str] | None = None) -> NodeFound:
+    """`offered` are the GPUs that it gives by name; None where it gives whichever there is."""
+    traits = engine.traits
     is_here = engine.host.socket is not None
-    gpus: tuple[GpuFound, ...] = ()
-    if is_here and not traits.is_podman:  # an engine does not tell its GPUs; of other hosts an operator does
-        gpus = nvml.find_gpus(nvml.load_library())
+    # An engine does not tell its GPUs; of other hosts an operator does.
+    there = nvml.find_gpus(nvml.load_library()) if is_here else ()
+    gpus = there if offered is None else tuple(_by_name(there, offered))
     return NodeFound(
         name=engine.node,
         capacity=Resources(
@@ -33,6 +36,14 @@ def node_found(engine: Engine) -> NodeFound:
             "host": traits.name,
         },
     )
+
+
+def _by_name(there: Iterable[GpuFound], offered: frozenset[str]) -> Iterator[GpuFound]:
+    """Those that can be given, under the name by which they are: makers name them by number or by id."""
+    for gpu in there:
+        name = next((name for name in (gpu.id, str(gpu.index)) if name in offered), None)
+        if name is not None:
+            yield replace(gpu, id=name)
 
 
 def _disk_mib(root: str) -> int:

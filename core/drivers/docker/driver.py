@@ -25,9 +25,8 @@ from core.domain.engines import (
 )
 from core.domain.errors import BursarError, Invalid
 from core.drivers.docker.containers import Containers
-from core.drivers.docker.discovery import node_found
 from core.drivers.docker.engine import Engine, Json, NotThere
-from core.drivers.docker.hosts import HOST, TLS, detected, hosts_of
+from core.drivers.docker.hosts import HOST, TLS, detected, hosts_of, sockets_here
 from core.drivers.docker.logs import Cursor, chunk_of, entries
 from core.drivers.docker.pulling import credentials_of
 from core.drivers.docker.recipe import Rules
@@ -71,6 +70,7 @@ class DockerDriver:
         Setting("init", "a first process in each container that reaps and heeds stops", "yes", ("yes", "no")),
         Setting("log_size", "how much of a run's output is kept, twice over", "16MiB"),
         Setting("processes", "how many processes a container may have", "4096"),
+        Setting("cdi", "the kind of devices that Podman gives as GPUs", "nvidia.com/gpu"),
         MACHINE,
     )  # fmt: skip
     secret_names: ClassVar[tuple[str, ...]] = (AUTH,)
@@ -105,6 +105,10 @@ class DockerDriver:
         if unknown:
             raise Invalid("bad_setting", f"{unknown[0]}: no such node has a host", f"give {HOST}.{unknown[0][4:]}")
         return bound_here(kept) if any(host.socket for host in hosts) else kept
+
+    @classmethod
+    def found_here(cls) -> list[dict[str, str]]:
+        return [{HOST: url} for url in sockets_here()]
 
     def ensure(self, spec: Spec) -> Observed:
         answer = self.ensure_many((spec,))[0]
@@ -192,7 +196,7 @@ class DockerDriver:
 
     def discover(self) -> tuple[NodeFound, ...]:
         self._only_here()
-        return tuple(node_found(node.engine) for node in self._nodes.values())
+        return tuple(node.discovered() for node in self._nodes.values())
 
     def close(self) -> None:
         for _, timer in self._timers.values():

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 from core.domain.engines import Trouble, trouble
 from core.domain.errors import BursarError
 from core.drivers.docker.hosts import PEMS, Host
+from core.drivers.docker.podman import CREATE as PODMAN_CREATE
 from core.drivers.docker.troubles import Act, from_status, is_name_taken, unreachable
 
 T = TypeVar("T")
 Json = dict[str, Any]
 
+NOT_FOUND = 404
 # What a pull may be silent for: unpacking a large layer is not told step by step.
 PULL_SILENCE_S = 900
 
@@ -96,6 +98,21 @@ class Engine:
             raise
         self._hung = None
         return answer
+
+    def create_by_podman(self, arguments: Json) -> None:
+        """A container as Podman's own interface makes it, with the errors that any creation has."""
+
+        def create(api: Any) -> None:
+            answer = api.post(f"{api.base_url}{PODMAN_CREATE}", json=arguments, timeout=api.timeout)
+            if answer.ok:
+                return
+            if is_name_taken(answer.status_code, answer.text):
+                raise Taken(answer.text)
+            if answer.status_code == NOT_FOUND:
+                raise NotThere(answer.text)
+            raise from_status(answer.status_code, answer.text, Act.CREATE, self.node)
+
+        self.ask(Act.CREATE, create)
 
     def pulling_api(self) -> Any:
         """A connection of its own that bears long silences."""

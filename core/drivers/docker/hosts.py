@@ -8,6 +8,7 @@ Pure, but for the look at which sockets there are when no engine was named.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from core.domain.node_settings import FIRST_NODE
 HOST, TLS = "host", "tls"
 DOCKER_PORT, TLS_PORT = 2375, 2376
 SOCKETS = ("/var/run/docker.sock", "/run/podman/podman.sock")
+OF_A_USER = ("docker.sock", "podman/podman.sock")  # in the folder of the user's own services
 PEMS = ("ca.pem", "cert.pem", "key.pem")
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", re.ASCII)
@@ -41,12 +43,20 @@ class Host:
         return Path(self.url.removeprefix("unix://")) if self.url.startswith("unix://") else None
 
 
+def sockets_here(root: Path = Path("/"), user: int | None = None) -> tuple[str, ...]:
+    """The URLs of the engines that listen on this host, the system's before the user's own; each engine once."""
+    own = f"/run/user/{os.getuid() if user is None else user}"
+    found: dict[Path, str] = {}
+    for place in (*SOCKETS, *(f"{own}/{name}" for name in OF_A_USER)):
+        there = root / place.lstrip("/")
+        if there.is_socket():  # one may be the other's link, as where Podman stands in for Docker
+            found.setdefault(there.resolve(), f"unix://{place}")
+    return tuple(found.values())
+
+
 def detected(root: Path = Path("/")) -> str:
-    """The URL of the first engine's socket on this host; Docker's own place where there is none."""
-    for place in SOCKETS:
-        if (root / place.lstrip("/")).is_socket():
-            return f"unix://{place}"
-    return f"unix://{SOCKETS[0]}"
+    """The URL of the first engine on this host; Docker's own place where there is none."""
+    return next(iter(sockets_here(root)), f"unix://{SOCKETS[0]}")
 
 
 def hosts_of(settings: Mapping[str, str]) -> tuple[Host, ...]:

@@ -164,6 +164,12 @@ def gpus_of(inspected: Json) -> tuple[str, ...]:
     return tuple(found)
 
 
+def devices_of(inspected: Json) -> tuple[str, ...]:
+    """As we gave them, since Podman forgets them; of strangers as the engine tells."""
+    given: tuple[str, ...] = _given(inspected).get("gpus", ()) if token_of(inspected) else ()
+    return given or gpus_of(inspected)
+
+
 def _facts(inspected: Json, given: Json) -> dict[str, str]:
     facts = {"container": str(inspected.get("Id", ""))[:12]}
     if given.get("image"):

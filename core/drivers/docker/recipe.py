@@ -29,6 +29,7 @@ DROPPED = ("AUDIT_WRITE", "MKNOD", "NET_RAW", "SETFCAP")
 SMALLEST_SHARED_MIB = 64
 
 _PORT = re.compile(r"([1-9][0-9]{0,4})(/(tcp|udp))?")
+_KIND = re.compile(r"[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9._-]*", re.IGNORECASE | re.ASCII)
 _MOUNT = re.compile(r"([a-z0-9][a-z0-9-]{0,30})=(/[^,:\0]*)(:rw)?")
 
 
@@ -42,6 +43,7 @@ class Rules:
     init: bool = True
     log_bytes: int = 16 * MIB
     processes: int = 4096
+    cdi: str = "nvidia.com/gpu"  # the kind of devices that are Podman's GPUs
 
     @classmethod
     def read(cls, settings: Mapping[str, str]) -> Rules:
@@ -51,6 +53,9 @@ class Rules:
         if settings["publish"] and not _is_address(settings["publish"]):
             right = "such as 127.0.0.1, or 0.0.0.0 for all"
             raise Invalid("bad_setting", f"publish: {settings['publish'][:40]!a} is not an address", right)
+        if not _KIND.fullmatch(settings["cdi"]):
+            right = "such as nvidia.com/gpu or amd.com/gpu"
+            raise Invalid("bad_setting", f"cdi: {settings['cdi'][:40]!a} is no kind of devices", right)
         log_mib = parse_memory(settings["log_size"], name="log_size")
         if log_mib < 1:
             raise Invalid("bad_setting", "log_size: at least 1MiB", None)
@@ -61,6 +66,7 @@ class Rules:
             init=settings["init"] == "yes",
             log_bytes=log_mib * MIB,
             processes=int(processes),
+            cdi=settings["cdi"],
         )
 
 
@@ -111,8 +117,8 @@ def read_image(spec: Spec) -> ImageReference:
         raise trouble(Trouble.CANNOT_RUN, error.message, error.hint) from None
 
 
-def refuse_unfit(spec: Spec, rules: Rules, *, is_podman: bool) -> None:
-    """What no attempt could run, told before anything is made."""
+def refuse_unfit(spec: Spec, rules: Rules, offered: frozenset[str] | None = None) -> None:
+    """What no attempt could run, told before anything is made. `offered`: the GPUs that its engine has names for."""
     if spec.kind not in ("service", "job"):
         raise trouble(Trouble.CANNOT_RUN, f"containers run services and jobs, not {spec.kind[:40]!a}")
     read_image(spec)
@@ -123,9 +129,11 @@ def refuse_unfit(spec: Spec, rules: Rules, *, is_podman: bool) -> None:
         "".join(words).encode()
     except UnicodeEncodeError:
         raise trouble(Trouble.CANNOT_RUN, "command or environment are not text") from None
-    if spec.gpu_devices and is_podman:
-        message = "this node is Podman, whose Docker interface ignores requests for GPUs"
-        raise trouble(Trouble.CANNOT_RUN, message, "give GPUs on nodes of Docker, and --gpu 0 to those of Podman")
+    lacking = [device for device in spec.gpu_devices if offered is not None and device not in offered]
+    if lacking:
+        message = f"this node is Podman and gives no GPUs but by CDI, which has no {rules.cdi}={lacking[0]} here"
+        hint = "describe them there (nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml), or use nodes of Docker"
+        raise trouble(Trouble.CANNOT_RUN, message, hint)
     ports_of(spec, rules)
     binds_of(spec, rules)
     network_of(spec, rules)

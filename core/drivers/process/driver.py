@@ -87,6 +87,10 @@ class ProcessDriver:
         self._preparing = threading.Lock()
 
     @classmethod
+    def found_here(cls) -> list[dict[str, str]]:
+        return [{}]
+
+    @classmethod
     def kept_settings(cls, settings: Mapping[str, str]) -> dict[str, str]:
         given = {setting.name: setting.default for setting in cls.settings} | dict(settings)
         user = given["run_as"]

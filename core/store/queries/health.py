@@ -9,11 +9,12 @@ from sqlalchemy import Connection, func, select
 from core.domain.lifecycle import State
 from core.store import leases
 from core.store.queries import instants
-from core.store.repositories.clusters import clusters
+from core.store.repositories.clusters import clusters, nodes
 from core.store.repositories.deployments import deployments
 from core.store.repositories.journal import events
 from core.views.background import DaemonHealth, EngineTrouble
 
+_LATEST = 200
 _TELLS = ("cluster.trouble", "cluster.mended")
 _STARTING_LATE_US, _STOPPING_LATE_US = 15 * 60_000_000, 30 * 60_000_000
 
@@ -29,7 +30,7 @@ def of_daemon(connection: Connection, now: int, lease_ms: int) -> DaemonHealth:
         last_sign_at=last_sign,
         overdue_ms=_overdue_ms(connection, now),
         stuck=_stuck(connection, now),
-        troubles=_troubles(connection),
+        troubles=(*_troubles(connection), *_nodes_away(connection)),
     )
 
 
@@ -58,4 +59,19 @@ def _troubles(connection: Connection) -> tuple[EngineTrouble, ...]:
     for name, at, data in connection.execute(last.order_by(clusters.c.name)):
         facts = json.loads(data)
         found.append(EngineTrouble(name, at, str(facts.get("code", "")), str(facts.get("reason", ""))))
+    return tuple(found)
+
+
+def _nodes_away(connection: Connection) -> tuple[EngineTrouble, ...]:
+    """Nodes that are engines of their own and do not answer, with the last word on each."""
+    joined = nodes.join(clusters, clusters.c.id == nodes.c.cluster_id)
+    down = select(clusters.c.handle, clusters.c.name, nodes.c.name.label("node")).select_from(joined)
+    down = down.where(nodes.c.state == "down", clusters.c.deleted_at.is_(None))
+    found = []
+    for handle, cluster, node in connection.execute(down.order_by(clusters.c.name, nodes.c.name)):
+        told = select(events.c.at, events.c.data).where(events.c.kind == "cluster.node", events.c.subject == handle)
+        latest = connection.execute(told.order_by(events.c.seq.desc()).limit(_LATEST))
+        words = [(at, facts) for at, data in latest if (facts := json.loads(data)).get("node") == node]
+        at, facts = words[0] if words else (0, {})
+        found.append(EngineTrouble(f"{cluster}/{node}", at, "node_away", str(facts.get("reason", "it is down"))))
     return tuple(found)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.tui.cli.shell import PASSWORD, Shell
 
 
-def test_from_init_to_a_verified_audit(tmp_path: Path, store_url: str) -> None:
+def test_from_init_to_a_verified_audit(tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.drivers.docker.driver.sockets_here", lambda: ("unix:///run/engine.sock",))
     shell = Shell(tmp_path / "home", BURSAR_DATABASE_URL=store_url)
     made = shell.done("init --operator olga", typed=[PASSWORD, PASSWORD])
     assert made.asked == ["password: ", "password, again: "]
     assert made.out == (
-        "name      olga\noperator  yes\nscope     full\ncreated   2026-01-01 00:00:00\nnow log in: bursar login NAME\n"
+        "name      olga\noperator  yes\nscope     full\ncreated   2026-01-01 00:00:00\n"
+        "now log in: bursar login NAME; then: bursar org create NAME; then one of:\n"
+        "  bursar cluster create here --driver docker --set host=unix:///run/engine.sock\n"
+        "  bursar cluster create here --driver process\n"
     )
     assert shell("whoami").code == 3, "init does not log in"
     assert shell.done("login olga", typed=[PASSWORD]).out == "logged in as olga until 2026-01-01 12:00:00\n"
