@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.blocks.parts import Block, Message, button, buttons, confirmation, context, fields, message, quoted, section
 from bot.ids import Action
 from bot.markup import literal, moment, safe_slack
-from bot.wording import both_books, state_words
+from bot.wording import both_books, rough_books, state_words
 from core.domain.flavors import format_credits
 from core.domain.lifecycle import FINAL, State
 from core.domain.resources import format_cpu, format_duration, format_gpu, format_memory
@@ -40,16 +40,17 @@ def facts(view: DeploymentCard) -> list[tuple[str, str]]:
     if view.state not in FINAL:
         found.append(("costs an hour", both_books(view.rate)))
     if view.started_at is not None:
-        found.append(("cost in all" if view.state in FINAL else "cost so far", both_books(view.cost)))
+        found.append(("cost in all" if view.state in FINAL else "cost so far", rough_books(view.cost)))
     if view.held.credits_ucr or view.held.gpu_ms:
-        found.append(("set aside", both_books(view.held)))
+        found.append(("set aside", rough_books(view.held)))
     return found
 
 
 def _times(view: DeploymentCard) -> list[tuple[str, str]]:
     if view.state in _WAITING:
-        place = f"number {view.position}, " if view.position is not None else ""
-        found = [("place in the queue", f"{place}priority {view.priority}")]
+        found = [("priority", str(view.priority))]
+        if view.position is not None:
+            found = [("place in the queue", f"number {view.position}, priority {view.priority}")]
         return [*found, ("starts about", moment(view.estimate))] if view.estimate is not None else found
     found = []
     if view.started_at is not None:

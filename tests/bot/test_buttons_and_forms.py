@@ -65,6 +65,9 @@ async def test_check_shows_start_and_price_and_keeps_what_was_typed(scene: Scene
     form = scene.slack.views[-1]
     assert "starts now" in everything_said(form) and "credits" in everything_said(form)
     assert next(b for b in form["blocks"] if b.get("block_id") == "name")["element"]["initial_value"] == "web"
+    view["state"] = scene.form_body(MEMBER, "", {"cluster": "rack", "gpu": "1", "hours": "1"})["view"]["state"]
+    await scene.press(MEMBER, Action.CHANGED, "1", view=view, response_url="")
+    assert "starts now" in everything_said(scene.slack.views[-1]), "neither name nor image is needed to know that"
     view["state"] = scene.form_body(MEMBER, "", {**FORM, "gpu": "99", "name": ""})["view"]["state"]
     await scene.press(MEMBER, Action.CHANGED, "99", view=view, response_url="")
     assert "no node can hold" in everything_said(scene.slack.views[-1]), "an Enter in a size says it too"
