@@ -107,12 +107,15 @@ class Deliveries:
         with self._units.look() as unit:
             return f"bot-{unit.ids.new()}"
 
-    def claim(self, owner: str, most: int = 10) -> list[Parcel]:
+    def claim(self, owner: str, most: int = 10, team_id: str | None = None) -> list[Parcel]:
+        """With a workspace named, only what goes there."""
         with self._units.look() as unit:
-            if not unit.deliveries.any_due(unit.now):
+            if not unit.deliveries.any_due(unit.now, team_id):
                 return []
         with self._units.serve() as unit:
-            rows = unit.deliveries.claim(owner, unit.now, lease_us=LEASE_US, pace_us=PACE_US, most=most)
+            rows = unit.deliveries.claim(
+                owner, unit.now, lease_us=LEASE_US, pace_us=PACE_US, most=most, team_id=team_id
+            )
             return [_parcel(unit, row) for row in rows]
 
     def posted(self, parcel: Parcel, channel: str, message_ts: str) -> None:
@@ -219,6 +222,11 @@ class Deliveries:
 
     def now(self) -> int:
         return self._units.now()
+
+    def workspaces(self) -> tuple[str, ...]:
+        """Those that belong to an organization, and so want a bot."""
+        with self._units.look() as unit:
+            return tuple(unit.slack.bound_workspaces())
 
     def counts(self) -> dict[DeliveryState, int]:
         with self._units.look() as unit:

@@ -99,6 +99,9 @@ class Slack:
     def account_name(self, account_id: str) -> str:
         return str(self._connection.execute(select(accounts.c.name).where(accounts.c.id == account_id)).scalar_one())
 
+    def bound_workspaces(self) -> list[str]:
+        return list(self._connection.execute(select(workspaces.c.team_id).order_by(workspaces.c.team_id)).scalars())
+
     def bound_orgs(self) -> list[str]:
         """Organizations that have a workspace."""
         statement = select(workspaces.c.org_id).distinct().order_by(workspaces.c.org_id)
