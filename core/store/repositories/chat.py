@@ -113,9 +113,6 @@ class Slack:
     def unbind(self, team_id: str) -> None:
         self._connection.execute(delete(workspaces).where(workspaces.c.team_id == team_id))
 
-    def any_people(self) -> bool:
-        return self._connection.execute(select(people.c.team_id).limit(1)).first() is not None
-
     def offer(self, row: CodeRow) -> None:
         """A new code; those that the same person was shown before are worth nothing from now on."""
         self._connection.execute(delete(codes).where(codes.c.team_id == row.team_id, codes.c.user_id == row.user_id))

@@ -6,7 +6,7 @@ A row whose claim runs out before it was marked was perhaps posted: it becomes u
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +127,12 @@ class Deliveries:
         self._connection.execute(update(deliveries).where(of).values(changes=deliveries.c.changes + 1))
         sent = update(deliveries).where(of, deliveries.c.state == _S.SENT.value)
         self._connection.execute(sent.values(state=_S.DUE.value, due_at=now, attempts=0))
+
+    def subjects_among(self, subjects: Sequence[str]) -> set[str]:
+        """Those of which something is or was shown to somebody."""
+        found = select(deliveries.c.subject).where(deliveries.c.subject.in_(list(subjects)))
+        kinds = [DeliveryKind.CARD.value, DeliveryKind.APPROVAL.value]
+        return set(self._connection.execute(found.where(deliveries.c.kind.in_(kinds)).distinct()).scalars())
 
     def any_due(self, now: int, team_id: str | None = None) -> bool:
         due = select(deliveries.c.id).where(*_due(now, team_id))
