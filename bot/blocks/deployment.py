@@ -18,7 +18,8 @@ _WAITING = frozenset({State.AWAITING_APPROVAL, State.QUEUED})
 def card(view: DeploymentCard) -> Message:
     """For its owner: the first line reads well alone, since a notification shows no more."""
     state = view.state.value.replace("_", " ")
-    text = f"{view.name} ({view.id}) on {view.cluster}: {state}" + (f" — {view.reason}" if view.reason else "")
+    text = f"{view.name} ({view.id}) on {view.cluster}: {state}, {size(view)}"
+    text += f" — {view.reason}" if view.reason else ""
     blocks: list[Block] = [section(f"*{safe_slack(view.name)}* · {state_words(view.state)}"), fields(facts(view))]
     if view.reason:
         blocks.append(quoted(literal(view.reason, 1000, lines=True)))
@@ -33,7 +34,7 @@ def facts(view: DeploymentCard) -> list[tuple[str, str]]:
     """What it is, then when, then money: at most as many as a section has fields for, whatever its state."""
     limit = f" of at most {format_duration(view.hours_ms)}" if view.hours_ms is not None else ""
     where = safe_slack(view.cluster) + (f" / {safe_slack(view.node)}" if view.node else "")
-    found = [("what", f"{view.kind.value}{limit} on {where}"), ("size", size(view))]
+    found = [("what", f"{view.kind.value}{limit} on {where}"), ("size", safe_slack(size(view)))]
     if view.image:
         found.append(("image", safe_slack(view.image, 300)))
     found += _times(view)
@@ -73,7 +74,7 @@ def asked_words(view: DeploymentCard) -> str:
 def size(view: DeploymentCard) -> str:
     parts = [f"{format_cpu(view.cpu_milli)} CPU", format_memory(view.ram_mib)]
     if view.gpu_milli:
-        parts.append(f"{format_gpu(view.gpu_milli)} GPU{f' {safe_slack(view.gpu_model)}' if view.gpu_model else ''}")
+        parts.append(f"{format_gpu(view.gpu_milli)} GPU{f' {view.gpu_model}' if view.gpu_model else ''}")
     if view.disk_mib:
         parts.append(f"{format_memory(view.disk_mib)} disk")
     return (f"{view.replicas} × " if view.replicas > 1 else "") + ", ".join(parts)

@@ -110,6 +110,23 @@ async def test_reject_asks_why_and_a_tampered_form_is_judged_anew_B39(asks: Scen
     assert state_of(asks, card.id) is State.REJECTED
 
 
+async def test_an_approval_with_changes_is_made_by_a_form_that_keeps_what_is_left_empty(asks: Scene) -> None:
+    card = asks.world.submit(asks.member, "train", hours=3)
+    await asks.press(ADMIN, Action.CHANGE, card.id)
+    form = asks.slack.views[-1]
+    assert (form["callback_id"], form["private_metadata"]) == (Form.APPROVE, card.id)
+    assert "Asked for: 3 h" in everything_said(form)
+    theirs = asks.form_body(MEMBER, Form.APPROVE, {"hours": "2"}, card.id)
+    assert "only an admin" in (await asks.send_form(theirs))["priority"]
+    wrong = asks.form_body(ADMIN, Form.APPROVE, {"hours": "many"}, card.id)
+    assert set(await asks.send_form(wrong)) == {"hours"}
+    assert await asks.send_form(asks.form_body(ADMIN, Form.APPROVE, {"hours": "2"}, card.id)) == {}
+    shown = asks.world.bursar.deployments.show(asks.member, card.id)
+    assert (shown.state, shown.hours_ms, shown.priority) == (State.QUEUED, 2 * 3_600_000, 50)
+    assert "cannot approve" in (await asks.send_form(asks.form_body(ADMIN, Form.APPROVE, {}, card.id)))["priority"]
+    assert "queued already" in said(await asks.press(ADMIN, Action.CHANGE, card.id))
+
+
 WHO_MAY = {
     Action.APPROVE: (False, True, False),
     Action.REJECT: (True, True, False),  # the form opens for whoever may look; sending it asks for the right
