@@ -192,16 +192,19 @@ def _price_and_authorize(unit: Unit, row: DeploymentRow, settings: Settings) -> 
 def _grounds(unit: Unit, row: DeploymentRow, hold: Amounts, settings: Settings) -> tuple[Reason, ...]:
     """Why somebody must agree first; a wallet that has run out is refused outright."""
     needs = [Book.CREDITS, *([Book.GPU_TIME] if row.resources.gpu_milli else [])]
-    standings = [unit.standings.of(row.org_id, row.owner_id, book) for book in needs]
-    if row.payer == "wallet" and any(standing.refuses_submissions for standing in standings):
-        raise Exhausted("run_out", "the balance is used up", "an admin can grant more: bursar grant USER --credits N")
+    standings = [unit.standings.of(row.org_id, row.purse, book) for book in needs]
+    if any(standing.refuses_submissions for standing in standings):
+        helps = "an admin can grant more: bursar grant USER --credits N"
+        if row.payer == "treasury":
+            helps = "an operator can fill the treasury: bursar grant --treasury --credits N"
+        raise Exhausted("run_out", "the balance is used up", helps)
     ask = Ask(
         gpu_ms=hold.gpu_ms if row.limit_ms is not None else None,
         credits_ucr=hold.ucr if row.limit_ms is not None else None,
         gpu_milli=row.all_resources.gpu_milli,
         priority=row.priority,
         by_admin=unit.me.operator or unit.me.role is Role.ADMIN,
-        nearly_spent=row.payer == "wallet" and any(standing.needs_approval for standing in standings),
+        nearly_spent=any(standing.needs_approval for standing in standings),
     )
     return grounds_for_approval(approval_policy(settings), ask)
 

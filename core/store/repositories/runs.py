@@ -144,9 +144,9 @@ class Runs:
         return self._runs(runs.c.ended_at.is_(None), *on)
 
     def open_of_payer(self, org_id: str, owner_id: str) -> list[RunRow]:
-        """The runs that a member's wallet pays for now."""
-        whose = (runs.c.org_id == org_id, runs.c.owner_id == owner_id, runs.c.payer == "wallet")
-        return self._runs(runs.c.ended_at.is_(None), *whose)
+        """The runs that a member's wallet pays for now; without an owner, the organization's treasury."""
+        whose = (runs.c.owner_id == owner_id, runs.c.payer == "wallet") if owner_id else (runs.c.payer == "treasury",)
+        return self._runs(runs.c.ended_at.is_(None), runs.c.org_id == org_id, *whose)
 
     def in_period(self, since: int, until: int) -> list[RunRow]:
         """Runs that lie at least partly in the half-open period."""
