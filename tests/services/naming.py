@@ -16,7 +16,7 @@ from typing import Any
 from core.bootstrap import Bursar
 from core.daemon.background import Daemon
 from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
-from core.domain.cluster_requests import NewCluster, NewNode, Sharing
+from core.domain.cluster_requests import ClusterChange, NewCluster, NewNode, Sharing
 from core.domain.money_requests import (
     FlavorRequest,
     GrantRequest,
@@ -130,6 +130,7 @@ NAMES_A_THING: dict[str, tuple[Way, ...]] = {
     "clusters.delete.reference": _of(lambda x: x.spare_cluster, lambda x: x.cluster),
     "clusters.cluster": _of(lambda x: x.cluster),
     "NewNode": _of(lambda x: validated(NewNode, cluster=x.cluster, name="new-node", cpu=1)),
+    "ClusterChange": _of(lambda x: validated(ClusterChange, cluster=x.cluster, change=["cpu=64"], node=x.node)),
     "Sharing": (
         lambda named, own, _: validated(Sharing, cluster=named.cluster, org=own.org if named != own else "beta"),
         lambda named, own, _: validated(Sharing, cluster=own.cluster, org=named.org),
