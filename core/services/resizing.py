@@ -27,7 +27,7 @@ def resize(unit: Unit, cluster: ClusterRow, node_name: str | None, sizes: Mappin
         for place in unit.runs_everywhere("capacity is one for all who use the cluster").allocations_on(cluster.id)
         if place.node_id == before.id
     ]
-    _refuse_below_use(unit, before, totals, held)
+    _refuse_below_use(unit, cluster, before, totals, held)
     after = replace(before, totals=totals, gpu_ids=_devices(before, totals))
     unit.clusters.change_node(after)
     return before, after
@@ -62,7 +62,9 @@ def _devices(node: NodeRow, totals: Resources) -> tuple[str, ...]:
     return (node.gpu_ids + more)[:count]
 
 
-def _refuse_below_use(unit: Unit, node: NodeRow, totals: Resources, held: list[AllocationRow]) -> None:
+def _refuse_below_use(
+    unit: Unit, cluster: ClusterRow, node: NodeRow, totals: Resources, held: list[AllocationRow]
+) -> None:
     used = Resources()
     on_device: dict[int, int] = {}
     for place in held:
@@ -83,4 +85,6 @@ def _refuse_below_use(unit: Unit, node: NodeRow, totals: Resources, held: list[A
     shown = own[:_NAMED_AT_MOST] + ([f"{len(own) - _NAMED_AT_MOST} more"] if len(own) > _NAMED_AT_MOST else [])
     shown += [f"{others} of other organizations"] if others else []
     message = f"{node.name} is in use: {format_resources(used)} by {', '.join(shown)}"
-    raise Conflict("below_use", message, f"stop them, or drain it first: bursar cluster drain CLUSTER {node.name}")
+    raise Conflict(
+        "below_use", message, f"stop them, or drain it first: bursar cluster drain {cluster.name} {node.name}"
+    )

@@ -197,8 +197,11 @@ NAMES_NOTHING: dict[str, Way] = {
     "clusters.driver": lambda *_: "scripted",
     "clusters.settings": lambda *_: {},
     "upkeep.apply": lambda *_: False,
+    "deployments.list_everywhere.cluster": lambda _named, own, _: own.cluster,  # operators see what everybody has
+    "deployments.list_everywhere.after": lambda _named, own, _: own.deployment,
     "deployments.states": lambda *_: (),
     "deployments.mine": lambda *_: True,
+    "deployments.order": lambda *_: "priority",
     "deployments.limit": lambda *_: 10,
     "browsing.filter": lambda *_: "",
     "browsing.order": lambda *_: "age",
