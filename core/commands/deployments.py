@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.commands.asking import asked, changes, plain, spec_file, validation, workloads
 from core.commands.verbs import Argument, Bursar, Kind, Values, Verb
+from core.domain.browsing import Order
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind as DeploymentKind
 from core.domain.lifecycle import State
@@ -32,11 +33,13 @@ def _submit(bursar: Bursar, caller: Caller, values: Values) -> object:
 
 
 def _list(bursar: Bursar, caller: Caller, values: Values) -> object:
-    return bursar.deployments.list(
+    ask = bursar.deployments.list_everywhere if values["all_orgs"] else bursar.deployments.list
+    return ask(
         caller,
         states=values["state"],
         cluster=values["cluster"],
         mine=values["mine"],
+        order=values["sort"] or Order.AGE.value,
         limit=values["limit"] or _LINES,
         after=values["after"],
     )
@@ -104,10 +107,12 @@ VERBS: tuple[Verb, ...] = (
             Argument("state", "only in this state", Kind.CHOICE, repeated=True, choices=tuple(State)),
             Argument("cluster", "only on this cluster", placeholder="C"),
             Argument("mine", "only one's own", Kind.FLAG),
+            Argument("all_orgs", "of the whole installation, for operators", Kind.FLAG),
+            Argument("sort", "in this order", Kind.CHOICE, choices=tuple(Order), default=Order.AGE),
             Argument("limit", "how many", Kind.COUNT, bounds=(1, _MOST_LINES), default=str(_LINES)),
             Argument("after", "go on behind this id", placeholder="ID"),
         ),
-        columns=("id", "name", "owner", "state", "cluster", "gpu_milli", "priority", "created_at"),
+        columns=("id", "org", "name", "owner", "state", "cluster", "gpu_milli", "priority", "created_at"),
         nothing="no deployments; bursar submit asks for one",
         continued_by="after",
     ),

@@ -69,6 +69,11 @@ class DeploymentRow:
         return wallet(self.org_id, self.owner_id) if self.payer == "wallet" else treasury(self.org_id)
 
     @property
+    def purse(self) -> str:
+        """Whose purse that is, as the run-out ladder names it: the owner's, or nobody's for the treasury."""
+        return self.owner_id if self.payer == "wallet" else ""
+
+    @property
     def all_resources(self) -> Resources:
         return self.resources.times(self.replicas)
 
