@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam
 
 PART = 500
-KEYS = bindparam("keys", expanding=True)
+KEYS: BindParameter[list[str]] = bindparam("keys", expanding=True)
 
 
 def in_parts(
