@@ -165,8 +165,10 @@ class Runs:
         return self._runs(runs.c.deployment_id == deployment_id)
 
     def all_open(self, cluster_id: str | None = None) -> list[RunRow]:
-        on = [] if cluster_id is None else [runs.c.cluster_id == cluster_id]
-        return self._runs(runs.c.ended_at.is_(None), *on)
+        statement = _all_open(self._scope.is_everything)
+        if cluster_id is not None:
+            statement = statement.where(runs.c.cluster_id == cluster_id)
+        return [_run(row) for row in self._connection.execute(statement, self._scope.bound)]
 
     def open_of_payer(self, org_id: str, owner_id: str) -> list[RunRow]:
         """The runs that a member's wallet pays for now."""
@@ -280,13 +282,26 @@ _CLOSE_RUN = (
 _UNPIN = delete(pins).where(pins.c.deployment_id == bindparam("whose"))
 
 # By way of the deployments that may have an open run: what has ended is never looked at, however much that is.
+_MAY_RUN = deployments.c.state.in_([state.value for state in State if has_open_run(state)])
 _PAYING = (
     deployments.join(runs, and_(runs.c.deployment_id == deployments.c.id, runs.c.ended_at.is_(None))),
     deployments.c.owner_id == bindparam("owner"),
-    deployments.c.state.in_([state.value for state in State if has_open_run(state)]),
+    _MAY_RUN,
     runs.c.org_id == bindparam("org"),
     runs.c.payer == "wallet",
 )
+
+
+@cache
+def _all_open(everything: bool) -> Select[Any]:
+    """Of one organization by way of its deployments, of all by the index of what is open."""
+    ordered = select(runs).where(runs.c.ended_at.is_(None)).order_by(runs.c.started_at, runs.c.id)
+    if everything:
+        return ordered
+    here = (covered(deployments, everything=False), covered(runs, everything=False), _MAY_RUN)
+    return ordered.select_from(deployments.join(runs, runs.c.deployment_id == deployments.c.id)).where(*here)
+
+
 _OPEN_OF_PAYER = select(runs).select_from(_PAYING[0]).where(*_PAYING[1:]).order_by(runs.c.started_at, runs.c.id)
 _RATES_OF_PAYER = (
     select(runs.c.rate, func.count(), func.min(runs.c.started_at))
