@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 from core.domain.browsing import Order
 from core.domain.engines import Registry
-from core.domain.errors import Conflict, Invalid
+from core.domain.errors import BursarError, Conflict, Invalid
 from core.domain.lifecycle import State, StopCause, Trigger, after
 from core.domain.names import did_you_mean
 from core.domain.roles import Permission, require
 from core.domain.text import visible
 from core.domain.workloads import SubmitRequest
-from core.ledger.amounts import Amounts
 from core.ledger.refunds import RefundCause
 from core.services import affording
 from core.services import deployment_cards as cards
@@ -47,32 +46,37 @@ class Deployments:
         return self._submit(unit, [request])[0]
 
     @writes(Permission.SUBMIT)
-    def submit_all(self, unit: Unit, requests: Sequence[SubmitRequest]) -> tuple[DeploymentCard, ...]:
+    def submit_all(self, unit: Unit, requests: Sequence[SubmitRequest]) -> Page[DeploymentCard]:
         """Many at once, each judged as if those before it were in the queue: all of them or none."""
         if not 1 <= len(requests) <= MOST_AT_ONCE:
             message = f"count: {len(requests)} is not between 1 and {MOST_AT_ONCE}"
             raise Invalid("out_of_range", message, "submit in parts")
-        return tuple(self._submit(unit, requests))
+        return Page(tuple(self._submit(unit, requests)))
 
     def _submit(self, unit: Unit, requests: Sequence[SubmitRequest]) -> list[DeploymentCard]:
-        first = [self._first_answer(unit, request) for request in requests]
-        desk = Desk(
-            unit, self._settings, self._registry, [r for r, known in zip(requests, first, strict=True) if not known]
-        )
-        holds: list[Amounts] = []
-        for request, known in zip(requests, first, strict=True):
-            if known is None:
+        known = [self._first_answer(unit, request) for request in requests]
+        asked = [request for request, answer in zip(requests, known, strict=True) if answer is None]
+        desk = Desk(unit, self._settings, self._registry, asked)
+        holds = []
+        for request in asked:
+            try:
                 admitted = desk.admit(request)
                 demand_version(unit, admitted, request.if_version, self._settings)
-                desk.take(admitted)
-                holds.append(admitted.hold)
-        fresh = iter(zip(desk.write(), holds, strict=True))
+            except BursarError as error:
+                if len(requests) > 1:
+                    raise type(error)(
+                        error.code, f"{request.name}: {error.message}; none was submitted", error.hint, error.fields
+                    ) from None
+                raise
+            desk.take(admitted)
+            holds.append(admitted.hold)
+        fresh = iter(zip(asked, desk.write(), holds, strict=True))
         answers = []
-        for request, known in zip(requests, first, strict=True):
-            if known is not None:
-                answers.append(cards.card(unit, find(unit, known)))
+        for answer in known:
+            if answer is not None:
+                answers.append(cards.card(unit, find(unit, answer)))
                 continue
-            row, hold = next(fresh)
+            request, row, hold = next(fresh)
             answers.append(cards.card(unit, row, just_held=hold))
             if request.key is not None:
                 unit.answers.keep(unit.me.account_id, request.key, "submit", _fingerprint(unit, request), row.handle)

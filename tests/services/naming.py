@@ -139,6 +139,10 @@ NAMES_A_THING: dict[str, tuple[Way, ...]] = {
         lambda named, _own, _: job(f"new-{next(_fresh)}", named.cluster),
         lambda named, own, _: job(f"new-{next(_fresh)}", own.cluster, after=[named.deployment]),
     ),
+    "Sequence[SubmitRequest]": (
+        lambda named, _own, _: [job(f"new-{next(_fresh)}", named.cluster)],
+        lambda named, own, _: [job(f"new-{next(_fresh)}", own.cluster, after=[named.deployment])],
+    ),
     "browsing.reference": _of(lambda x: x.deployment),
     "browsing.ids": _of(lambda x: (x.deployment,)),
     "browsing.cluster": _of(lambda x: x.cluster),

@@ -51,14 +51,13 @@ def _of(account: AccountKey, book: Book) -> tuple[ColumnElement[bool], ...]:
 
 def that_matter(connection: Connection, org_ids: Collection[str] | None = None) -> set[Wallet]:
     """Wallets that pay for something now, or that stand on a rung; with `org_ids` of these organizations alone."""
+    # Asked for all, and chosen here: by organization the store would look at every run that ever was.
     paying = select(runs.c.org_id, _purse(runs)).where(runs.c.ended_at.is_(None))
     standing = select(standings.c.org_id, standings.c.owner_id).where(
         or_(standings.c.rung > 0, standings.c.look_at.is_not(None))
     )
-    if org_ids is not None:
-        paying = paying.where(runs.c.org_id.in_(org_ids))
-        standing = standing.where(standings.c.org_id.in_(org_ids))
-    return {(row[0], row[1]) for statement in (paying, standing) for row in connection.execute(statement.distinct())}
+    found = {(row[0], row[1]) for each in (paying, standing) for row in connection.execute(each.distinct())}
+    return found if org_ids is None else {wallet for wallet in found if wallet[0] in org_ids}
 
 
 def of_deployments(connection: Connection, handles: Collection[str]) -> set[Wallet]:

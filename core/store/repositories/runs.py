@@ -165,8 +165,10 @@ class Runs:
         return self._runs(runs.c.deployment_id == deployment_id)
 
     def all_open(self, cluster_id: str | None = None) -> list[RunRow]:
-        on = [] if cluster_id is None else [runs.c.cluster_id == cluster_id]
-        return self._runs(runs.c.ended_at.is_(None), *on)
+        statement = _all_open(self._scope.is_everything)
+        if cluster_id is not None:
+            statement = statement.where(runs.c.cluster_id == cluster_id)
+        return [_run(row) for row in self._connection.execute(statement, self._scope.bound)]
 
     def open_of_payer(self, org_id: str, owner_id: str) -> list[RunRow]:
         """The runs that a member's wallet pays for now; without an owner, the organization's treasury."""
@@ -286,14 +288,26 @@ _CLOSE_RUN = (
 )
 _UNPIN = delete(pins).where(pins.c.deployment_id == bindparam("whose"))
 
+_MAY_RUN = deployments.c.state.in_([state.value for state in State if has_open_run(state)])
 _IN_WALLET = (deployments.c.owner_id == bindparam("owner"), runs.c.payer == "wallet")
 
 
-def _paying(statement: Select[Any], *whose: ColumnElement[bool]) -> Select[Any]:
+def _by_deployments(statement: Select[Any]) -> Select[Any]:
     """By way of the deployments that may have an open run: what has ended is never looked at, however much that is."""
     joined = deployments.join(runs, and_(runs.c.deployment_id == deployments.c.id, runs.c.ended_at.is_(None)))
-    may_burn = deployments.c.state.in_([state.value for state in State if has_open_run(state)])
-    return statement.select_from(joined).where(may_burn, runs.c.org_id == bindparam("org"), *whose)
+    return statement.select_from(joined).where(_MAY_RUN)
+
+
+def _paying(statement: Select[Any], *whose: ColumnElement[bool]) -> Select[Any]:
+    return _by_deployments(statement).where(runs.c.org_id == bindparam("org"), *whose)
+
+
+@cache
+def _all_open(everything: bool) -> Select[Any]:
+    """Of all by the index of what is open."""
+    if everything:
+        return _IN_ORDER.where(runs.c.ended_at.is_(None))
+    return _by_deployments(_IN_ORDER).where(covered(deployments, everything=False), covered(runs, everything=False))
 
 
 _IN_ORDER = select(runs).order_by(runs.c.started_at, runs.c.id)
