@@ -1,8 +1,9 @@
 """A replay with preemption on, and a witness that keeps its own books and checks each eviction against the rules.
 
 Logs know no base priority: it is 20, 50 or 80 by user, from a digest of the name, so that it is the same in every
-run and has nothing to do with the size of the jobs. An evicted job loses its work and queues again with its first
-submission. A pass follows each arrival and each end, and nothing else: nobody is woken when a minimum run is over.
+run and has nothing to do with the size of the jobs. A log of one user alone has it by job. An evicted job loses its
+work and queues again with its first submission. A pass follows each arrival and each end, and nothing else: nobody
+is woken when a minimum run is over.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ def evicting(policy: Policy) -> Policy:
     return replace(policy, preemption=Preemption(heads_per_pass=None), backfill_depth=None)
 
 
-def priority_of(user: str) -> int:
-    return BASE_PRIORITIES[hashlib.sha256(user.encode()).digest()[0] % len(BASE_PRIORITIES)]
+def priority_of(name: str) -> int:
+    return BASE_PRIORITIES[hashlib.sha256(name.encode()).digest()[0] % len(BASE_PRIORITIES)]
 
 
 class EvictingReplay(Replay):
     def __init__(self, jobs: list[Job], policy: Policy, nodes: int, per_node: int, *, gpus: bool) -> None:
+        is_of_many = len({job.user for job in jobs}) > 1
         for job in jobs:
-            job.priority, job.preempted = priority_of(job.user), 0
+            job.priority, job.preempted = priority_of(job.user if is_of_many else job.id), 0
         super().__init__(jobs, policy, nodes, per_node, gpus)
         self.witness = Witness([host.node for host in self._board.hosts], policy.preemption)
         self._as_queued: dict[str, Waiting] = {}

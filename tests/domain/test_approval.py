@@ -3,6 +3,8 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.domain.approval import (
     EXPIRES_AFTER_US,
@@ -43,6 +45,19 @@ def test_I_S3_a_question_is_decided_once(state: Approval, decision: Decision) ->
     error = refusal(decided, state, decision)
     assert isinstance(error, Conflict)
     assert (error.code, error.message) == ("already_decided", f"cannot {decision} what is already {state}")
+
+
+@given(st.lists(st.sampled_from(Decision), max_size=12))
+def test_I_S3_of_any_decisions_the_first_alone_counts(decisions: list[Decision]) -> None:
+    state, taken = Approval.PENDING, 0
+    for decision in decisions:
+        try:
+            state = decided(state, decision)
+            taken += 1
+        except Conflict:
+            assert state is not Approval.PENDING
+    assert taken == min(1, len(decisions))
+    assert (state is Approval.PENDING) == (not decisions)
 
 
 def test_B40_approving_twice_or_what_was_cancelled_is_refused_by_name() -> None:
@@ -131,6 +146,19 @@ def test_B40_I_S2_nobody_approves_their_own_request_while_another_could(admins: 
     assert isinstance(error, Forbidden)
     assert (error.code, error.message) == ("own_request", "you cannot approve your own request")
     assert error.hint == "ask another admin of your organization"
+
+
+NAMES = st.sampled_from(["anna", "ben", "cyd", "dora"])
+
+
+@given(NAMES, NAMES, st.sets(NAMES))
+def test_I_S2_the_requester_decides_only_where_no_other_admin_could_and_that_is_flagged(
+    decider: str, requester: str, admins: set[str]
+) -> None:
+    if decider == requester and admins - {requester}:
+        assert refusal(approves_own, decider, requester, admins).code == "own_request"
+    else:
+        assert approves_own(decider, requester, admins) is (decider == requester)
 
 
 def test_a_request_for_gpus_is_pending_approved_processing_and_completed() -> None:

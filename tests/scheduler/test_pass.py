@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
-from core.scheduler import Board, Plan, Policy, Usage, plan, policy_named
+from core.scheduler import Board, Dependency, Gate, Plan, Policy, Usage, plan, policy_named
 from core.scheduler.capacity import Host
 from core.scheduler.ordering import Closed, effective_priority
 from core.scheduler.placement import Shape, admits, replicas_in
@@ -145,6 +145,26 @@ def test_with_fair_share_classes_are_walked_in_the_order_of_the_whole_queue(seed
         i for i in walked if board.class_of(i) in only
     ]
     assert [board.queue(policy).ahead_of(item, NOW) for item in walked] == list(range(len(walked)))
+
+
+@given(seed=SEEDS)
+@MANY
+def test_i_s1_nothing_that_is_held_back_starts_evicts_or_is_promised_before_it_is_let_in(seed: int) -> None:
+    board, draw = random_board(seed), random.Random(seed)
+    held_back = ({"gates": (Gate("awaiting_approval"),)}, {"after": (Dependency("other"),)}, {"not_before": NOW + HOUR})
+    asking = {name for name in board.waiting if draw.random() < 0.5}
+    for name in asking:
+        board.change_waiting(replace(board.waiting[name], **draw.choice(held_back)))
+    while asking:
+        made = plan(board, Policy(), NOW)
+        assert not asking & {s.id for s in made.starts} | asking & {r.id for r in made.reserves}
+        assert not asking & {p.for_id for p in made.preempts}
+        carry_out(board, made)
+        asking &= board.waiting.keys()
+        if asking:
+            name = draw.choice(sorted(asking))
+            asking.remove(name)
+            board.change_waiting(replace(board.waiting[name], gates=(), after=(), not_before=None))
 
 
 def fits_now(board: Board, item: Waiting) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
-from core.scheduler import Board, Holding, Policy, Waiting, plan, policy_named
+from core.scheduler import Board, Holding, Plan, Policy, Waiting, plan, policy_named
 from core.scheduler.leavers import may_ever_leave
 from core.scheduler.placement import Shape, admits, replicas_in
 from core.scheduler.policy import Preemption
@@ -85,6 +85,36 @@ def test_i_s6_victims_are_lower_by_the_gap_past_their_minimum_run_and_within_bud
             assert victim.preemptible and victim.preemptions < RULES.budget and victim.ending_by is None
         pinned = sum(c.resources.gpu_milli for c in preempt.claims), sum(c.resources.cpu_milli for c in preempt.claims)
         assert pinned == (item.resources.gpu_milli * item.replicas, item.resources.cpu_milli * item.replicas)
+
+
+def ranks_held(board: Board) -> list[int]:
+    """The base priorities of all that stay and of all that a place is kept for, the highest first."""
+    staying = [holding.priority for holding in board.holdings.values() if holding.ending_by is None]
+    return sorted(staying + [board.waiting[name].priority for name in board.pins], reverse=True)
+
+
+@given(seed=st.integers(0, 1_000_000))
+@settings(max_examples=80, deadline=None)
+def test_i_s6_each_eviction_raises_the_priorities_of_what_holds_capacity(seed: int) -> None:
+    """Compared like words: between two ends they can only rise so far, so evictions come to rest."""
+    board = random_board(seed, crowd=20)
+    made = plan(board, Policy(), NOW)
+    carry_out(board, replace(made, preempts=()))
+    for preempt in made.preempts:
+        before = ranks_held(board)
+        carry_out(board, Plan(board.version, NOW, preempts=(preempt,)))
+        assert ranks_held(board) > before
+
+
+def test_i_s6_the_sum_of_priority_times_gpu_need_not_rise_where_a_small_one_evicts_a_large_one() -> None:
+    eight = node("eight", gpus=8)
+    board = Board([eight], [running("large", eight, devices=tuple(range(8)), hours=None, priority=40)])
+    board.add_waiting(job("small", gpu=1, priority=90))
+    (preempt,) = plan(board, Policy(), NOW).preempts
+    assert preempt.victims == ("large",) and 1 * 90 < 8 * 40
+    before = ranks_held(board)
+    carry_out(board, Plan(board.version, NOW, preempts=(preempt,)))
+    assert ranks_held(board) > before
 
 
 @given(seed=st.integers(0, 1_000_000))
