@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.clock import Clock, SystemClock
 from core.ids import Ids, RandomIds
-from core.security import keys
+from core.security.keys import KeyFile
 from core.settings import Settings, check_database_path, make_home
 from core.store import schema
 from core.store.database import Database
@@ -16,7 +16,6 @@ from core.store.units import Units
 if TYPE_CHECKING:
     from core.daemon.background import Daemon
     from core.drivers.registry import DriverRegistry
-    from core.security.keys import KeyRing
     from core.services.accounts import Accounts
     from core.services.browsing import Browsing
     from core.services.chat import Chat
@@ -54,9 +53,10 @@ class Bursar:
         self.database.close()
 
     @cached_property
-    def _keys(self) -> KeyRing:
-        insecure = self.settings.security.insecure_permissions
-        return keys.load_or_create(self.settings.key_file, self._clock.now(), insecure=insecure)
+    def _keys(self) -> KeyFile:
+        security = self.settings.security
+        overlap, insecure = security.key_overlap_ms * 1000, security.insecure_permissions
+        return KeyFile(self.settings.key_file, self._clock.now(), overlap=overlap, insecure=insecure)
 
     @cached_property
     def _guesses(self) -> Guesses:
@@ -64,7 +64,8 @@ class Bursar:
         from core.services.guessing import Guesses
 
         accounts = self.settings.accounts
-        return Guesses(self._units, Throttle(free=accounts.free_attempts, longest=accounts.longest_wait_ms * 1000))
+        throttle = Throttle(free=accounts.free_attempts, longest=accounts.longest_wait_ms * 1000)
+        return Guesses(self._units, throttle, most_codes=accounts.code_guesses_per_minute)
 
     @cached_property
     def _registry(self) -> DriverRegistry:

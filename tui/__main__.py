@@ -64,7 +64,7 @@ class ThisMachine:
     def console(self, place: Place, org: str | None) -> int:
         from tui.app import run_console  # noqa: PLC0415 - see above
 
-        return run_console(place, self.now, org)
+        return run_console(place, self.now, sys.stderr.write, org)
 
     def _settings(self, named: str | None) -> Settings:
         from core.settings import load  # noqa: PLC0415 - see above

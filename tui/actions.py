@@ -122,6 +122,9 @@ ROTATE = Action("rotate", "o", "New code", ("invite", "rotate"), "id", shows=Tru
 ROLE = Action("role", "r", "Role", ("org", "role"), "user", fill=True)
 REMOVE = Action("remove", "ctrl+d", "Remove", ("org", "remove"), "user", sure=True)
 
+LINK_SLACK = Action("link_slack", "l", "Link Slack", ("slack", "link"), fill=True)
+UNLINK_SLACK = Action("unlink_slack", "U", "Unlink Slack", ("slack", "unlink"), sure=True)
+
 GRANT = Action("grant", "t", "Grant", ("grant",), "user", fill=True, hidden=("treasury", "key"))
 FILL = Action(
     "fill",

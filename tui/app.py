@@ -50,6 +50,9 @@ _FRAMES: dict[str, str] = {
 _ANEW_EVERY = 5  # beats: what accrues, and what others do on shared clusters, makes no event of one's own
 _SERVE_AT = 2  # beats: the background side must not keep the first screen waiting
 _HOME = "overview"
+_LEFT_ALONE = (
+    "This console led. What runs goes on; what waits starts once a console or a daemon leads again:\n  bursar daemon\n"
+)
 
 
 class BursarConsole(Console):
@@ -58,7 +61,7 @@ class BursarConsole(Console):
     COMMANDS: ClassVar = {PaletteOfCommands, PaletteOfDeployments}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False),
-        Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True),
+        Binding("ctrl+p", "command_palette", "Find anything", show=False, priority=True),
     ]
 
     def __init__(
@@ -90,11 +93,11 @@ class BursarConsole(Console):
         if self._beat_s:
             self.set_interval(self._beat_s, self.beat)
 
-    def end(self) -> None:
-        """After the screen has been given back: let the next one lead, close the store."""
-        if self._embedded is not None:
-            self._embedded.stop()
+    def end(self) -> bool:
+        """After the screen has been given back: let the next one lead, close the store. Whether this one has led."""
+        led = self._embedded is not None and self._embedded.stop()
         self.gateway.close()
+        return led
 
     # What is new
 
@@ -281,8 +284,11 @@ def _outcome(answer: object) -> str:
     return "✓ done"
 
 
-def run_console(place: Place, now: Callable[[], int], org: str | None = None) -> int:
-    """Until it is left; its exit code. The terminal is given back first, then the lead and the store."""
+def run_console(place: Place, now: Callable[[], int], say: Callable[[str], object], org: str | None = None) -> int:
+    """Until it is left; its exit code. The terminal is given back first, then the lead and the store.
+
+    `say` is for the terminal that one is back in: who leaves work without anybody to lead it shall know.
+    """
 
     def note(trace: str) -> str | None:
         written = write_down(place.home, now(), "bursar console", trace)
@@ -294,7 +300,8 @@ def run_console(place: Place, now: Callable[[], int], org: str | None = None) ->
     try:
         console.run()
     finally:
-        console.end()
+        if console.end():
+            say(_LEFT_ALONE)
     return console.return_code or 0
 
 

@@ -60,7 +60,7 @@ class Console(App[int]):
     def do(self, commands: Sequence[Command]) -> None:
         """Each in turn, whatever becomes of the screen that asked."""
         for command in commands:
-            self.echo(joined(text("$ ", Tone.DIM), text(command.line), text("  …", Tone.DIM)))
+            self.echo(_echoed(command, "…", Tone.DIM))
             self.gateway.ask_to_do(self, command)
 
     def sure(self, commands: Sequence[Command] | None) -> None:
@@ -69,7 +69,7 @@ class Console(App[int]):
             self.do(commands)
 
     def told(self, command: Command, outcome: str, tone: Tone) -> None:
-        content = joined(text("$ ", Tone.DIM), text(command.line), text(f"  {outcome}", tone))
+        content = _echoed(command, outcome, tone)
         self.log_of_commands = [*self.log_of_commands[1 - _MOST_ECHOES :], content]
         self.echo(content)
 
@@ -80,3 +80,8 @@ class Console(App[int]):
     def echo(self, content: Content) -> None:
         for screen in reversed(self.screen_stack):
             screen.post_message(Echo(content))
+
+
+def _echoed(command: Command, outcome: str, tone: Tone) -> Content:
+    """How it turned out comes first: a long line may be cut."""
+    return joined(text(f"{outcome}  ", tone), text("$ ", Tone.DIM), text(command.line))

@@ -14,23 +14,24 @@ from core.views.work import DeploymentCard
 from tui.amounts import NOTHING, age, credits_of, gpu_hours_of, size_of, span, sum_of, until
 from tui.format import instant
 from tui.theme import LOOKS, Tone
+from tui.widgets.hanging import Line
 from tui.widgets.plain import joined, look, text
 
 _LABEL = 12
 
 
-def fact(label: str, value: str | Content) -> Content:
-    return joined(text(f"{label:<{_LABEL}}", Tone.DIM), value if isinstance(value, Content) else text(value))
+def fact(label: str, value: str | Content) -> Line:
+    return text(f"{label:<{_LABEL}}", Tone.DIM), value if isinstance(value, Content) else text(value)
 
 
-def fact_lines(card: DeploymentCard, now: int) -> list[Content]:
+def fact_lines(card: DeploymentCard, now: int) -> list[Line]:
     size = size_of(card.cpu_milli, card.ram_mib, card.gpu_milli)
     size += f" {card.gpu_model}" if card.gpu_model else ""
     size += f" · {format_memory(card.disk_mib)} disk" if card.disk_mib else ""
     size += f" · {card.replicas} alike" if card.replicas > 1 else ""
     place = f"{card.cluster} / {card.node}" if card.node else card.cluster
     place += f" · GPU {', '.join(card.gpu_devices)}" if card.gpu_devices else ""
-    lines = [
+    lines: list[Line] = [
         fact("state", joined(look(LOOKS[card.state]), text(f"  {card.reason}" if card.reason else "", Tone.DIM))),
         fact("kind", f"{card.kind.value} of {card.owner} in {card.org}"),
         fact("where", place),
@@ -53,7 +54,7 @@ def fact_lines(card: DeploymentCard, now: int) -> list[Content]:
         lines.append(fact("ended", f"{instant(card.ended_at)}{code}"))
     if card.estimate is not None:
         lines.append(fact("starts", until(card.estimate, now)))
-    lines.append(fact("money", _money(card)))
+    lines += _money(card)
     for label, pairs in (("labels", card.labels), ("variables", card.env)):
         if pairs:
             lines.append(fact(label, " ".join(f"{key}={value}" if value else key for key, value in pairs.items())))
@@ -62,9 +63,9 @@ def fact_lines(card: DeploymentCard, now: int) -> list[Content]:
     return lines + instance_lines(card, now)
 
 
-def instance_lines(card: DeploymentCard, now: int) -> list[Content]:
+def instance_lines(card: DeploymentCard, now: int) -> list[Line]:
     """What the engine shows of each replica."""
-    lines: list[Content] = []
+    lines: list[Line] = []
     for one in card.instances:
         seen = text(f"  seen {age(one.seen_at, now)} ago", Tone.DIM)
         lines += [text(""), joined(text(head_of(one), Tone.LOUD), seen)]
@@ -72,9 +73,10 @@ def instance_lines(card: DeploymentCard, now: int) -> list[Content]:
     return lines
 
 
-def _money(card: DeploymentCard) -> str:
-    words = f"{sum_of(card.cost)} so far at {sum_of(card.rate)} an hour"
-    return f"{words} · {sum_of(card.held)} held" if card.held != Sum() else words
+def _money(card: DeploymentCard) -> list[Line]:
+    """What it has cost, what an hour costs, and what is set aside for it."""
+    lines = [fact("cost", sum_of(card.cost)), fact("an hour", sum_of(card.rate))]
+    return [*lines, fact("held", sum_of(card.held))] if card.held != Sum() else lines
 
 
 def run_lines(card: DeploymentCard, now: int) -> list[Content]:
@@ -98,9 +100,9 @@ def run_lines(card: DeploymentCard, now: int) -> list[Content]:
     return lines
 
 
-def money_lines(card: DeploymentCard, postings: Sequence[PostingCard] | None) -> list[Content]:
+def money_lines(card: DeploymentCard, postings: Sequence[PostingCard] | None) -> list[Line]:
     """What it costs, then every posting with its entries."""
-    lines = [fact("cost", sum_of(card.cost)), fact("held", sum_of(card.held)), fact("an hour", sum_of(card.rate))]
+    lines = _money(card)
     if postings is None:
         return [*lines, text(""), text("its postings are for its owner and for admins", Tone.DIM)]
     if not postings:

@@ -57,11 +57,13 @@ class Embedded:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """Let go of the lead, so that the next one takes it at once."""
+    def stop(self) -> bool:
+        """Let go of the lead, so that the next one takes it at once; whether it was held here."""
+        led = self.leads
         self._ended.set()
         if self.started:
             self._thread.join(_PATIENCE_S)
+        return led
 
     def _serve(self) -> None:
         """Until the console ends; what goes wrong is told and tried again, since the console lives on without."""

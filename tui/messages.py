@@ -10,6 +10,7 @@ from textual.message import Message
 from core.commands.verbs import Question
 from core.domain.errors import BursarError
 from core.views.browsing import DeviceLine, EventLine, Pulse
+from core.views.chat import LinkLine
 from core.views.foresight import PreviewCard, QueueLine, WhyCard
 from core.views.money import PostingCard, StatementCard, WalletCard
 from core.views.operations import Diagnosis
@@ -139,7 +140,8 @@ class ApprovalsSeen(Message):
 class PeopleSeen(Message):
     org: OrgCard
     members: tuple[MemberRow, ...]
-    invites: tuple[InviteCard, ...] | None
+    invites: tuple[InviteCard, ...] | None  # None where they are not one's to see
+    links: tuple[LinkLine, ...]  # who in Slack acts as the one who asks
 
 
 @dataclass
@@ -157,7 +159,11 @@ class PostingSeen(Message):
 
 @dataclass
 class MachineSeen(Message):
+    """What this machine would bring by itself, and what by its Docker or Podman."""
+
     nodes: tuple[FoundNode, ...]
+    containers: tuple[FoundNode, ...] = ()
+    no_containers: str | None = None  # why there are none
 
 
 @dataclass

@@ -113,7 +113,7 @@ def people(who: AccountCard) -> Question:
     def ask(bursar: Bursar, caller: Caller) -> messages.PeopleSeen:
         invites = bursar.invites.list(caller).items if _allowed(who, Permission.INVITES_READ) else None
         org, members = bursar.organizations.show(caller), bursar.organizations.members(caller)
-        return messages.PeopleSeen(org, members.items, invites)
+        return messages.PeopleSeen(org, members.items, invites, bursar.slack_links.list(caller).items)
 
     return ask
 
@@ -144,7 +144,14 @@ def posting(number: int) -> Question:
 
 
 def machine(bursar: Bursar, caller: Caller) -> messages.MachineSeen:
-    return messages.MachineSeen(bursar.clusters.discover(caller).items)
+    """What could be a first cluster here. An engine that does not answer is no error, only nothing to offer."""
+    found = bursar.clusters.discover(caller).items
+    engines = [node for node in found if node.driver == "docker"]
+    return messages.MachineSeen(
+        tuple(node for node in found if node.driver == "process" and node.trouble is None),
+        tuple(node for node in engines if node.trouble is None),
+        next((node.trouble for node in engines if node.trouble is not None), None),
+    )
 
 
 def _allowed(who: AccountCard, permission: Permission) -> bool:

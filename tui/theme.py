@@ -75,6 +75,20 @@ def node_look(state: str) -> Look:
     return NODE_LOOKS.get(state, Look("?", state, Tone.DIM))
 
 
+def _variables(*, muted: str, rule: str, thumb: str, track: str) -> dict[str, str]:
+    """What a theme says besides its colours: quiet words, the lines of boxes, and scrollbars that stay behind."""
+    bars = {"scrollbar": thumb, "scrollbar-hover": muted, "scrollbar-active": muted}
+    tracks = ("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active")
+    return {
+        "foreground-muted": muted,
+        "rule": rule,
+        "block-cursor-text-style": "bold",
+        "scrollbar-corner-color": track,
+        **bars,
+        **dict.fromkeys(tracks, track),
+    }
+
+
 DARK = Theme(
     name="bursar-dark",
     dark=True,
@@ -88,7 +102,7 @@ DARK = Theme(
     success="#6fcf87",
     warning="#e6b450",
     error="#f4716b",
-    variables={"foreground-muted": "#8794a3", "footer-key-foreground": "#6cb2f7", "block-cursor-text-style": "bold"},
+    variables=_variables(muted="#8794a3", rule="#2e3945", thumb="#3b4856", track="#151b22"),
 )
 LIGHT = Theme(
     name="bursar-light",
@@ -103,6 +117,6 @@ LIGHT = Theme(
     success="#187a33",
     warning="#8a5a00",
     error="#bb2d25",
-    variables={"foreground-muted": "#5f6d7b", "footer-key-foreground": "#0a5fc0", "block-cursor-text-style": "bold"},
+    variables=_variables(muted="#5f6d7b", rule="#cdd4dc", thumb="#b9c2cc", track="#f3f5f8"),
 )
 THEMES = (DARK, LIGHT)

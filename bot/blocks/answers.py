@@ -13,15 +13,15 @@ from bot.blocks.parts import fields as field_block
 from bot.blocks.report import report
 from bot.blocks.wallet import wallet
 from bot.ids import COMMAND, Action
-from bot.markup import code, moment, safe_slack
+from bot.markup import code, moment, moment_utc, safe_slack
 from bot.wording import NOTHING, both_books, label, shown, slashed
 from core.commands.verbs import Verb
 from core.domain.resources import Resources
-from core.views.foresight import PreviewCard, WhyCard
+from core.views.foresight import ForecastCard, PreviewCard, WhyCard
 from core.views.money import CsvText, PostingCard, StatementCard, Sum, UsageCard, WalletCard
 from core.views.operations import Page
 from core.views.people import Done, InviteCard, OrgCard
-from core.views.reports import ReportCard
+from core.views.reports import ReportCard, ScheduleLine
 from core.views.work import DeploymentCard, GpuSlot, LogText
 
 _WORDED = (Resources, Sum, GpuSlot)
@@ -40,7 +40,7 @@ def answered(verb: Verb, answer: Any) -> Message:
 
 def _listed(verb: Verb, page: Page[Any]) -> Message:
     if not page.items:
-        nothing = slashed(verb.nothing)
+        nothing = _NOTHING.get(verb.path) or slashed(verb.nothing)
         return message(nothing, [section(safe_slack(nothing)), *_EMPTY.get(verb.path, ())])
     blocks = lists.rows(page.items)
     if blocks is None:
@@ -159,13 +159,31 @@ def _signed(amount: Sum) -> str:
 
 
 def _statement(answer: StatementCard) -> Message:
-    said = f"{answer.owner} in {answer.org}: {both_books(answer.opening)} before, {both_books(answer.closing)} after"
+    said = f"{answer.owner} in {answer.org}: from {both_books(answer.opening)} to {both_books(answer.closing)}"
     blocks: list[Block] = [section(safe_slack(said))]
     blocks += lists.rows(answer.items) or [] if answer.items else [context("nothing moved in between")]
     left = len(answer.items) - lists.MOST_LINES
     if left > 0:
         blocks.append(context(f"{left} more; `bursar statement --csv` in a terminal shows all"))
     return message(said, blocks)
+
+
+def _schedule(answer: ScheduleLine) -> Message:
+    follows = "posts nothing for now" if answer.next_at is None else f"next {moment_utc(answer.next_at)}"
+    head = f"{answer.id} is {answer.state}: {answer.when} in {answer.channel}"
+    return message(f"{head}; {follows}", lists.schedule(answer))
+
+
+def _forecast(answer: ForecastCard) -> Message:
+    """What runs and what will, if everything takes all its time."""
+    if not answer.items:
+        said = f"nothing runs or waits on {answer.cluster}"
+        return message(said, [section(safe_slack(said))])
+    head = f"*{safe_slack(answer.cluster)}*, if everything takes all its time"
+    if answer.within_percent is not None:
+        head += f" · of {answer.judged} starts foretold, {answer.within_percent} % came in time"
+    names = [f"{one.name or 'another organization'} on {one.node}" for one in answer.items[:_SPOKEN]]
+    return message(f"{answer.cluster}: {', '.join(names)}", [section(head), *(lists.rows(answer.items) or [])])
 
 
 def _csv(answer: CsvText) -> Message:
@@ -231,6 +249,9 @@ def _usage(answer: UsageCard) -> Message:
 
 
 _OF_VERBS: dict[tuple[str, ...], Callable[[Any], Message]] = {("approvals",): _approvals, ("join",): _joined}
+_NOTHING: dict[tuple[str, ...], str] = {
+    ("report", "list"): f"no reports are scheduled; in a channel, say {COMMAND} report here weekly mon 09:00"
+}
 _EMPTY: dict[tuple[str, ...], list[Block]] = {
     ("list",): [
         buttons(button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment"))
@@ -240,11 +261,13 @@ _SENTENCES: dict[type, Callable[[Any], Message]] = {
     CsvText: _csv,
     DeploymentCard: deployment_card,
     Done: _done,
+    ForecastCard: _forecast,
     InviteCard: _invite,
     LogText: _log,
     PostingCard: _posting,
     PreviewCard: _preview,
     ReportCard: report,
+    ScheduleLine: _schedule,
     StatementCard: _statement,
     UsageCard: _usage,
     WalletCard: wallet,

@@ -37,9 +37,10 @@ def facts(view: DeploymentCard) -> list[tuple[str, str]]:
     if view.image:
         found.append(("image", safe_slack(view.image, 300)))
     found += _times(view)
-    found.append(("costs an hour", both_books(view.rate)))
+    if view.state not in FINAL:
+        found.append(("costs an hour", both_books(view.rate)))
     if view.started_at is not None:
-        found.append(("cost so far", both_books(view.cost)))
+        found.append(("cost in all" if view.state in FINAL else "cost so far", both_books(view.cost)))
     if view.held.credits_ucr or view.held.gpu_ms:
         found.append(("set aside", both_books(view.held)))
     return found

@@ -12,8 +12,8 @@ from bot.markup import moment, safe_slack
 from bot.wording import both_books, state_words
 from core.domain.lifecycle import State
 from core.domain.resources import format_cpu, format_gpu, format_memory
-from core.views.chat import LinkLine
-from core.views.foresight import QueueLine
+from core.views.chat import LinkLine, PendingLink
+from core.views.foresight import BarLine, QueueLine
 from core.views.money import EntryLine, Sum
 from core.views.people import InviteCard, MemberRow
 from core.views.reports import ScheduleLine
@@ -136,7 +136,7 @@ def channel_words(channel: str) -> str:
     return f"<#{channel}>" if channel.isalnum() and channel.startswith("C") else safe_slack(channel)
 
 
-def _schedule(line: ScheduleLine) -> list[Block]:
+def schedule(line: ScheduleLine) -> list[Block]:
     muted = line.state == "muted"
     follows = "posts nothing for now" if muted else f"next {moment(line.next_at)}" if line.next_at else ""
     told = [f"*{line.id}* in {channel_words(line.channel)} · {safe_slack(line.when)}", follows]
@@ -151,18 +151,33 @@ def _schedule(line: ScheduleLine) -> list[Block]:
     return [*blocks, buttons(*acts)]
 
 
+def _stretch(line: BarLine) -> str:
+    name = f"*{safe_slack(line.name)}*" if line.name else "a deployment of another organization"
+    gpus = f" · {format_gpu(line.gpu_milli)} GPU" if line.gpu_milli else ""
+    ends = f"until {moment(line.ends_at)} at the latest" if line.ends_at else "without an end"
+    begins = f"starts {moment(line.begins_at)}" if line.starts else f"runs since {moment(line.begins_at)}"
+    return f"{name} on {safe_slack(line.node)}{gpus} · {begins} · {ends}"
+
+
+def _pending(line: PendingLink) -> str:
+    who = f"*@{safe_slack(line.name)}* in {safe_slack(line.workspace)} · {line.user_id}"
+    return f"{who} · asked {moment(line.asked_at)} · until {moment(line.expires_at)}"
+
+
 def _link(line: LinkLine) -> str:
     return f"*@{safe_slack(line.name)}* in {safe_slack(line.workspace)} · since {moment(line.linked_at)}"
 
 
 _LINES: dict[type, Callable[[Any], str]] = {
+    BarLine: _stretch,
     ClusterLine: cluster_line,
     DeploymentLine: deployment_line,
     EntryLine: _entry,
     InviteCard: _invite,
     LinkLine: _link,
     MemberRow: _member,
+    PendingLink: _pending,
     QueueLine: _queued,
     ScheduleLine: lambda line: f"*{line.id}* in {channel_words(line.channel)} · {safe_slack(line.when)}",
 }
-_WITH_BUTTONS: dict[type, Callable[[Any], list[Block]]] = {DeploymentLine: _deployment, ScheduleLine: _schedule}
+_WITH_BUTTONS: dict[type, Callable[[Any], list[Block]]] = {DeploymentLine: _deployment, ScheduleLine: schedule}

@@ -81,6 +81,31 @@ def unsure(facts: Facts) -> Message:
     return message(f"a report for {channel} was perhaps not posted; look there before you post it again", blocks)
 
 
+def report_failed(facts: Facts) -> Message:
+    """Why a report could not be posted, and what whoever asked for it can do."""
+    channel, schedule, reason = (str(facts.get(name, "")) for name in ("channel", "schedule", "reason"))
+    said = (
+        f"✗ the report {safe_slack(schedule)} cannot be posted in {channel_words(channel)}: {safe_slack(reason, 300)}"
+    )
+    help_with = _FOR_REASON.get(reason, "`/bursar report list` shows how your reports stand")
+    acts = [button("Post now", Action.REPORT_RUN, schedule, label=f"post {schedule} now")]
+    if facts.get("paused"):
+        said += "; it is paused, since it failed several times"
+        acts.append(button("Go on", Action.REPORT_MUTE, schedule, label=f"go on with {schedule}"))
+    return message(
+        f"the report {schedule} cannot be posted in {channel}: {reason}",
+        [section(said), context(help_with), buttons(*acts)],
+    )
+
+
+_INVITE = "I am not in that channel: say `/invite @bursar` there, then press"
+_FOR_REASON = {
+    "not_in_channel": _INVITE,
+    "channel_not_found": _INVITE,
+    "is_archived": "the channel is archived; ask for the report in another: `/bursar report here`",
+}
+
+
 def funds(facts: Facts) -> Message:
     """How far the money is used up, what that changes, and what would help."""
     level, whose, in_credits = FundsLevel(str(facts["level"])), facts.get("whose"), bool(facts.get("credits"))
@@ -133,6 +158,7 @@ OF_DEPLOYMENT = {
 OF_ITSELF = {
     NoticeKind.LINKED: linked,
     NoticeKind.UNSURE: unsure,
+    NoticeKind.REPORT_FAILED: report_failed,
     NoticeKind.FUNDS: funds,
     NoticeKind.GIVEN: given,
 }

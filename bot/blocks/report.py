@@ -58,9 +58,14 @@ def _facts(card: ReportCard) -> list[tuple[str, str]]:
     return [
         ("used", f"{_rough(card.total)} ({reports.change(card)})"),
         ("left", _rough(card.left)),
-        ("lasts until", f"about {last} at this pace" if last else "more than two years, or nothing was used"),
+        ("lasts until", f"about {last} at this pace" if last else _without_end(card)),
         ("waiting time", reports.waiting(card)),
     ]
+
+
+def _without_end(card: ReportCard) -> str:
+    used = card.total.credits_ucr > 0 or card.total.gpu_ms > 0
+    return "for more than two years at this pace" if used else "nothing was used"
 
 
 def _rough(amount: Sum) -> str:

@@ -163,6 +163,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     _act("resume", "let a suspended deployment go on from where it stood"),
     _act("delete", "end a deployment and keep only a tombstone of it"),
+    _act("undelete", "take a deletion back, within a week if nothing else is set", "It is stopped then; start it."),
     Verb(
         ("extend",),
         "give a job more time",

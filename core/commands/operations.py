@@ -24,6 +24,12 @@ def _audit(bursar: Bursar, caller: Caller, values: Values) -> object:
     return ask(caller, values["limit"] or _LINES, values["before"])
 
 
+def _reconcile(bursar: Bursar, caller: Caller, values: Values) -> object:
+    if values["end_quarantine"]:
+        return bursar.upkeep.end_quarantine(caller)
+    return bursar.upkeep.reconcile(caller, apply=values["apply"])
+
+
 def _broken(answer: object) -> type[BursarError] | None:
     return Conflict if isinstance(answer, AuditVerdict) and not answer.holds else None
 
@@ -99,8 +105,11 @@ VERBS: tuple[Verb, ...] = (
         ("reconcile",),
         "hold engines and store side by side: what matches, is missing, leaked, foreign",
         Permission.DAEMON_RUN,
-        lambda bursar, caller, values: bursar.upkeep.reconcile(caller, apply=values["apply"]),
-        (Argument("apply", "stop what bears our token and nobody knows", Kind.FLAG),),
+        _reconcile,
+        (
+            Argument("apply", "stop what bears our token and nobody knows", Kind.FLAG),
+            Argument("end_quarantine", "after a restore: let the daemon work again", Kind.FLAG),
+        ),
         more="What is somebody else's is never touched.",
     ),
     Verb(
@@ -118,6 +127,28 @@ VERBS: tuple[Verb, ...] = (
             caller, Path(values["path"]) if values["path"] else None
         ),
         (Argument("path", "the file to write", Kind.PATH, True, default="one in the home's backups folder"),),
+        more="What it holds stands in a manifest beside it, without which it is not restored.",
         terminal_only=True,
+    ),
+    Verb(
+        ("restore",),
+        "put a backup in the place of the store; what was there is kept beside it",
+        Permission.BACKUP,
+        Program("restore"),
+        (Argument("path", "the backup", Kind.PATH, positional=True, required=True),),
+        more="For who owns the installation's home; it asks for no login. The daemon must be down. It looks the backup"
+        " through first, and no engine is touched until `reconcile --end-quarantine`.",
+        terminal_only=True,
+        asker=Asker.NOBODY,
+    ),
+    Verb(
+        ("upgrade",),
+        "bring the store up to this program's schema, as every start does by itself",
+        Permission.BACKUP,
+        Program("upgrade"),
+        (Argument("check", "only say what it would do, how long it takes and what room it needs", Kind.FLAG),),
+        more="For who owns the installation's home; it asks for no login. A backup is taken before.",
+        terminal_only=True,
+        asker=Asker.NOBODY,
     ),
 )

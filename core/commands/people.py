@@ -8,6 +8,7 @@ from core.domain.roles import Permission, TokenScope
 
 _NAME = Argument("name", "the account's name", positional=True, required=True)
 _PASSWORD = Argument("password", "password", Kind.PASSWORD)
+_USER = Argument("user", "whose account", positional=True, required=True)
 _NEW_PASSWORD = Argument("password", "password", Kind.NEW_PASSWORD)
 
 VERBS: tuple[Verb, ...] = (
@@ -113,5 +114,28 @@ VERBS: tuple[Verb, ...] = (
         Permission.TOKEN_MANAGE,
         lambda bursar, caller, values: bursar.accounts.revoke_token(caller, values["id"]),
         (Argument("id", "the token's id or name", positional=True, required=True),),
+    ),
+    Verb(
+        ("token", "rotate-key"),
+        "sign sessions with a new key; the old one is good for the overlap that is set",
+        Permission.KEYS_ROTATE,
+        lambda bursar, caller, values: bursar.accounts.rotate_key(caller, at_once=values["at_once"]),
+        (Argument("at_once", "no overlap: every open session ends", Kind.FLAG),),
+        more="API tokens are not signed and stay as they are.",
+        terminal_only=True,
+    ),
+    Verb(
+        ("account", "disable"),
+        "shut somebody out: sessions and tokens end at once, what they run goes on",
+        Permission.ACCOUNTS_DISABLE,
+        lambda bursar, caller, values: bursar.accounts.disable(caller, values["user"]),
+        (_USER,),
+    ),
+    Verb(
+        ("account", "enable"),
+        "let somebody in again, who then logs in anew",
+        Permission.ACCOUNTS_DISABLE,
+        lambda bursar, caller, values: bursar.accounts.enable(caller, values["user"]),
+        (_USER,),
     ),
 )

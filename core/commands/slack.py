@@ -24,6 +24,22 @@ VERBS: tuple[Verb, ...] = (
         terminal_only=True,
     ),
     Verb(
+        ("slack", "pending"),
+        "list who in Slack asks to act as you",
+        Permission.SLACK_LINK,
+        plain(lambda bursar: bursar.slack_links.pending),
+        columns=("name", "workspace", "user_id", "asked_at", "expires_at"),
+        nothing="nobody in Slack asks to act as you",
+        more="Each was shown a code: `slack link CODE` lets them, `slack refuse USER` does not.",
+    ),
+    Verb(
+        ("slack", "refuse"),
+        "make the code worthless that somebody in Slack was shown",
+        Permission.SLACK_LINK,
+        lambda bursar, caller, values: bursar.slack_links.refuse(caller, values["user"]),
+        (Argument("user", "their name in Slack or their id there", positional=True, required=True),),
+    ),
+    Verb(
         ("slack", "links"),
         "list who in Slack acts as you",
         Permission.SLACK_LINK,

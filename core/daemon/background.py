@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from core.daemon import reconciling, sweeping
+from core.clock import HOUR
+from core.daemon import backups, reconciling, sweeping
 from core.daemon.engines import Engines
 from core.daemon.ground import Ground
 from core.daemon.runner import Runner
@@ -16,6 +17,7 @@ from core.domain.engines import Registry
 from core.domain.errors import Conflict
 from core.ids import Ids
 from core.settings import Settings
+from core.store import leases
 from core.store.installation import identity
 from core.store.leases import Leadership
 from core.store.units import Units
@@ -36,6 +38,7 @@ class Daemon:
         self._ground = Ground(units, leadership, engines, settings)
         self._tenders: dict[str, Tender] = {}
         self._timekeeper = Timekeeper(self._ground)
+        self._rests = False
 
     @property
     def ground(self) -> Ground:
@@ -70,6 +73,9 @@ class Daemon:
 
     def keep_time(self, *, only_due: bool) -> int:
         """What time alone brings."""
+        self._rests = self._in_quarantine()
+        if self._rests:
+            return 0
         moved = self._timekeeper.keep(only_due=only_due)
         self._note_paid(self._timekeeper.post_use(only_due=only_due))
         return moved
@@ -79,8 +85,14 @@ class Daemon:
 
     def sweep(self) -> int:
         """Clear away what has been kept for long enough."""
+        if self._in_quarantine():
+            return 0
         swept = sweeping.sweep(self._ground, apply=True)
         return len(swept.tombstones) + len(swept.instances) + swept.events + swept.answers + swept.sessions
+
+    def back_up(self) -> int:
+        """Copy the store if that is due."""
+        return backups.back_up(self._ground)
 
     def cleanup(self, *, apply: bool) -> CleanupReport:
         """What has been kept for long enough; with `apply` it goes, if this process may lead."""
@@ -93,6 +105,9 @@ class Daemon:
     def _as_leader(self, work: Callable[[], T], *, needed: bool) -> T:
         if not needed:
             return work()
+        if self._in_quarantine():
+            hint = "bursar reconcile shows it; bursar reconcile --end-quarantine lets the daemon work again"
+            raise Conflict("in_quarantine", "the store came back from a backup and nobody has looked yet", hint)
         if not self.lead():
             raise Conflict(
                 "another_leads", "another process leads and does this by itself", "look again in a few minutes"
@@ -102,7 +117,13 @@ class Daemon:
         finally:
             self.resign()
 
+    def _in_quarantine(self) -> bool:
+        with self._ground.units.look() as unit:
+            return leases.in_quarantine(unit.connection)
+
     def time_at(self) -> int:
+        if self._rests:
+            return self._ground.units.now() + HOUR  # the end of a quarantine is told
         return self._timekeeper.next_at()
 
     def once(self) -> RoundDone:
@@ -130,6 +151,8 @@ class Daemon:
 
     def round(self) -> int:
         """What time alone brings, then each cluster: a look, a decision, and what was decided."""
+        if self._in_quarantine():
+            return 0
         moved = self._timekeeper.keep()
         for tender in self.tenders():
             moved += tender.tend()
@@ -141,9 +164,9 @@ class Daemon:
             tender.board.also(deployment_ids)
 
     def tenders(self) -> list[Tender]:
-        """One for each cluster that there is, in the order of their names."""
+        """One for each cluster that there is, in the order of their names; in quarantine no engine is touched."""
         with self._ground.units.look() as unit:
-            clusters = unit.clusters.all()
+            clusters = [] if leases.in_quarantine(unit.connection) else unit.clusters.all()
         for gone in self._tenders.keys() - {cluster.id for cluster in clusters}:
             del self._tenders[gone]
         for cluster in clusters:

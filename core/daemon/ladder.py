@@ -11,7 +11,7 @@ from core.domain.kinds import Kind
 from core.domain.lifecycle import State, StopCause, Trigger
 from core.ledger.accounts import wallet as wallet_account
 from core.ledger.amounts import Book
-from core.ledger.burn import Burning, accrued
+from core.ledger.burn import accrued
 from core.ledger.ladder import LADDER, Funds, Rung, Standing, Step, next_look_at, next_steps
 from core.ledger.meter import draws_on
 from core.settings import RunOut
@@ -72,7 +72,7 @@ def rungs_of(rules: RunOut) -> tuple[Rung, ...]:
 
 def _look(unit: Unit, whose: Wallet, rungs: tuple[Rung, ...], kill_wait_us: int) -> int:
     runs = unit.runs.open_of_payer(*whose)
-    burning = _burning(unit, runs)
+    burning = settlement.burning_to_limits(unit, runs)
     account = wallet_account(*whose)
     posted = unit.ledger.balance(account).posted
     used_now = accrued(burning, unit.now)
@@ -92,17 +92,6 @@ def _look(unit: Unit, whose: Wallet, rungs: tuple[Rung, ...], kill_wait_us: int)
         if after.rung == len(rungs):
             stopped += _stop_unheld(unit, runs, book, kill_wait_us)
     return stopped
-
-
-def _burning(unit: Unit, runs: list[RunRow]) -> list[Burning]:
-    """What the wallet's runs cost; a job ends at its limit."""
-    rows = {row.id: row for row in unit.deployments.by_ids([run.deployment_id for run in runs])}
-    found = []
-    for run, burning in zip(runs, settlement.burning_of(unit, runs), strict=True):
-        limit = rows[run.deployment_id].limit_ms
-        ends_at = None if limit is None else run.started_at + limit * 1000
-        found.append(Burning(burning.line, burning.posted, ends_at))
-    return found
 
 
 def _tell(

@@ -26,25 +26,46 @@ _MOST_STARTS = 500
 
 
 def plan_cluster(ground: Ground, cluster: ClusterRow, board: KeptBoard, foreign: tuple[Claim, ...]) -> int:
-    """Decide and write in one unit, so that what was decided on is what is written to. How many moved."""
+    """Decide and write in one unit, so that what was decided on is what is written to. How many moved.
+
+    What is too much for one unit is written in the next ones, as long as nobody else changes the cluster meanwhile.
+    """
     try:
         with ground.units.lead(ground.leadership) as unit:
             current = unit.clusters.by_id(cluster.id) or cluster
             policy = policy_for(unit, ground.settings)
             kept = board.current(unit, current, foreign, policy.fair_share)
-            decided = _bounded(plan(kept, policy, unit.now))
+            decided, later = _bounded(plan(kept, policy, unit.now))
             _write(unit, current, decided)
+            version = _version(unit, cluster)
+        moved = len(decided.starts) + len(decided.preempts) + len(decided.dooms)
+        for part in later:
+            with ground.units.lead(ground.leadership) as unit:
+                if _version(unit, cluster) != version:
+                    break  # what was decided may not hold any more: the next pass decides anew
+                _write(unit, cluster, part)
+                version = _version(unit, cluster)
+            moved += len(part.starts)
     except BaseException:
         board.forget()  # what was not committed must not be remembered
         raise
-    return len(decided.starts) + len(decided.preempts) + len(decided.dooms)
+    return moved
 
 
-def _bounded(decided: Plan) -> Plan:
-    """The first part of a large plan. Who is to leave is decided when the starts before it are done."""
-    if len(decided.starts) <= _MOST_STARTS:
-        return decided
-    return replace(decided, starts=decided.starts[:_MOST_STARTS], preempts=())
+def _version(unit: Unit, cluster: ClusterRow) -> int:
+    row = unit.clusters.by_id(cluster.id)
+    return row.version if row is not None and row.deleted_at is None else 0
+
+
+def _bounded(decided: Plan) -> tuple[Plan, list[Plan]]:
+    """A large plan in parts. Who is to leave is decided when the starts before it are done."""
+    starts = decided.starts
+    if len(starts) <= _MOST_STARTS:
+        return decided, []
+    firsts = range(_MOST_STARTS, len(starts), _MOST_STARTS)
+    only = replace(decided, preempts=(), dooms=(), unpins=())
+    later = [replace(only, starts=starts[first : first + _MOST_STARTS]) for first in firsts]
+    return replace(decided, starts=starts[:_MOST_STARTS], preempts=()), later
 
 
 def _write(unit: Unit, cluster: ClusterRow, decided: Plan) -> None:

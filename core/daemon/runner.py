@@ -43,6 +43,7 @@ class Led(Protocol):
     def hurry(self) -> None: ...
     def time_at(self) -> int: ...
     def sweep(self) -> int: ...
+    def back_up(self) -> int: ...
 
 
 class Worker:
@@ -197,6 +198,7 @@ class Runner:
     def _sweep(self) -> None:
         if self._leads:
             _guarded(self._daemon.sweep)
+            _guarded(self._daemon.back_up)
 
 
 def _wake_at(stop: threading.Event, feed: Feed) -> None:

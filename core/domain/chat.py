@@ -29,6 +29,7 @@ class NoticeKind(StrEnum):
     ENDED = "ended"
     LINKED = "linked"
     UNSURE = "unsure"  # a report that may or may not have been posted
+    REPORT_FAILED = "report_failed"
     FUNDS = "funds"  # how far a wallet or the treasury is used up
     GIVEN = "given"  # somebody has filled one's wallet
 

@@ -44,6 +44,8 @@ class Permission(StrEnum):
     PASSWORD_CHANGE = "password.change"  # noqa: S105 - the name of a right
     SESSION_END = "session.end"
     TOKEN_MANAGE = "token.manage"  # noqa: S105
+    KEYS_ROTATE = "keys.rotate"
+    ACCOUNTS_DISABLE = "accounts.disable"
     USERS_IMPORT = "users.import"
     ORG_CREATE = "org.create"
     ORG_LIST = "org.list"
@@ -115,6 +117,8 @@ GRANTS: dict[Permission, Grant] = {
     _P.PASSWORD_CHANGE: Grant(_ACCOUNTS),
     _P.SESSION_END: Grant(_ACCOUNTS),
     _P.TOKEN_MANAGE: Grant(_ACCOUNTS),
+    _P.KEYS_ROTATE: Grant(_OPERATORS),
+    _P.ACCOUNTS_DISABLE: Grant(_OPERATORS),
     _P.USERS_IMPORT: Grant(_OPERATORS),
     _P.ORG_CREATE: Grant(_ACCOUNTS),  # narrowed to operators unless the setting open_orgs is on
     _P.ORG_LIST: Grant(_ACCOUNTS),

@@ -40,6 +40,10 @@ class Promises:
             self.on_host[host.index].sort(key=lambda p: p[0])
         self._rooms.clear()
 
+    def reached(self, until: int | None) -> int:
+        """How many promises start before then."""
+        return len(self.made) if until is None else sum(promise.at < until for promise in self.made)
+
     def room(self, host: Host, until: int | None) -> Room:
         """What is free on the host from now to `until` (None: for ever) without touching a promise."""
         kept = self.on_host.get(host.index)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
 
-from core.scheduler.values import Claim, Holding, Node
+from core.scheduler.values import WHOLE, Claim, Holding, Node
+
+Outline = tuple[int, int, int, int, int]  # CPU, memory, disk, GPUs that are wholly free, the largest share of one
 
 
 class Room:
@@ -46,6 +48,10 @@ class Room:
         self.disk = min(self.disk, other.disk)
         self.gpus = list(map(min, self.gpus, other.gpus))
 
+    def outline(self) -> Outline:
+        """Enough to say quickly that something does not fit; models and labels apart."""
+        return self.cpu, self.ram, self.disk, self.gpus.count(WHOLE) * WHOLE, max(self.gpus, default=0)
+
     def is_overbooked(self) -> bool:
         return min(self.cpu, self.ram, self.disk, *self.gpus) < 0
 
@@ -55,6 +61,7 @@ class Host:
 
     __slots__ = (
         "_allowed",
+        "_outline",
         "by_id",
         "ends",
         "foreign",
@@ -77,6 +84,7 @@ class Host:
         self.width = len(node.devices)  # a device that went away stays counted, as nothing, while it is in use
         self._allowed: dict[frozenset[str], tuple[int, ...]] = {}
         self._cover([] if foreign is None else [foreign])
+        self._outline: Outline | None = None
         self.free = self._bare()
 
     def replace_node(self, node: Node, foreign: Claim | None) -> None:
@@ -95,6 +103,12 @@ class Host:
             self._allowed[models] = found
         return found
 
+    def outline(self) -> Outline:
+        """Of what is free; kept until that changes."""
+        if self._outline is None:
+            self._outline = self.free.outline()
+        return self._outline
+
     def seat(self, holding: Holding, claims: list[Claim]) -> None:
         grew = self._cover(claims)
         self.by_id[holding.id], self.residents[holding.id] = holding, claims
@@ -103,6 +117,7 @@ class Host:
         if grew or self._overlaps(holding):
             self.recount()
         else:
+            self._outline = None
             for claim in claims:
                 self.free.take(claim)
 
@@ -113,6 +128,7 @@ class Host:
         if self._overlaps(holding):
             self.recount()
         else:
+            self._outline = None
             for claim in claims:
                 self.free.give(claim)
 
@@ -134,6 +150,7 @@ class Host:
         self.recount()
 
     def recount(self) -> None:
+        self._outline = None
         self.free = self.room_if(lambda _: True)
 
     def room_if(self, stays: Callable[[Holding], bool], ignoring: frozenset[str] = frozenset()) -> Room:

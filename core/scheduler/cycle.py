@@ -191,14 +191,24 @@ class Pass:
 
     def _that_may_start(self, shape: Shape, alike: Iterable[Class]) -> list[Class]:
         """The classes of a shape that fit now. Beside a promise, one that fits no longer is followed by none."""
-        fitting = self.board.watch(shape, self.policy).fitting.current()
+        candidates = [klass for klass in alike if klass not in self.closed.classes]
+        if not candidates:
+            return []
+        fitting = self.board.watch_of(candidates[0], self.policy).fitting.current()
         if not fitting:
             return []
-        candidates = [klass for klass in alike if klass not in self.closed.classes]
         if shape.replicas == 1 and any(i not in self.promises.on_host for i in fitting):
             return candidates
         by_limit = sorted(candidates, key=lambda k: inf if k.limit_ms is None else k.limit_ms)
-        return list(takewhile(lambda klass: self.place(klass) is not None, by_limit))
+        known: dict[int, bool] = {}  # those whose limits reach past the same promises have the same room
+
+        def fits(klass: Class) -> bool:
+            reached = self.promises.reached(None if klass.limit_ms is None else self.now + klass.limit_ms * 1000)
+            if reached not in known:
+                known[reached] = self.place(klass) is not None
+            return known[reached]
+
+        return list(takewhile(fits, by_limit))
 
     # -- placement beside the promises ------------------------------------------------------------------------
 

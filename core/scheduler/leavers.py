@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.scheduler.board import Board
-from core.scheduler.capacity import Host, Room
-from core.scheduler.placement import Shape, admits, replicas_in
+from core.scheduler.capacity import Host, Outline, Room
+from core.scheduler.placement import Shape, admits, is_beyond, replicas_in
 from core.scheduler.policy import Preemption
 from core.scheduler.values import Holding
 from core.scheduler.watch import ChangeLog, Latest
@@ -30,6 +30,7 @@ class Layer:
     priority: int
     leaving: list[Holding]
     room: Room
+    outline: Outline
 
 
 class Leavers:
@@ -69,14 +70,17 @@ class Leavers:
         layers = self._layers[index]
         return layers[: bisect_right(layers, priority, key=lambda layer: layer.priority)]
 
-    def room(self, host: Host, priority: int) -> Room:
-        """What is free once all layers up to that base priority have left."""
-        room = host.free
+    def replicas(self, shape: Shape, host: Host, priority: int) -> int:
+        """How many it holds once all layers up to that base priority have left."""
+        cleared = None
         for layer in self._layers[host.index]:
             if layer.priority > priority:
                 break
-            room = layer.room
-        return room
+            cleared = layer
+        room, outline = (host.free, host.outline()) if cleared is None else (cleared.room, cleared.outline)
+        if is_beyond(shape.resources, outline) or not admits(host.node, shape):
+            return 0
+        return replicas_in(shape, room, host)
 
     def in_order(self, index: int, layer: Layer) -> list[tuple[Rank, Holding]]:
         """Those of a layer: least work lost first, then the youngest, then by id."""
@@ -109,7 +113,7 @@ class Leavers:
             room = room.copy()
             for holding in by_priority[priority]:
                 clear(room, host, holding)
-            layers.append(Layer(priority, by_priority[priority], room))
+            layers.append(Layer(priority, by_priority[priority], room, room.outline()))
         return layers
 
 
@@ -134,7 +138,7 @@ class Tally:
             self._counts, self._total = [0] * len(self._hosts), 0
             changed = range(len(self._hosts))
         for index in changed:
-            count = self._count(self._hosts[index])
+            count = self._leavers.replicas(self._shape, self._hosts[index], self._priority)
             self._total += count - self._counts[index]
             self._counts[index] = count
         return self._counts
@@ -142,10 +146,6 @@ class Tally:
     def total(self) -> int:
         self.current()
         return self._total
-
-    def _count(self, host: Host) -> int:
-        count = replicas_in(self._shape, self._leavers.room(host, self._priority), host)
-        return count if count and admits(host.node, self._shape) else 0
 
 
 class Evictions:

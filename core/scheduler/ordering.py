@@ -200,13 +200,13 @@ class LaneQueue:
         self._advance(now)
         offsets = self._offsets(now)
         ranked: Iterator[Ranked]
-        wanted = () if only is None else [klass for klass in only if klass in self._of_class]
+        wanted = [klass for klass in only or () if klass in self._of_class]
         if only is None:
             ranked = heapq.merge(
                 *(self._merge(self._fronts(g, now, offsets), [], now, offsets, closed) for g in self._groups.values())
             )
         else:
-            fronts = heapq.merge(*(self._while_open(klass, now, offsets, closed) for klass in wanted))
+            fronts = self._while_open(wanted, now, offsets, closed)
             ranked = self._merge(fronts, [], now, offsets, closed)
         for _, _, _, lane, position in ranked:
             yield lane.entries[position][3], lane.klass
@@ -242,15 +242,37 @@ class LaneQueue:
         )
 
     def _while_open(
-        self, klass: Class, now: int, offsets: dict[tuple[str, str], int], closed: Closed
+        self, wanted: list[Class], now: int, offsets: dict[tuple[str, str], int], closed: Closed
     ) -> Iterator[Ranked]:
-        """The fronts of one class; once it is closed, its other lanes are not even looked at."""
+        """The fronts of these classes; once one is closed, its other lanes are not even looked at."""
+        heap = [first for number, klass in enumerate(wanted) for first in self._first(klass, number, now, offsets)]
+        heapq.heapify(heap)
+        while heap:
+            ranked, number, others = heap[0]
+            if wanted[number] not in closed.classes:
+                yield ranked
+            if wanted[number] in closed.classes:
+                heapq.heappop(heap)
+                continue
+            if others is None:
+                others = self._fronts(self._of_class[wanted[number]], now, offsets)
+                next(others)
+            following = next(others, None)
+            if following is None:
+                heapq.heappop(heap)
+            else:
+                heapq.heapreplace(heap, (following, number, others))
+
+    def _first(
+        self, klass: Class, number: int, now: int, offsets: dict[tuple[str, str], int]
+    ) -> Iterator[tuple[Ranked, int, Iterator[Ranked] | None]]:
+        """The foremost of a class, with its number, and the fronts behind it where they had to be ranked for that."""
         group = self._of_class[klass]
-        choose = self._fronts if self._share is None else self._reordered
-        for ranked in choose(group, now, offsets):
-            if klass in closed.classes:
-                return
-            yield ranked
+        if self._share is None:
+            yield min(self._at(fronts[0][3], 0, now, offsets) for fronts in group.fronts if fronts), number, None
+        else:
+            others = self._reordered(group, now, offsets)
+            yield next(others), number, others
 
     def _reordered(self, group: Group, now: int, offsets: dict[tuple[str, str], int]) -> Iterator[Ranked]:
         """Lanes of several members, of which each falls back by something else, but by no less than the least.

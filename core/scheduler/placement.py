@@ -14,7 +14,7 @@ from core.domain.resources import Resources, format_gpu, format_resources
 from core.scheduler.values import WHOLE, Claim, Node, NodeState, Waiting
 
 if TYPE_CHECKING:
-    from core.scheduler.capacity import Host, Room
+    from core.scheduler.capacity import Host, Outline, Room
 
 Score = tuple[int, ...]  # smaller is better; the last is the index of the host
 DeviceChoice = Callable[["Shape", "Room", "Host"], int | None]
@@ -63,6 +63,13 @@ def could_hold(node: Node, shape: Shape) -> bool:
     if need.gpu_milli < WHOLE:
         return any(size >= need.gpu_milli for size in sizes)
     return sum(size == WHOLE for size in sizes) * WHOLE >= need.gpu_milli
+
+
+def is_beyond(need: Resources, most: Outline) -> bool:
+    """Whether not even one replica can fit: a quick no before the exact count."""
+    cpu, ram, disk, whole, share = most
+    gpu = need.gpu_milli
+    return need.cpu_milli > cpu or gpu > (share if gpu < WHOLE else whole) or need.ram_mib > ram or need.disk_mib > disk
 
 
 def replicas_in(shape: Shape, room: Room, host: Host) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from core.scheduler.placement import Score, Shape, admits, replicas_in
+from core.domain.resources import NOTHING, Resources
+from core.scheduler.placement import Score, Shape, admits, is_beyond, replicas_in
 
 if TYPE_CHECKING:
     from core.scheduler.capacity import Host, Room
@@ -32,6 +33,7 @@ class ChangeLog:
     def __init__(self) -> None:
         self._touched: list[int] = []
         self._first = 0
+        self._answer: tuple[int, int, set[int]] = (0, 0, set())  # most readers are at the same place
 
     @property
     def end(self) -> int:
@@ -42,7 +44,11 @@ class ChangeLog:
 
     def since(self, place: int) -> set[int] | None:
         """Indexes of the hosts that changed after that place, or None when that is no longer known."""
-        return None if place < self._first else set(self._touched[place - self._first :])
+        if place < self._first:
+            return None
+        if self._answer[:2] != (place, self.end):
+            self._answer = (place, self.end, set(self._touched[place - self._first :]))
+        return self._answer[2].copy()
 
     def forget(self, keep: int) -> None:
         if len(self._touched) > 2 * keep:
@@ -71,10 +77,15 @@ class Latest:
 
 
 class PerHost(Generic[T]):
-    """A fact for each host for which there is one, computed again where the host changed."""
+    """A fact for each host for which there is one, computed again where the host changed.
 
-    def __init__(self, hosts: list[Host], log: ChangeLog, compute: Callable[[Host], T | None]) -> None:
-        self._hosts, self._latest, self._compute = hosts, Latest(log), compute
+    With `need` it is a fact about what is free: hosts where so much is not free have none, and are not asked.
+    """
+
+    def __init__(
+        self, hosts: list[Host], log: ChangeLog, compute: Callable[[Host], T | None], need: Resources = NOTHING
+    ) -> None:
+        self._hosts, self._latest, self._compute, self._need = hosts, Latest(log), compute, need
         self.facts: dict[int, T] = {}
 
     def current(self) -> dict[int, T]:
@@ -83,7 +94,8 @@ class PerHost(Generic[T]):
             self.facts.clear()
             changed = range(len(self._hosts))
         for index in changed:
-            fact = self._compute(self._hosts[index])
+            host = self._hosts[index]
+            fact = None if is_beyond(self._need, host.outline()) else self._compute(host)
             if fact is None:
                 self.facts.pop(index, None)
             else:
@@ -96,7 +108,7 @@ class ShapeWatch:
 
     def __init__(self, shape: Shape, hosts: list[Host], log: ChangeLog, packer: Packer) -> None:
         self.shape, self.packer = shape, packer
-        self.fitting: PerHost[tuple[Score, int]] = PerHost(hosts, log, self._fit)
+        self.fitting: PerHost[tuple[Score, int]] = PerHost(hosts, log, self._fit, shape.resources)
         self.later: PerHost[tuple[tuple[int, int], ...]] = PerHost(hosts, log, self._later)
 
     def _fit(self, host: Host) -> tuple[Score, int] | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from core.domain.errors import Invalid, Unavailable
 from core.settings import Secret, read_private, write_private
@@ -65,6 +66,55 @@ class KeyRing:
         ]
         alive = [key for key in old if key.verifies_until is not None and key.verifies_until > now]
         return KeyRing((new, *alive), self.code_key)
+
+
+class Keys(Protocol):
+    """What signs and verifies: a ring, or the file in which one may be replaced."""
+
+    @property
+    def newest(self) -> SigningKey: ...
+    @property
+    def code_key(self) -> Secret: ...
+    def verifying(self, kid: str, now: int) -> SigningKey | None: ...
+
+
+class KeyFile:
+    """The ring as it is in its file now: another process may have rotated it, and a long life must not miss that."""
+
+    def __init__(self, path: Path, now: int, *, overlap: int, insecure: bool = False) -> None:
+        self._path, self._overlap, self._insecure = path, overlap, insecure
+        self._ring = load_or_create(path, now, insecure=insecure)
+        self._version = _version(path)
+
+    @property
+    def newest(self) -> SigningKey:
+        return self._current().newest
+
+    @property
+    def code_key(self) -> Secret:
+        return self._current().code_key
+
+    def verifying(self, kid: str, now: int) -> SigningKey | None:
+        return self._current().verifying(kid, now)
+
+    def rotate(self, now: int, *, at_once: bool) -> SigningKey:
+        """Sign with a new key. The one before verifies for a while longer, or `at_once` not any more."""
+        return rotate(self._path, now, 0 if at_once else self._overlap, insecure=self._insecure).newest
+
+    def _current(self) -> KeyRing:
+        version = _version(self._path)
+        if version is not None and version != self._version:  # where it is gone, what is known goes on
+            self._ring, self._version = _read(self._path, insecure=self._insecure), version
+        return self._ring
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """Another one whenever the file was replaced as a whole, which is the only way in which it changes."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def refuse_short(secret: Secret) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from core.clock import SECOND
 from core.domain.roles import not_logged_in
 from core.ids import Ids
-from core.security.keys import KeyRing
+from core.security.keys import Keys
 
 ISSUER = "bursar"
 AUDIENCE = "bursar"
@@ -48,7 +48,7 @@ class NewApiToken:
         return "NewApiToken(***)"
 
 
-def issue(ring: KeyRing, *, subject: str, token_id: str, lifetime: int, now: int, kind: str = SESSION) -> str:
+def issue(ring: Keys, *, subject: str, token_id: str, lifetime: int, now: int, kind: str = SESSION) -> str:
     """A signed token; instants and the lifetime are microseconds, and a started second counts as a whole one."""
     import jwt  # noqa: PLC0415 - tens of milliseconds that most commands need not pay
 
@@ -65,7 +65,7 @@ def issue(ring: KeyRing, *, subject: str, token_id: str, lifetime: int, now: int
     return jwt.encode(claims, key.secret.reveal().encode(), algorithm=_ALGORITHM, headers={"kid": key.kid})
 
 
-def verify(ring: KeyRing, token: str, now: int, *, kind: str = SESSION) -> Claims:
+def verify(ring: Keys, token: str, now: int, *, kind: str = SESSION) -> Claims:
     if len(token) > LARGEST or not token.isascii():
         raise not_logged_in()
     claims = _checked(_decoded(ring, token, now), kind)
@@ -103,7 +103,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _decoded(ring: KeyRing, token: str, now: int) -> dict[str, Any]:
+def _decoded(ring: Keys, token: str, now: int) -> dict[str, Any]:
     import jwt  # noqa: PLC0415 - see `issue`
 
     try:

@@ -5,13 +5,13 @@ Hashing a password takes a fifth of a second, so it is always done between units
 
 from __future__ import annotations
 
-from core.domain.errors import BursarError, Conflict, Forbidden
+from core.domain.errors import BursarError, Conflict, Forbidden, NotFound
 from core.domain.names import check_account_name
 from core.domain.requests import Login, NewAccount, NewPassword, NewToken
 from core.domain.roles import Caller, Permission, TokenScope, anonymous, not_logged_in, require
 from core.domain.text import visible
 from core.security import tokens
-from core.security.keys import KeyRing
+from core.security.keys import KeyFile
 from core.security.password_rules import check_new_password
 from core.security.passwords import check_password, hash_password, refuse_unknown_hash
 from core.services.guessing import Guesses
@@ -20,14 +20,14 @@ from core.services.usecase import composed, reads, writes
 from core.settings import Settings
 from core.store import installation
 from core.store.handles import free_handle
-from core.store.repositories.accounts import SessionRow
+from core.store.repositories.accounts import AccountRow, SessionRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.people import AccountCard, Done, Imported, LoggedIn, TokenCard
 
 
 class Accounts:
-    def __init__(self, units: Units, settings: Settings, keys: KeyRing, guesses: Guesses) -> None:
+    def __init__(self, units: Units, settings: Settings, keys: KeyFile, guesses: Guesses) -> None:
         self.units = units
         self._settings = settings.accounts
         self._keys = keys
@@ -161,6 +161,44 @@ class Accounts:
         unit.accounts.revoke_session(row.id, unit.now)
         unit.record("token.revoke", row.handle or row.id)
         return _token_card(unit.accounts.session(row.id) or row, unit.now)
+
+    @composed(Permission.KEYS_ROTATE)
+    def rotate_key(self, caller: Caller, *, at_once: bool = False) -> Done:
+        """Sign sessions with a new key; what the old one signed is good for a while longer, or not at all."""
+        with self.units.read(caller) as unit:
+            require(unit.me, Permission.KEYS_ROTATE)
+        new = self._keys.rotate(self.units.now(), at_once=at_once)
+        with self.units.write(caller) as unit:
+            unit.record("key.rotate", new.kid, after={"at_once": at_once})
+        return Done("sessions are signed with a new key" + ("; all that were open have ended" if at_once else ""))
+
+    @writes(Permission.ACCOUNTS_DISABLE)
+    def disable(self, unit: Unit, user: str) -> Done:
+        """Shut somebody out: sessions and tokens are worth nothing from this moment. What they run goes on."""
+        row = self._known(unit, user)
+        if row.id == unit.me.account_id:
+            raise Conflict("own_account", "you cannot shut yourself out", "another operator can")
+        if row.disabled_at is not None:
+            raise Conflict("already_disabled", f"{row.name} is disabled already", f"bursar account enable {row.name}")
+        unit.accounts.disable(row.id, unit.now)
+        unit.record("account.disable", row.name)
+        return Done(f"{row.name} is disabled; what they run goes on until somebody stops it")
+
+    @writes(Permission.ACCOUNTS_DISABLE)
+    def enable(self, unit: Unit, user: str) -> Done:
+        """Let somebody in again; they log in anew."""
+        row = self._known(unit, user)
+        if row.disabled_at is None:
+            raise Conflict("not_disabled", f"{row.name} is not disabled", None)
+        unit.accounts.enable(row.id)
+        unit.record("account.enable", row.name)
+        return Done(f"{row.name} is enabled, and logs in anew")
+
+    def _known(self, unit: Unit, user: str) -> AccountRow:
+        row = unit.accounts.by_name(user.lower())
+        if row is None:
+            raise NotFound("account_not_found", f"no account {visible(user)}", "names are in small letters")
+        return row
 
     @writes(Permission.USERS_IMPORT)
     def import_users(self, unit: Unit, text: str) -> Imported:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.domain.flavors import RunRate
+from core.domain.quota import OF_USE
 from core.ledger.admission import authorize, job_hold, next_hour
 from core.ledger.amounts import NOTHING, Amounts
 from core.ledger.meter import hourly
@@ -29,8 +30,13 @@ def demand(unit: Unit, row: DeploymentRow, need: Amounts) -> None:
     authorize(need, funds_of(unit, row.account).available, limits)
 
 
+def is_limited(unit: Unit, row: DeploymentRow) -> bool:
+    """Whether a limit on use counts for its owner or its cluster, besides what the payer has."""
+    return any(limit.measure in OF_USE for _, limit in unit.limits.that_bind(row.owner_id, row.cluster_id))
+
+
 def dearest_rate(unit: Unit, row: DeploymentRow) -> RunRate:
     """What an hour costs at most: where the GPU model is left open, that of the dearest one it may get."""
-    models = {node.gpu_model for node in unit.clusters.nodes_of(row.cluster_id) if node.totals.gpu_milli}
+    models = {node.gpu_model for node, _ in unit.clusters.kinds_of(row.cluster_id) if node.totals.gpu_milli}
     asked = {row.gpu_model} if row.gpu_model or not row.resources.gpu_milli else models
     return settlement.rate_of(unit, row, unit.now, frozenset(asked))

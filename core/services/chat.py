@@ -6,13 +6,12 @@ behalf the bot then asks the services, and that is checked again in each unit of
 
 from __future__ import annotations
 
-from core.clock import MINUTE
-from core.domain.errors import BursarError, Conflict, Forbidden, Invalid
+from core.domain.errors import BursarError, Conflict, Forbidden, Invalid, NotFound
 from core.domain.names import check_account_name, suggested_name
 from core.domain.roles import Caller, Role, TokenScope
 from core.domain.text import safe_text, visible
 from core.security.codes import Purpose, hash_code, new_link_code
-from core.security.keys import KeyRing
+from core.security.keys import Keys
 from core.settings import Settings
 from core.store.repositories.accounts import SessionRow
 from core.store.repositories.chat import CodeRow, Inbox, PersonRow, WorkspaceRow
@@ -20,12 +19,11 @@ from core.store.units import Unit, Units
 from core.views.chat import LinkOffer, Visitor
 
 FACE = "slack"
-CODE_LIVES_US = 10 * MINUTE
 _LONGEST_NAME = 80
 
 
 class Chat:
-    def __init__(self, units: Units, settings: Settings, keys: KeyRing) -> None:
+    def __init__(self, units: Units, settings: Settings, keys: Keys) -> None:
         self._units = units
         self._settings = settings.accounts
         self._keys = keys
@@ -71,10 +69,20 @@ class Chat:
             link_person(unit, team_id, user_id, slack_name, account_id)
         return name
 
-    def offer_link(self, team_id: str, user_id: str, slack_name: str, workspace: str) -> LinkOffer:
-        """A one-time code, to be confirmed where the account is logged in already."""
+    def offer_link(
+        self, team_id: str, user_id: str, slack_name: str, workspace: str, account: str | None = None
+    ) -> LinkOffer:
+        """A one-time code, to be confirmed where the account is logged in already.
+
+        Where an account is named its owner sees who asks, and nobody else can use the code.
+        """
         with self._units.serve() as unit:
             self._refuse_linked(unit, team_id, user_id)
+            named = unit.accounts.by_name(account.lower()) if account else None
+            if account and named is None:
+                raise NotFound(
+                    "account_not_found", f"no account {visible(account)}", "say link without a name, or register"
+                )
             code = new_link_code(unit.ids)
             row = CodeRow(
                 code_hash=hash_code(Purpose.LINK, code, self._keys.code_key),
@@ -82,8 +90,10 @@ class Chat:
                 user_id=user_id,
                 name=safe_text(slack_name)[:_LONGEST_NAME],
                 workspace=safe_text(workspace)[:_LONGEST_NAME],
-                expires_at=unit.now + CODE_LIVES_US,
+                expires_at=unit.now + self._settings.link_code_lifetime_ms * 1000,
                 used_at=None,
+                account_id=named.id if named else None,
+                offered_at=unit.now,
             )
             unit.slack.offer(row)
             unit.record("slack.code", f"{team_id}/{user_id}")

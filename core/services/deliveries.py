@@ -11,7 +11,7 @@ from core.domain.errors import Conflict, NotFound
 from core.domain.periods import Period
 from core.domain.roles import Caller, Permission, require
 from core.domain.schedule import next_due, period_before
-from core.services.notices import spread, want, warn_of_limits, warn_of_treasuries
+from core.services.notices import spread, tell_of_failure, want, warn_of_limits, warn_of_treasuries
 from core.services.reporting import report_card, zone_of
 from core.services.reports import want_report
 from core.settings import Settings
@@ -85,14 +85,13 @@ class Deliveries:
             unit.schedules.change(row.id, next_at=None)
             return 0
         here = unit.within(row.org_id)
-        zone = zone_of(here, self._settings.reports.timezone)
         slot, found = row.next_at or unit.now, 0
         for _ in range(_MOST_SLOTS):
             if slot > unit.now:
                 break
             too_late = unit.now - slot > self._settings.reports.catch_up_ms * 1000
             state = DeliveryState.SKIPPED if too_late else DeliveryState.DUE
-            period = period_before(row.cadence, slot, zone)
+            period = period_before(row.cadence, slot, row.zone)
             if want_report(here, row, period, slot=slot, state=state):
                 found += 1
                 if too_late:
@@ -154,6 +153,8 @@ class Deliveries:
             row = _claimed(unit, parcel)
             if row is not None:
                 unit.deliveries.mark(row, DeliveryState.DEAD, reason=reason, due_at=unit.now)
+                if row.kind is DeliveryKind.REPORT:
+                    tell_of_failure(unit, row, reason)
 
     def unsure(self, parcel: Parcel, reason: str) -> None:
         """Nobody knows whether it was posted."""
@@ -184,8 +185,9 @@ class Deliveries:
                 raise NotFound("delivery_not_found", "the delivery is gone", None)
             since, until = row.data.get("since"), row.data.get("until")
             assert isinstance(since, int) and isinstance(until, int), "a report's delivery names its period"
-            here = unit.within(row.org_id)
-            return report_card(here, Period(since, until), zone_of(here, self._settings.reports.timezone))
+            zone, here = row.data.get("zone"), unit.within(row.org_id)
+            days_of = zone if isinstance(zone, str) else zone_of(here, self._settings.reports.timezone)
+            return report_card(here, Period(since, until), days_of)
 
     def refund_of(self, caller: Caller, handle: str) -> Sum:
         """What a deployment of one's organization was given back."""

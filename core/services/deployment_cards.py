@@ -29,18 +29,21 @@ OFFERED = frozenset(
         Trigger.RESUME,
         Trigger.COMPLETE,
         Trigger.DELETE,
+        Trigger.UNDELETE,
     }
 )
 
 
-def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
+def card(unit: Unit, row: DeploymentRow, *, just_held: Amounts | None = None) -> DeploymentCard:
+    """`just_held` is given for what has just been submitted: then nothing else is known of it yet."""
     cluster = unit.clusters.by_id(row.cluster_id)
     # What was never placed has neither runs nor a place, and so no cost.
     was_placed = row.generation > 0
     runs = unit.runs.of_deployment(row.id) if was_placed else []
     node, devices = _place(unit, row) if was_placed else (None, ())
     rate = _rate(unit, row, runs)
-    foretold = unit.estimates.of(row.id) if row.state is State.QUEUED else None
+    foretold = unit.estimates.of(row.id) if row.state is State.QUEUED and just_held is None else None
+    held = just_held if just_held is not None else _held(unit, row)
     return DeploymentCard(
         id=row.handle,
         name=row.name,
@@ -75,7 +78,7 @@ def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
         estimate=foretold.estimate.p50 if foretold else None,
         rate=as_sum(hourly(rate)),
         cost=as_sum(cost_until_now(unit, row, runs) if was_placed else NOTHING),
-        held=as_sum(unit.ledger.holds_left([row.id]).get(row.id, NOTHING) if row.holds else NOTHING),
+        held=as_sum(held),
         runs=tuple(_run_view(unit, run) for run in runs),
         next=tuple(
             NextStep(trigger.value, state, price)
@@ -85,6 +88,10 @@ def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
         version=cluster.version if cluster else 0,
         instances=tuple(_instance_card(shown) for shown in unit.instances.of(row.id)) if was_placed else (),
     )
+
+
+def _held(unit: Unit, row: DeploymentRow) -> Amounts:
+    return unit.ledger.holds_left([row.id]).get(row.id, NOTHING) if row.holds else NOTHING
 
 
 def _org_name(unit: Unit, org_id: str) -> str:

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.domain.engines import Registry
 from core.domain.errors import Conflict, Invalid
-from core.domain.lifecycle import State, StopCause, Trigger
+from core.domain.lifecycle import State, StopCause, Trigger, after
 from core.domain.names import did_you_mean
 from core.domain.roles import Permission, require
 from core.domain.text import visible
 from core.domain.workloads import SubmitRequest
+from core.ledger.amounts import Amounts
 from core.ledger.refunds import RefundCause
-from core.services import affording, submission
+from core.services import affording
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
 from core.services.references import picked
+from core.services.submission import Desk
 from core.services.trying import demand_version
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import settlement
 from core.store.moves import move
+from core.store.queries import retention
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.work import DeploymentCard, DeploymentLine
 
 MOST_LINES = 200
+MOST_AT_ONCE = 1_000
 
 
 class Deployments:
@@ -36,17 +42,45 @@ class Deployments:
     @writes(Permission.SUBMIT)
     def submit(self, unit: Unit, request: SubmitRequest) -> DeploymentCard:
         """Admit the work, set its cost aside and take its place in the queue: all of it or nothing."""
-        fingerprint = f"{unit.org_id}:{request.fingerprint()}"  # in another organization it is another request
-        if request.key is not None:
-            known = unit.answers.first(unit.me.account_id, request.key, fingerprint)
+        return self._submit(unit, [request])[0]
+
+    @writes(Permission.SUBMIT)
+    def submit_all(self, unit: Unit, requests: Sequence[SubmitRequest]) -> tuple[DeploymentCard, ...]:
+        """Many at once, each judged as if those before it were in the queue: all of them or none."""
+        if not 1 <= len(requests) <= MOST_AT_ONCE:
+            message = f"count: {len(requests)} is not between 1 and {MOST_AT_ONCE}"
+            raise Invalid("out_of_range", message, "submit in parts")
+        return tuple(self._submit(unit, requests))
+
+    def _submit(self, unit: Unit, requests: Sequence[SubmitRequest]) -> list[DeploymentCard]:
+        first = [self._first_answer(unit, request) for request in requests]
+        desk = Desk(
+            unit, self._settings, self._registry, [r for r, known in zip(requests, first, strict=True) if not known]
+        )
+        holds: list[Amounts] = []
+        for request, known in zip(requests, first, strict=True):
+            if known is None:
+                admitted = desk.admit(request)
+                demand_version(unit, admitted, request.if_version, self._settings)
+                desk.take(admitted)
+                holds.append(admitted.hold)
+        fresh = iter(zip(desk.write(), holds, strict=True))
+        answers = []
+        for request, known in zip(requests, first, strict=True):
             if known is not None:
-                return cards.card(unit, find(unit, known))
-        admitted = submission.admit(unit, request, self._settings, self._registry)
-        demand_version(unit, admitted, request.if_version, self._settings)
-        row = submission.write(unit, admitted)
-        if request.key is not None:
-            unit.answers.keep(unit.me.account_id, request.key, "submit", fingerprint, row.handle)
-        return cards.card(unit, row)
+                answers.append(cards.card(unit, find(unit, known)))
+                continue
+            row, hold = next(fresh)
+            answers.append(cards.card(unit, row, just_held=hold))
+            if request.key is not None:
+                unit.answers.keep(unit.me.account_id, request.key, "submit", _fingerprint(unit, request), row.handle)
+        return answers
+
+    def _first_answer(self, unit: Unit, request: SubmitRequest) -> str | None:
+        """What the same request with the same key came to, if it was asked before."""
+        if request.key is None:
+            return None
+        return unit.answers.first(unit.me.account_id, request.key, _fingerprint(unit, request))
 
     @reads(Permission.DEPLOYMENT_READ)
     def show(self, unit: Unit, reference: str) -> DeploymentCard:
@@ -122,6 +156,20 @@ class Deployments:
         """Let what was suspended go on from where it stood."""
         return self._let(unit, self._mine(unit, reference), Trigger.RESUME)
 
+    @writes(Permission.DEPLOYMENT_ACT)
+    def undelete(self, unit: Unit, reference: str) -> DeploymentCard:
+        """Take a deletion back while its window is open: it is stopped then, and can be started."""
+        row = self._mine(unit, reference)
+        after(row.state, Trigger.UNDELETE)
+        window_us = self._settings.retention.undelete_ms * 1000
+        if unit.now - row.state_since >= window_us or retention.is_compacted(unit.connection, row):
+            raise Conflict("too_late", f"{row.handle} was deleted too long ago", "submit it anew")
+        taken = unit.deployments.living_named([row.name]).get(row.name)
+        if taken is not None:
+            raise Conflict("name_taken", f"name already used by {taken}", "delete or cancel that one first")
+        moved = move(unit, row, Trigger.UNDELETE, ended_at=row.ended_at)
+        return cards.card(unit, moved)
+
     def _let(self, unit: Unit, row: DeploymentRow, trigger: Trigger) -> DeploymentCard:
         moved = move(unit, row, trigger)
         unit.clusters.touch(row.cluster_id)
@@ -144,6 +192,11 @@ class Deployments:
             unit.runs.unpin([moved.id])
         unit.clusters.touch(row.cluster_id)
         return cards.card(unit, moved)
+
+
+def _fingerprint(unit: Unit, request: SubmitRequest) -> str:
+    """In another organization it is another request."""
+    return f"{unit.org_id}:{request.fingerprint()}"
 
 
 def find(unit: Unit, reference: str) -> DeploymentRow:

@@ -16,10 +16,10 @@ from core.domain.workloads import SubmitRequest
 from core.scheduler.decisions import Blocker
 from core.scheduler.explain import explain
 from core.scheduler.forecast import Bar, Estimate, forecast, quality
-from core.services import submission
 from core.services.blockers import in_short, lines_of
 from core.services.clusters import visible_cluster
 from core.services.deployments import find
+from core.services.submission import Desk
 from core.services.trying import cluster_of, sight, tried
 from core.services.usecase import reads
 from core.settings import Settings
@@ -86,7 +86,8 @@ class Foresight:
     @reads(Permission.SUBMIT)
     def preview(self, unit: Unit, request: SubmitRequest) -> PreviewCard:
         """What this submission would do now: fit, start, cost, whom it would delay. Refused where it would be."""
-        return tried(unit, submission.admit(unit, request, self._settings, self._registry), self._settings)
+        desk = Desk(unit, self._settings, self._registry, [request])
+        return tried(unit, desk.admit(request), self._settings)
 
 
 def _rows(unit: Unit, ids: list[str]) -> dict[str, DeploymentRow]:

@@ -8,7 +8,7 @@ from core.domain.requests import Joining, NewInvite
 from core.domain.roles import Caller, Permission, require
 from core.ledger.amounts import Amounts
 from core.security.codes import Purpose, bad_code, hash_code, new_invite_code
-from core.security.keys import KeyRing
+from core.security.keys import Keys
 from core.services.allowances import give_allowance
 from core.services.guessing import Guesses
 from core.services.organizations import org_card
@@ -22,7 +22,7 @@ from core.views.people import InviteCard, OrgCard
 
 
 class Invites:
-    def __init__(self, units: Units, keys: KeyRing, guesses: Guesses) -> None:
+    def __init__(self, units: Units, keys: Keys, guesses: Guesses) -> None:
         self.units = units
         self._keys = keys
         self._guesses = guesses
@@ -77,6 +77,7 @@ class Invites:
         """Enter an organization by a code. Each try counts before it is judged, so that guessing stays slow."""
         guessed = f"join:{caller.account_id}"
         self._guesses.count(caller, guessed)
+        self._guesses.count_code(caller)
         return self._enter(caller, request, guessed)
 
     def _hashed(self, code: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from core.clock import MINUTE
-from core.domain.chat import DeliveryKind, FundsLevel, NoticeKind
+from core.domain.chat import DeliveryKind, DeliveryState, FundsLevel, NoticeKind
 from core.domain.lifecycle import State, Trigger
 from core.domain.roles import Role
 from core.ledger.accounts import treasury
@@ -16,11 +16,12 @@ from core.ledger.amounts import Book
 from core.settings import RunOut
 from core.store.queries import reports
 from core.store.repositories.chat import PersonRow
-from core.store.repositories.deliveries import Happened
+from core.store.repositories.deliveries import DeliveryRow, Happened
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit
 
 MOST_WAITING_CARDS = 20
+MOST_FAILURES = 3
 _WARNINGS_MIN = (15, 5)
 _WALLET, _MONEY, _DEPLOYMENT = "wallet.", "money.", "deployment."
 
@@ -130,6 +131,30 @@ def warn_of_limits(unit: Unit) -> int:
             subject = f"{handle}:{row.generation}:{limit_ms}:{minutes}"
             found += want(unit, person, row.org_id, DeliveryKind.NOTICE, subject, data)
     return found
+
+
+# Of reports
+
+
+def tell_of_failure(unit: Unit, row: DeliveryRow, reason: str) -> None:
+    """Who asked for a report is told that it cannot be posted; after several in a row nothing more is tried."""
+    schedule = unit.schedules.by_handle(str(row.data.get("schedule", "")))
+    if schedule is None or schedule.deleted_at is not None:
+        return
+    newest = unit.deliveries.of_subjects(DeliveryKind.REPORT, schedule.handle)[:MOST_FAILURES]
+    paused = len(newest) == MOST_FAILURES and all(one.state is DeliveryState.DEAD for one in newest)
+    if paused and schedule.muted_at is None:
+        unit.schedules.change(schedule.id, muted_at=unit.now, next_at=None)
+        unit.record("report.mute", schedule.handle, after={"reason": reason}, org_id=row.org_id)
+    data: dict[str, object] = {
+        "notice": NoticeKind.REPORT_FAILED.value,
+        "schedule": schedule.handle,
+        "channel": row.recipient,
+        "reason": reason,
+        "paused": paused,
+    }
+    for person in unit.slack.recipients(row.org_id, {schedule.created_by}):
+        want(unit, person, row.org_id, DeliveryKind.NOTICE, f"{row.subject}:failed", data)
 
 
 # Of money

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.domain.audit import GENESIS, AuditRow, first_break
+from core.domain.audit import AuditRow
 from core.domain.errors import Invalid
 from core.domain.roles import Caller, Permission, require
 from core.services.usecase import composed, reads
 from core.settings import Settings
+from core.store import leases
 from core.store.backup import copy_sqlite
-from core.store.queries import checks, health, ledger_checks
+from core.store.manifest import place_of
+from core.store.queries import health, whole
+from core.store.queries.whole import walk
 from core.store.units import Unit, Units
 from core.views.background import DaemonHealth
 from core.views.operations import AuditLine, AuditVerdict, BackupMade, Diagnosis, Finding, Page, Verdict
 
 MOST_LINES = 200
+_QUARANTINED = Finding(
+    "ENV-5",
+    "no quarantine",
+    Verdict.WARN,
+    "the store came back from a backup: nothing starts, stops or is metered until somebody has looked",
+    "bursar reconcile; then bursar reconcile --end-quarantine",
+)
 
 
 class Operations:
@@ -40,7 +49,7 @@ class Operations:
     @reads(Permission.AUDIT_VERIFY)
     def verify_audit(self, unit: Unit) -> AuditVerdict:
         """Walk the chain from its beginning."""
-        return _walk(unit.audit_everywhere("the chain is one for the whole installation").from_the_beginning())
+        return walk(unit.audit_everywhere("the chain is one for the whole installation").from_the_beginning())
 
     @composed(Permission.DOCTOR)
     def doctor(self, caller: Caller) -> Diagnosis:
@@ -48,20 +57,10 @@ class Operations:
         database = self.units.database
         with self.units.read(caller) as unit:
             require(unit.me, Permission.DOCTOR)
-            chain = _walk(unit.audit_everywhere("the doctor sees all").from_the_beginning())
-            findings = [checks.schema(unit.connection), *checks.engine(database, unit.connection)]
-            findings += checks.run(unit.connection, checks.PEOPLE)
-            findings += ledger_checks.run(unit.connection, unit.now)
+            findings = whole.findings(database, unit.connection, unit.now)
             background = health.of_daemon(unit.connection, unit.now, self._settings.daemon.lease_ms)
-        findings.append(
-            Finding(
-                "I-A2",
-                "audit chain",
-                Verdict.OK if chain.holds else Verdict.FAIL,
-                chain.message,
-                None if chain.holds else "find out who can write the store; compare with a backup",
-            )
-        )
+            if leases.in_quarantine(unit.connection):
+                findings.append(_QUARANTINED)
         findings += [*_background(background), *self._room_on_disk(), *self._file_modes()]
         worst = max((f.verdict for f in findings), key=list(Verdict).index)
         return Diagnosis(worst, tuple(findings))
@@ -72,13 +71,20 @@ class Operations:
         with self.units.read(caller) as unit:
             require(unit.me, Permission.BACKUP)
             stamp = unit.now // 1_000_000
-            last = unit.audit_everywhere("a backup is of everything").newest(1)
         target = path or self._settings.home / "backups" / f"bursar-{stamp}.db"
-        copy_sqlite(self.units.database, target)
-        with target.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        rows, head = (last[0].seq, last[0].hash) if last else (0, GENESIS)
-        return BackupMade(str(target), target.stat().st_size, digest, rows, head)
+        made = copy_sqlite(self.units.database, target)
+        return BackupMade(
+            str(target),
+            made.bytes,
+            made.sha256,
+            made.audit_rows,
+            made.audit_head,
+            schema=made.schema,
+            manifest=str(place_of(target)),
+            entries=made.entries,
+            minted_credits_ucr=made.minted_ucr,
+            minted_gpu_ms=made.minted_gpu_ms,
+        )
 
     def _room_on_disk(self) -> Iterator[Finding]:
         path = self.units.database.path
@@ -165,18 +171,3 @@ def _page(unit: Unit, rows: list[AuditRow], limit: int) -> Page[AuditLine]:
         for row in rows
     )
     return Page(lines, str(rows[-1].seq) if len(rows) == limit else None)
-
-
-def _walk(rows: Iterator[AuditRow]) -> AuditVerdict:
-    seen, head = 0, GENESIS
-
-    def counted() -> Iterator[AuditRow]:
-        nonlocal seen, head
-        for row in rows:
-            seen, head = seen + 1, row.hash
-            yield row
-
-    broken = first_break(counted())
-    if broken is None:
-        return AuditVerdict(True, seen, head, None, f"{seen} rows, none changed or missing; head {head[:12]}")
-    return AuditVerdict(False, seen, head, broken.seq, broken.message)

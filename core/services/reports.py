@@ -42,8 +42,7 @@ class Reports:
         """What would be posted if the schedule were due now; nothing is written."""
         when = read_when(request.when, zone_of(unit, self._settings.timezone))
         self._team(unit, request)
-        zone = zone_of(unit, self._settings.timezone)
-        return report_card(unit, period_before(when.cadence, unit.now, zone), zone)
+        return report_card(unit, period_before(when.cadence, unit.now, when.zone), when.zone)
 
     @writes(Permission.REPORT_SCHEDULE)
     def schedule(self, unit: Unit, request: NewSchedule) -> ScheduleLine:
@@ -99,7 +98,7 @@ class Reports:
     def run(self, unit: Unit, reference: str) -> Done:
         """Post the last whole period now; where it was posted already, bring that message up to date."""
         row = _referred(unit, reference)
-        period = period_before(row.cadence, unit.now, zone_of(unit, self._settings.timezone))
+        period = period_before(row.cadence, unit.now, row.zone)
         assert period.since is not None
         subject = subject_of(row, period)
         known = unit.deliveries.one(row.team_id, row.channel, DeliveryKind.REPORT, subject)
@@ -135,7 +134,15 @@ def subject_of(row: ScheduleRow, period: Period) -> str:
 def want_report(
     unit: Unit, row: ScheduleRow, period: Period, *, slot: int, state: DeliveryState = DeliveryState.DUE
 ) -> bool:
-    data: Mapping[str, object] = {"since": period.since, "until": period.until, "slot": slot, "schedule": row.handle}
+    """Its days are those of the schedule's zone: the days of another would be counted twice, or not at all, whenever
+    one of the two changes its clocks between midnight and the time of posting."""
+    data: Mapping[str, object] = {
+        "since": period.since,
+        "until": period.until,
+        "zone": row.zone,
+        "slot": slot,
+        "schedule": row.handle,
+    }
     return unit.deliveries.want(
         unit.ids.new(),
         org_id=row.org_id,

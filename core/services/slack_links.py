@@ -7,19 +7,20 @@ from core.domain.errors import Conflict
 from core.domain.report_requests import LinkCode
 from core.domain.roles import Caller, Permission, require
 from core.security.codes import Purpose, bad_code, hash_code
-from core.security.keys import KeyRing
+from core.security.keys import Keys
 from core.services.chat import bind_workspace, link_person, unlink_person
 from core.services.guessing import Guesses
+from core.services.references import picked
 from core.services.usecase import composed, reads, writes
 from core.store.repositories.chat import CodeRow
 from core.store.units import Unit, Units
-from core.views.chat import LinkAsked, LinkLine
+from core.views.chat import LinkAsked, LinkLine, PendingLink
 from core.views.operations import Page
 from core.views.people import Done
 
 
 class SlackLinks:
-    def __init__(self, units: Units, keys: KeyRing, guesses: Guesses) -> None:
+    def __init__(self, units: Units, keys: Keys, guesses: Guesses) -> None:
         self.units = units
         self._keys = keys
         self._guesses = guesses
@@ -34,6 +35,26 @@ class SlackLinks:
             row = self._good(unit, request)
             self._guesses.forgive(unit, f"link:{caller.account_id}")
         return LinkAsked(row.name, row.workspace, row.user_id, row.team_id)
+
+    @reads(Permission.SLACK_LINK)
+    def pending(self, unit: Unit) -> Page[PendingLink]:
+        """Who in Slack asks to act as this account, by `/bursar link NAME`; the code that they were shown confirms."""
+        rows = unit.slack.offered_to(unit.me.account_id, unit.now)
+        return Page(tuple(_pending(row) for row in rows))
+
+    @writes(Permission.SLACK_LINK)
+    def refuse(self, unit: Unit, reference: str) -> Done:
+        """Their code is worth nothing from here on."""
+        row = picked(
+            reference,
+            unit.slack.offered_to(unit.me.account_id, unit.now),
+            lambda one: (one.user_id.lower(), one.name.lower()),
+            what="request",
+            see="bursar slack pending",
+        )
+        unit.slack.withdraw(row.code_hash)
+        unit.record("slack.refuse", f"{row.team_id}/{row.user_id}")
+        return Done(f"{row.name} in {row.workspace} does not act as {unit.me.name}; their code is worth nothing")
 
     @composed(Permission.SLACK_LINK)
     def confirm(self, caller: Caller, request: LinkCode) -> Done:
@@ -68,7 +89,7 @@ class SlackLinks:
 
     def _good(self, unit: Unit, request: LinkCode) -> CodeRow:
         row = unit.slack.code(hash_code(Purpose.LINK, request.code, self._keys.code_key))
-        if row is None or row.used_at is not None or row.expires_at <= unit.now:
+        if row is None or row.used_at is not None or row.expires_at <= unit.now or not _for(unit, row):
             raise bad_code(Purpose.LINK)
         return row
 
@@ -84,3 +105,12 @@ class SlackLinks:
             now=unit.now,
             data={"notice": NoticeKind.LINKED.value, "account": unit.me.name},
         )
+
+
+def _for(unit: Unit, row: CodeRow) -> bool:
+    """A code that names an account is good for that one alone."""
+    return row.account_id in (None, unit.me.account_id)
+
+
+def _pending(row: CodeRow) -> PendingLink:
+    return PendingLink(row.name, row.workspace, row.user_id, row.team_id, row.offered_at or 0, row.expires_at)

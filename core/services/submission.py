@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.clock import MINUTE
@@ -14,15 +15,18 @@ from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, WAITING, State
 from core.domain.resources import Resources
 from core.domain.roles import Role
-from core.domain.workloads import SubmitRequest
+from core.domain.workloads import Dependency, SubmitRequest
+from core.ledger.accounts import AccountKey
+from core.ledger.admission import lacking
 from core.ledger.amounts import Amounts, Book
 from core.scheduler import refuse_impossible
 from core.services import affording
 from core.services.clusters import visible_cluster
+from core.services.funds import surely_available
 from core.services.references import picked
-from core.settings import Settings
+from core.settings import Limits, Settings
 from core.store import settlement
-from core.store.handles import free_handle
+from core.store.handles import free_handles
 from core.store.queries.board import node_value, waiting_value
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.deployments import DeploymentRow
@@ -39,43 +43,132 @@ class Admitted:
     after: tuple[tuple[DeploymentRow, bool], ...]
 
 
-def admit(unit: Unit, request: SubmitRequest, settings: Settings, registry: Registry) -> Admitted:
-    """Every question that a submission must pass, in the order in which their answers help most. Writes nothing."""
-    cluster = visible_cluster(unit, request.cluster)
-    capabilities = registry.capabilities(cluster.driver)
-    _refuse_unfit(unit, request, cluster, capabilities, settings)
-    flavor = flavor_at(unit.prices.flavors(), request.flavor, unit.now) if request.flavor else None
-    row = _row(unit, request, cluster, flavor)
-    nodes = [node_value(node) for node in unit.clusters.nodes_of(cluster.id)]
-    if not nodes:
+class Desk:
+    """Admits submissions one after the other and writes them together, all in one unit.
+
+    What the first had to read is known for the next. Each is judged as if those before it were written already; where
+    that cannot be known without it, they are.
+    """
+
+    def __init__(self, unit: Unit, settings: Settings, registry: Registry, requests: Sequence[SubmitRequest]) -> None:
+        """`requests` are all that will be asked for: names and ids are looked up for all of them at once."""
+        self._unit = unit
+        self._settings = settings
+        self._registry = registry
+        self._named = unit.deployments.living_named([request.name for request in requests])
+        self._handles = iter(free_handles(unit.ids, "dep", len(requests), unit.deployments.known_handles))
+        self._crowd: tuple[int, int] | None = None
+        self._taken = 0
+        self._available: dict[AccountKey, Amounts] = {}
+        self._pending: list[Admitted] = []
+        self._written: list[DeploymentRow] = []
+
+    def admit(self, request: SubmitRequest) -> Admitted:
+        """Every question that a submission must pass, in the order in which their answers help most."""
+        unit = self._unit
+        cluster = visible_cluster(unit, request.cluster)
+        capabilities = self._registry.capabilities(cluster.driver)
+        _refuse_unfit(unit, request, cluster, capabilities, self._settings)
+        flavor = flavor_at(unit.prices.flavors(), request.flavor, unit.now) if request.flavor else None
+        row = _row(unit, request, cluster, flavor, next(self._handles))
+        _refuse_impossible(unit, row, cluster)
+        taken = self._named.get(row.name)
+        if taken is not None:
+            raise Conflict("name_taken", f"name already used by {taken}", "choose another name")
+        self._refuse_haste()
+        after = self._dependencies(request)
+        row, hold = self._price_and_authorize(row)
+        grounds = _grounds(unit, row, hold, self._settings)
+        if grounds:
+            reason = "; ".join(ground.text for ground in grounds)
+            row = replace(row, state=State.AWAITING_APPROVAL, eligible_since=None, reason=reason)
+        return Admitted(row, hold, grounds, after)
+
+    def take(self, admitted: Admitted) -> None:
+        """It will be written, so what comes next finds less."""
+        row = admitted.row
+        self._pending.append(admitted)
+        self._taken += 1
+        self._named[row.name] = row.handle
+        if row.account in self._available:
+            self._available[row.account] -= admitted.hold
+
+    def write(self) -> list[DeploymentRow]:
+        """The other half: rows, dependencies, holds and records of what was taken. Answers all so far, in order."""
+        unit, pending, self._pending = self._unit, self._pending, []
+        self._available.clear()
+        both = [settlement.with_hold(one.row, one.hold, unit.now) for one in pending]
+        unit.deployments.add([row for row, _ in both])
+        for one in pending:
+            for dependency, any_outcome in one.after:
+                unit.deployments.depend(one.row.id, dependency.id, any_outcome=any_outcome)
+        unit.ledger.post([hold for _, hold in both if hold is not None])
+        for cluster_id in dict.fromkeys(row.cluster_id for row, _ in both):
+            unit.clusters.touch(cluster_id)
+        for one, (row, _) in zip(pending, both, strict=True):
+            after: dict[str, object] = {"state": row.state.value, "name": row.name, "priority": row.priority}
+            if one.hold:
+                after.update(held_ucr=one.hold.ucr, held_gpu_ms=one.hold.gpu_ms)
+            unit.record("deployment.submit", row.handle, after=after)
+        self._written += [row for row, _ in both]
+        return self._written
+
+    def _refuse_haste(self) -> None:
+        """A flood of submissions would keep everybody else waiting for the one writer."""
+        unit, limits = self._unit, self._settings.limits
+        if self._crowd is None:
+            self._crowd = unit.deployments.crowd(unit.now - MINUTE)
+        waiting, recent = (number + self._taken for number in self._crowd)
+        if waiting >= min(limits.org_waiting, limits.member_waiting):
+            self.write()
+            mine = unit.deployments.count(WAITING, owner_id=unit.me.account_id)
+            if waiting >= limits.org_waiting or mine >= limits.member_waiting:
+                hint = "let some of them end, or cancel some"
+                raise Exhausted("queue_full", f"{waiting} deployments wait already", hint)
+        if recent >= min(limits.member_submissions_per_minute, limits.org_submissions_per_minute):
+            self.write()
+            _refuse_more_in_a_minute(unit, limits)
+
+    def _dependencies(self, request: SubmitRequest) -> tuple[tuple[DeploymentRow, bool], ...]:
+        """What it must follow. A new deployment can only point at older ones, so no cycle can come about."""
+        if request.after:
+            self.write()
+        return tuple(_dependency(self._unit, wanted) for wanted in request.after)
+
+    def _price_and_authorize(self, row: DeploymentRow) -> tuple[DeploymentRow, Amounts]:
+        """Who pays, and what is set aside: the member's wallet, or where that is allowed the treasury."""
+        unit = self._unit
+        need, hold = affording.needed(unit, row)
+        if self._surely_suffices(row, need):
+            return row, hold
+        self.write()
+        try:
+            affording.demand(unit, row, need)
+        except Exhausted:
+            if not self._settings.orgs.fall_back_on_treasury:
+                raise
+            row = replace(row, payer="treasury")
+            need, hold = affording.needed(unit, row)
+            affording.demand(unit, row, need)
+        return row, hold
+
+    def _surely_suffices(self, row: DeploymentRow, need: Amounts) -> bool:
+        """Asked without a look at each run of the payer, so a no means nothing."""
+        if affording.is_limited(self._unit, row):
+            return False
+        account = row.account
+        if account not in self._available:
+            self._available[account] = surely_available(self._unit, account)
+        return not lacking(need, self._available[account])
+
+
+def _refuse_impossible(unit: Unit, row: DeploymentRow, cluster: ClusterRow) -> None:
+    kinds = unit.clusters.kinds_of(cluster.id)
+    if not kinds:
         raise Conflict("cluster_empty", f"{cluster.name} has no node yet", "bursar cluster add-node")
-    refuse_impossible(nodes, waiting_value(row))
-    taken = unit.deployments.living_named(row.name)
-    if taken is not None:
-        raise Conflict("name_taken", f"name already used by {taken}", "choose another name")
-    _refuse_haste(unit, settings)
-    after = _dependencies(unit, request)
-    row, hold = _price_and_authorize(unit, row, settings)
-    grounds = _grounds(unit, row, hold, settings)
-    if grounds:
-        reason = "; ".join(ground.text for ground in grounds)
-        row = replace(row, state=State.AWAITING_APPROVAL, eligible_since=None, reason=reason)
-    return Admitted(row, hold, grounds, after)
-
-
-def write(unit: Unit, admitted: Admitted) -> DeploymentRow:
-    """The other half: row, dependencies, hold and record, in the unit that asked the questions."""
-    row = admitted.row
-    unit.deployments.add([row])
-    for dependency, any_outcome in admitted.after:
-        unit.deployments.depend(row.id, dependency.id, any_outcome=any_outcome)
-    row = settlement.take_hold(unit, row, admitted.hold)
-    unit.clusters.touch(row.cluster_id)
-    after: dict[str, object] = {"state": row.state.value, "name": row.name, "priority": row.priority}
-    if admitted.hold:
-        after.update(held_ucr=admitted.hold.ucr, held_gpu_ms=admitted.hold.gpu_ms)
-    unit.record("deployment.submit", row.handle, after=after)
-    return row
+    # Of nodes that are alike one tells as much as all; for a gang as many as it has members.
+    alike = [(node_value(node), min(count, row.replicas)) for node, count in kinds]
+    refuse_impossible([node for node, count in alike for _ in range(count)], waiting_value(row))
 
 
 def _refuse_unfit(
@@ -103,12 +196,12 @@ def _refuse_unfit(
         )
 
 
-def _row(unit: Unit, request: SubmitRequest, cluster: ClusterRow, flavor: Flavor | None) -> DeploymentRow:
+def _row(unit: Unit, request: SubmitRequest, cluster: ClusterRow, flavor: Flavor | None, handle: str) -> DeploymentRow:
     resources = flavor.size if flavor else request.resources or Resources()
     limit = (request.hours_ms or cluster.default_limit_ms) if request.kind.has_time_limit else None
     return DeploymentRow(
         id=unit.ids.new(),
-        handle=free_handle(unit.ids, "dep", unit.deployments.has_handle),
+        handle=handle,
         org_id=unit.org_id,
         owner_id=unit.me.account_id,
         cluster_id=cluster.id,
@@ -135,15 +228,7 @@ def _row(unit: Unit, request: SubmitRequest, cluster: ClusterRow, flavor: Flavor
     )
 
 
-def _refuse_haste(unit: Unit, settings: Settings) -> None:
-    """A flood of submissions would keep everybody else waiting for the one writer."""
-    limits = settings.limits
-    waiting = unit.deployments.count(WAITING)
-    if waiting >= limits.org_waiting or (
-        waiting >= limits.member_waiting
-        and unit.deployments.count(WAITING, owner_id=unit.me.account_id) >= limits.member_waiting
-    ):
-        raise Exhausted("queue_full", f"{waiting} deployments wait already", "let some of them end, or cancel some")
+def _refuse_more_in_a_minute(unit: Unit, limits: Limits) -> None:
     by_me, by_all, oldest = unit.deployments.recent(unit.me.account_id, unit.now - MINUTE)
     if by_me >= limits.member_submissions_per_minute or by_all >= limits.org_submissions_per_minute:
         seconds = max(1, -(-(oldest + MINUTE - unit.now) // 1_000_000))
@@ -152,47 +237,30 @@ def _refuse_haste(unit: Unit, settings: Settings) -> None:
         )
 
 
-def _dependencies(unit: Unit, request: SubmitRequest) -> tuple[tuple[DeploymentRow, bool], ...]:
-    """What it must follow. A new deployment can only point at older ones, so no cycle can come about."""
-    found = []
-    for dependency in request.after:
-        candidates = unit.deployments.referred(dependency.deployment)
-        row = picked(
-            dependency.deployment,
-            candidates,
-            lambda r: (r.handle, r.name) if r.state not in FINAL else (r.handle,),
-            what="deployment",
-            see="bursar list",
+def _dependency(unit: Unit, wanted: Dependency) -> tuple[DeploymentRow, bool]:
+    candidates = unit.deployments.referred(wanted.deployment)
+    row = picked(
+        wanted.deployment,
+        candidates,
+        lambda r: (r.handle, r.name) if r.state not in FINAL else (r.handle,),
+        what="deployment",
+        see="bursar list",
+    )
+    doomed = row.state in FINAL and row.state is not State.COMPLETED and not wanted.any_outcome
+    if doomed:
+        raise Conflict(
+            "dependency_failed",
+            f"after: {row.handle} is {row.state.value} and will not complete",
+            f"leave it out, or write {row.handle}:any",
         )
-        doomed = row.state in FINAL and row.state is not State.COMPLETED and not dependency.any_outcome
-        if doomed:
-            raise Conflict(
-                "dependency_failed",
-                f"after: {row.handle} is {row.state.value} and will not complete",
-                f"leave it out, or write {row.handle}:any",
-            )
-        found.append((row, dependency.any_outcome))
-    return tuple(found)
-
-
-def _price_and_authorize(unit: Unit, row: DeploymentRow, settings: Settings) -> tuple[DeploymentRow, Amounts]:
-    """Who pays, and what is set aside: the member's wallet, or where that is allowed the treasury."""
-    need, hold = affording.needed(unit, row)
-    try:
-        affording.demand(unit, row, need)
-    except Exhausted:
-        if not settings.orgs.fall_back_on_treasury:
-            raise
-        row = replace(row, payer="treasury")
-        need, hold = affording.needed(unit, row)
-        affording.demand(unit, row, need)
-    return row, hold
+    return row, wanted.any_outcome
 
 
 def _grounds(unit: Unit, row: DeploymentRow, hold: Amounts, settings: Settings) -> tuple[Reason, ...]:
     """Why somebody must agree first; a wallet that has run out is refused outright."""
     needs = [Book.CREDITS, *([Book.GPU_TIME] if row.resources.gpu_milli else [])]
-    standings = [unit.standings.of(row.org_id, row.owner_id, book) for book in needs]
+    known = unit.standings.of_wallet(row.org_id, row.owner_id)
+    standings = [known[book] for book in needs if book in known]
     if row.payer == "wallet" and any(standing.refuses_submissions for standing in standings):
         raise Exhausted("run_out", "the balance is used up", "an admin can grant more: bursar grant USER --credits N")
     ask = Ask(

@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from core.domain.errors import Conflict
 from core.domain.roles import Caller, Permission, require
-from core.services.usecase import composed, reads
+from core.services.usecase import composed, reads, writes
 from core.settings import Settings
+from core.store import leases
 from core.store.queries import health
 from core.store.units import Unit, Units
 from core.views.background import CleanupReport, DaemonHealth, ReconcileReport
+from core.views.people import Done
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +50,14 @@ class Upkeep:
         """Engines and store side by side. With `apply`, what bears our token and nobody knows is stopped."""
         with self._asked_by(caller) as background:
             return background.reconcile(apply=apply)
+
+    @writes(Permission.DAEMON_RUN)
+    def end_quarantine(self, unit: Unit) -> Done:
+        """Let the background side work on a store that came back from a backup."""
+        if not leases.end_quarantine(unit.connection):
+            raise Conflict("no_quarantine", "there is no quarantine", None)
+        unit.record("store.end_quarantine", "store")
+        return Done("the quarantine is over: the daemon works again")
 
     @composed(Permission.DAEMON_RUN)
     def cleanup(self, caller: Caller, *, apply: bool) -> CleanupReport:

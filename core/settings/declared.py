@@ -189,6 +189,7 @@ class Retention(_Section):
     """How long what has ended is kept."""
 
     terminated_ms: int = _span("90d", "1d", "3650d")
+    undelete_ms: int = _span("7d", "0s", "90d")
     events_ms: int = _span("30d", "1h", "3650d")
     deliveries_ms: int = _span("30d", "1d", "3650d")
     sessions_ms: int = _span("30d", "1d", "3650d")

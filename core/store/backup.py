@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import text
 
 from core.domain.errors import Conflict, Invalid, Unavailable
+from core.settings.private_files import write_private
 from core.store.database import Database
+from core.store.manifest import Manifest, manifest_of, place_of, text_of
 
 
-def copy_sqlite(database: Database, target: Path) -> Path:
-    """Write a copy of a SQLite store beside its final name, make it durable, then rename it."""
+def copy_sqlite(database: Database, target: Path) -> Manifest:
+    """Write a copy of a SQLite store beside its final name, make it durable, then rename it.
+
+    What it is to be known by goes before it: a copy without its manifest is never named as a backup.
+    """
     if not database.is_sqlite:
         raise Invalid("backup_not_sqlite", "this store is PostgreSQL", "back it up with pg_dump -Fc")
     if target.exists():
         raise Conflict("backup_exists", f"{target} exists already", "name another file")
     try:
-        _copy(database, target)
+        return _copy(database, target)
     except OSError as error:
         raise Unavailable(
             "backup_impossible",
             f"{target} cannot be written: {error.strerror}",
             "name a file in a folder that is yours and has room",
         ) from error
-    return target
 
 
-def _copy(database: Database, target: Path) -> None:
+def _copy(database: Database, target: Path) -> Manifest:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     partial.unlink(missing_ok=True)
@@ -37,8 +44,12 @@ def _copy(database: Database, target: Path) -> None:
             connection.execute(text("VACUUM INTO :file"), {"file": str(partial)})
         partial.chmod(0o600)
         _make_durable(partial)
+        with closing(sqlite3.connect(f"file:{quote(str(partial))}?mode=ro", uri=True)) as copied:
+            manifest = manifest_of(partial, copied)
+        write_private(place_of(target), text_of(manifest))
         partial.rename(target)
         _make_durable(target.parent)
+        return manifest
     finally:
         partial.unlink(missing_ok=True)
 

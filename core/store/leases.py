@@ -12,7 +12,7 @@ import weakref
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Update, insert, select, text, update
+from sqlalchemy import Connection, Update, delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from core.domain.errors import Conflict
@@ -24,6 +24,8 @@ leases = journal.Lease.__table__  # type: ignore[attr-defined]
 LEADER = "leader"
 # A process that is there to lead says so here, and one that leads only for want of a better lets it.
 WISH = "wish"
+# A store that was brought back is under one that nobody holds, until somebody has looked.
+QUARANTINE = "quarantine"
 _LEADER_LOCK = 0x6C656164
 _TRY_LOCK = text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK})")
 _UNLOCK = text(f"SELECT pg_advisory_unlock({_LEADER_LOCK})")
@@ -40,6 +42,32 @@ class LeaseRow:
 def current(connection: Connection) -> LeaseRow | None:
     row = connection.execute(select(leases).where(leases.c.name == LEADER)).one_or_none()
     return LeaseRow(*row) if row else None
+
+
+def fence(connection: Connection, least: int) -> int:
+    """A new epoch in which nobody leads yet: whoever led before, wherever, can write nothing here."""
+    held = current(connection)
+    epoch = max(least, held.epoch + 1 if held else 1)
+    values = {"owner": "nobody", "epoch": epoch, "expires_at": 0}
+    if held is None:
+        connection.execute(insert(leases), {"name": LEADER, **values})
+    else:
+        connection.execute(update(leases).where(leases.c.name == LEADER).values(**values))
+    return epoch
+
+
+def quarantine(connection: Connection, now: int) -> None:
+    end_quarantine(connection)
+    connection.execute(insert(leases), {"name": QUARANTINE, "owner": "nobody", "epoch": 0, "expires_at": now})
+
+
+def in_quarantine(connection: Connection) -> bool:
+    """Whether the store came back from a backup and nobody has held it against the engines yet."""
+    return connection.execute(select(leases.c.name).where(leases.c.name == QUARANTINE)).first() is not None
+
+
+def end_quarantine(connection: Connection) -> bool:
+    return connection.execute(delete(leases).where(leases.c.name == QUARANTINE)).rowcount > 0
 
 
 class Leadership:

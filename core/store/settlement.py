@@ -53,12 +53,21 @@ def price(
 
 def take_hold(unit: Unit, row: DeploymentRow, amounts: Amounts, reason: str = "submitted") -> DeploymentRow:
     """Set the amounts aside; whoever calls has asked whether they are there."""
+    held, posting = with_hold(row, amounts, unit.now, reason)
+    if posting is not None:
+        unit.ledger.post([posting])
+        unit.deployments.change(row.id, holds=held.holds)
+    return held
+
+
+def with_hold(
+    row: DeploymentRow, amounts: Amounts, at: int, reason: str = "submitted"
+) -> tuple[DeploymentRow, Posting | None]:
+    """The deployment with one hold more, and the posting that takes it: for who writes both."""
     if not amounts:
-        return row
+        return row, None
     number = row.holds + 1
-    unit.ledger.post([entries.hold(row.account, row.id, amounts, at=unit.now, number=number, reason=reason)])
-    unit.deployments.change(row.id, holds=number)
-    return replace(row, holds=number)
+    return replace(row, holds=number), entries.hold(row.account, row.id, amounts, at=at, number=number, reason=reason)
 
 
 def release_hold(unit: Unit, row: DeploymentRow, cause: RefundCause) -> Amounts:
@@ -215,3 +224,15 @@ def burning_of(unit: Unit, runs: list[RunRow]) -> list[Burning]:
     """Runs that cost money now, with what is posted of each."""
     posted = unit.ledger.metered([run.id for run in runs])
     return [Burning(run.line, posted.get(run.id, NOTHING)) for run in runs]
+
+
+def burning_to_limits(unit: Unit, runs: Sequence[RunRow]) -> list[Burning]:
+    """The same, and that a job burns until its time limit at most."""
+    posted = unit.ledger.metered([run.id for run in runs])
+    limits = unit.deployments.limits_of([run.deployment_id for run in runs])
+    burning = []
+    for run in runs:
+        limit = limits[run.deployment_id]
+        ends_at = None if limit is None else run.started_at + limit * 1000
+        burning.append(Burning(run.line, posted.get(run.id, NOTHING), ends_at))
+    return burning

@@ -9,7 +9,7 @@ from core.domain.lifecycle import State
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """Something that happened: `name` is that of a deployment, `detail` the words that were kept of it."""
+    """Something that happened: `name` is that of a deployment or cluster, `detail` the words that were kept of it."""
 
     at: int
     kind: str

@@ -42,6 +42,18 @@ class LinkAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingLink:
+    """Somebody in Slack who asks for one's account and waits for its owner to type the code that they were shown."""
+
+    name: str
+    workspace: str
+    user_id: str
+    team_id: str
+    asked_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class LinkLine:
     workspace: str
     user: str

@@ -73,6 +73,11 @@ class BackupMade:
     sha256: str
     audit_rows: int
     audit_head: str
+    schema: str | None
+    manifest: str
+    entries: int
+    minted_credits_ucr: int
+    minted_gpu_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from core.domain.kinds import Kind
 from core.domain.lifecycle import State
 from core.domain.resources import Resources
 from core.domain.roles import Role
-from core.views.chat import LinkLine, UnsureLine, Visitor
-from core.views.foresight import BlockerLine, QueueLine, WhyCard
+from core.views.chat import LinkLine, PendingLink, UnsureLine, Visitor
+from core.views.foresight import BarLine, BlockerLine, ForecastCard, QueueLine, WhyCard
 from core.views.money import (
     CreditsBook,
     EntryLine,
@@ -148,6 +148,7 @@ def messages_of(text: str) -> list[parts.Message]:
         notice.ended(a_card(text, State.FAILED), facts, Sum(1, 1)),
         notice.linked(facts),
         notice.unsure({**facts, "delivery": "d1"}),
+        *(notice.report_failed({**facts, "schedule": "rep-1", "paused": paused}) for paused in (True, False)),
         notice.given({**facts, "credits_ucr": 5_000_000, "gpu_ms": 0}),
         *(notice.funds({"level": level, "whose": text, "credits": True, "used": 8, "left": 2}) for level in FundsLevel),
         report.report(a_report(text), (text,)),
@@ -166,6 +167,11 @@ def messages_of(text: str) -> list[parts.Message]:
         answers.answered(show, InviteCard("inv-1", Role.MEMBER, 2, 0, "open", None, None, AT, AT, "hWttEMELgf")),
         answers.answered(show, PostingCard(6, text, "grant", AT, text, None, text, None, (posted,) * 3)),
         answers.answered(show, StatementCard(text, text, None, None, Sum(1, 1), Sum(2, 2), (an_entry(text),) * 60)),
+        answers.answered(show, ScheduleLine("rep-1", text, text, "muted", None, (), text)),
+        answers.answered(
+            show, ForecastCard(text, 1, AT, AT, 9, 80, (BarLine(None, text, text, 1, AT, AT, True),) * 60)
+        ),
+        answers.answered(show, ForecastCard(text, 1, AT, AT, 0, None, ())),
         answers.answered(join, OrgCard(text, Role.MEMBER, True, 3, "UTC", 1, 1, AT)),
         pages.begin(text),
         pages.join(text or "x", text),
@@ -188,6 +194,9 @@ def rows_of(text: str) -> list[Any]:
         an_entry(text),
         ScheduleLine("rep-1", text, "weekly mon 09:00 UTC", "on", AT, (), text),
         LinkLine(text, "U1", text, AT),
+        BarLine("dep-1", text, text, 500, AT, AT, True),
+        BarLine(None, None, text, 0, AT, None, False),
+        PendingLink(text, text, "U1", "T1", AT, AT),
     ]
 
 

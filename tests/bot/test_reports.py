@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from bot import charts
 from bot.ids import Action
 from core.clock import DAY, HOUR, MINUTE, SECOND
-from core.domain.chat import DeliveryState
+from core.domain.chat import DeliveryKind, DeliveryState
 from core.domain.money_requests import UseRequest
 from core.domain.report_requests import NewSchedule
 from core.domain.validation import validated
@@ -268,6 +270,68 @@ async def test_without_the_library_a_report_goes_without_its_chart_and_says_so(
     (post,) = posts(scene)
     assert charts.MISSING in str(post["text"])
     assert [file["filename"].endswith("csv") for file in scene.slack.files] == [True]
+
+
+async def test_a_channel_that_the_bot_is_not_in_is_told_to_who_asked_and_after_three_it_is_paused(
+    scene: Scene,
+) -> None:
+    handle = scheduled(scene, "daily 09:00")
+    scene.slack.fault = lambda method, given: (
+        scene.slack.refusal("not_in_channel") if given.get("channel") == CHANNEL else None
+    )
+    for day in range(1, 6):
+        scene.world.advance(DAY)
+        for _ in range(2):
+            await scene.courier.tick()
+            await scene.delivered(4)
+        told = [one["text"] for one in scene.slack.posts if "cannot be posted" in one["text"]]
+        assert len(told) == min(day, 3), "once for each report, until it is paused"
+    assert {one["channel"] for one in scene.slack.posts if "cannot be posted" in one["text"]} == {ADMIN}
+    last = next(one for one in reversed(scene.slack.posts) if "cannot be posted" in one["text"])
+    assert "/invite @bursar" in everything_said(last["blocks"]) and "paused" in everything_said(last["blocks"])
+    listed = said(await scene.command(ADMIN, "report list"))
+    assert "not_in_channel" in listed and "nothing for now" in listed
+    scene.slack.fault = lambda *_: None
+    buttons = {one["text"]["text"]: one for one in last["blocks"][-1]["elements"]}
+    await scene.press(ADMIN, buttons["Go on"]["action_id"], buttons["Go on"]["value"])
+    await scene.press(ADMIN, buttons["Post now"]["action_id"], buttons["Post now"]["value"])
+    await scene.delivered(4)
+    assert len(posts(scene)) == 1
+    (line,) = scene.world.bursar.reports.list(scene.admin).items
+    assert (line.id, line.state) == (handle, "on")
+
+
+# Europe/Berlin changes its clocks on 29 March and 25 October 2026; the organization counts its days in UTC.
+@pytest.mark.parametrize(
+    ("when", "begin", "days"),
+    [
+        ("daily 01:30 Europe/Berlin", "2026-03-27", 5),
+        ("daily 01:30 Europe/Berlin", "2026-10-23", 5),
+        ("daily 02:30 Europe/Berlin", "2026-03-27", 5),
+        ("daily 00:30 Pacific/Auckland", "2026-04-03", 5),
+        ("daily 23:30 America/New_York", "2026-10-30", 5),
+    ],
+)
+async def test_every_day_is_reported_once_across_a_change_of_clocks_in_whatever_zone(
+    scene: Scene, when: str, begin: str, days: int
+) -> None:
+    scene.world.advance(at_midnight(begin) - scene.world.clock.now())
+    scheduled(scene, when)
+    for _ in range(24 * days):
+        scene.world.advance(HOUR)
+        await scene.courier.tick()
+    await scene.delivered(3 * days)
+    periods = [one["text"].split(": ")[1] for one in posts(scene)]
+    assert len(periods) == len(set(periods)) and days - 1 <= len(periods) <= days + 1
+    with scene.world.units.look() as unit:
+        handle = scene.world.bursar.reports.list(scene.admin).items[0].id
+        rows = unit.deliveries.of_subjects(DeliveryKind.REPORT, handle)
+    spans = sorted((int(str(row.data["since"])), int(str(row.data["until"]))) for row in rows)
+    assert all(before[1] == after[0] for before, after in pairwise(spans)), "no hour twice, and none left out"
+
+
+def at_midnight(day: str) -> int:
+    return date.fromisoformat(day).toordinal() * DAY - date(1970, 1, 1).toordinal() * DAY
 
 
 async def test_a_private_channel_without_the_bot_is_told_in_the_list(scene: Scene) -> None:

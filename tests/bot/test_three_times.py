@@ -101,6 +101,8 @@ LINES: dict[str, tuple[str, bool]] = {
     "report mute": ("report mute {schedule}", CHANGES),
     "report delete": ("report delete {schedule}", CHANGES),
     "report run": ("report run {schedule}", CHANGES),
+    "slack pending": ("slack pending", LOOKS),
+    "slack refuse": ("slack refuse U0ZOE", CHANGES),
     "slack links": ("slack links", LOOKS),
     "slack unlink": ("slack unlink", CHANGES),
     "audit": ("audit", LOOKS),
@@ -196,6 +198,7 @@ async def prepared(scene: Scene) -> Prepared:
     schedule = bursar.reports.schedule(
         scene.admin, validated(NewSchedule, channel=f"{TEAM}/{CHANNEL}", when="daily 09:00")
     )
+    bursar.chat().offer_link(TEAM, STRANGER, "zoe", "acme", "ana")
     beta = world.org(operator, "beta")
     names = {
         "node": node,

@@ -86,10 +86,9 @@ class Screen:
         await self._do(t="block_action", user=user, channel=message["channel"], messageTs=message["ts"], action=action)
 
     async def send_form(self, user: str, inputs: dict[str, str]) -> None:
-        values = {name: {"value": {"type": "plain_text_input", "value": value}} for name, value in inputs.items()}
-        if "cluster" in inputs:
-            chosen = {"type": "static_select", "selected_option": {"value": inputs["cluster"]}}
-            values["cluster"] = {"value": chosen}
+        """Fill in the form on the screen; its inputs keep the names that the bot gave them."""
+        shown = {block["block_id"]: block["element"] for block in self.forms[-1]["blocks"] if block["type"] == "input"}
+        values = {name: {shown[name]["action_id"]: _filled(shown[name], value)} for name, value in inputs.items()}
         await self._do(t="view_submit", user=user, values=values)
 
     async def open_home(self, user: str) -> None:
@@ -98,3 +97,9 @@ class Screen:
     async def _do(self, **event: Any) -> None:
         assert self._socket is not None
         await self._socket.send_str(json.dumps(event))
+
+
+def _filled(element: State, value: str) -> State:
+    if element["type"] == "static_select":
+        return {"type": "static_select", "selected_option": {"value": value}}
+    return {"type": element["type"], "value": value}

@@ -125,6 +125,39 @@ async def test_E61_what_is_delivered_three_times_over_a_broken_socket_has_one_ef
     assert len(served.world.bursar.deployments.list(served.bob).items) == 1
 
 
+async def test_E61_presses_forms_and_events_that_come_three_times_have_one_effect(served: Served) -> None:
+    harness, deployments = served.harness, served.world.bursar.deployments
+    card = served.world.submit(served.bob, "train", hours=1)
+    _, posted = await harness.until(lambda: harness.call("chat.postMessage", "train"), "the card")
+    press = await harness.press(served.bob_id, "extend", f"{card.id} 1", posted["channel"], posted["ts"])
+    form = form_of(served.bob_id, {"name": "web", "cluster": "rack", "image": "busybox", "hours": "1"})
+    mention = {"type": "app_mention", "user": served.bob_id, "channel": posted["channel"], "ts": "1.1"}
+    event = {"type": "event_callback", "team_id": TEAM, "event_id": "Ev7", "event": mention}
+    mention["text"] = f"<@U1> priority {card.id} 40"
+    taken = [await harness.deliver("interactive", form)]
+    await harness.deliver("events_api", event)
+    for again in (1, 2):
+        await harness.deliver("interactive", press, again=again)
+        taken.append(await harness.deliver("interactive", form, again=again))
+        await harness.deliver("events_api", event, again=again)
+    await harness.command(served.bob_id, "list mine")
+    await harness.until(lambda: harness.answered("list: 2 lines"), "the list")
+    await harness.until(lambda: harness.call("chat.postEphemeral", "train"), "the answer to the mention")
+    assert [one.get("response_action") for one in taken] == ["update", None, None]
+    assert sorted(one.name for one in deployments.list(served.bob).items) == ["train", "web"]
+    shown = deployments.show(served.bob, card.id)
+    assert (shown.hours_ms, shown.priority) == (2 * 3_600_000, 40)
+    audit = served.world.bursar.operations.audit(served.alice, 200).items
+    for verb in ("deployment.hours", "deployment.priority"):
+        assert len([line for line in audit if line.verb == verb]) == 1
+
+
+def form_of(user: str, inputs: dict[str, str]) -> dict[str, Any]:
+    values = {name: {"value": {"type": "plain_text_input", "value": value}} for name, value in inputs.items()}
+    view = {"id": "V7", "type": "modal", "callback_id": "deploy", "private_metadata": "", "state": {"values": values}}
+    return {"type": "view_submission", "team": {"id": TEAM}, "user": {"id": user, "team_id": TEAM}, "view": view}
+
+
 async def test_E59_too_fast_is_waited_out_and_then_posted_once(served: Served) -> None:
     harness = served.harness
     refusals = iter([1, 1])

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
 from core.scheduler import Board, Holding, Policy, Waiting, plan, policy_named
+from core.scheduler.leavers import may_ever_leave
 from core.scheduler.placement import Shape, admits, replicas_in
 from core.scheduler.policy import Preemption
-from core.scheduler.leavers import may_ever_leave
 from core.scheduler.preemption import choose_victims
 from tests.scheduler.boards import NOW, carry_out, job, node, random_board, random_item, running, service
 

@@ -164,6 +164,7 @@ NAMES_A_THING: dict[str, tuple[Way, ...]] = {
     ),
     "RatesRequest": _of(lambda x: validated(RatesRequest, cluster=x.cluster, set=["gpu-hour=4"])),
     "prices.cluster": _of(lambda x: x.cluster),
+    "slack_links.reference": _of(lambda x: x.asks),
     "reports.reference": _of(lambda x: x.schedule, lambda x: x.schedule[:7]),
     "NewSchedule": _of(
         lambda x: validated(NewSchedule, channel=f"{x.workspace}/C0{next(_fresh)}X", when="daily 08:00")
@@ -181,6 +182,8 @@ NAMES_NOTHING: dict[str, Way] = {
     "UseRequest": lambda *_: validated(UseRequest),
     "FlavorRequest": lambda *_: validated(FlavorRequest, name="small", price="0.1", cpu=1),
     "accounts.text": lambda *_: "",
+    "accounts.user": lambda _named, own, _: own.member,  # accounts belong to no organization; only operators name them
+    "accounts.at_once": lambda *_: False,
     "accounts.face": lambda *_: "test",
     "operations.path": lambda _named, _own, folder: folder / f"backup-{next(_fresh)}.db",
     "operations.limit": lambda *_: 50,

@@ -40,6 +40,7 @@ class Things:
     api_token: str  # as its bearer would send it, with a wrong secret
     workspace: str
     schedule: str
+    asks: str  # who in Slack asks to act as the admin
     link_code: str  # shown to a stranger in Slack
 
 
@@ -60,6 +61,7 @@ NOTHING_THERE = Things(
     api_token="bur_tok-zzzzzz_" + "0" * 64,
     workspace="T0NOWHERE",
     schedule="rep-zzzzzz",
+    asks="U0NOBODY",
     link_code="ZZZZZZZZ",
 )
 
@@ -95,6 +97,9 @@ def settle_org(world: World, operator: Caller, name: str, letter: str, between: 
     chat = world.bursar.chat()
     offer = chat.offer_link(f"T0{letter.upper()}", "U0ADMIN", f"{letter}-admin", f"{letter}-space")
     world.bursar.slack_links.confirm(admin, LinkCode(code=offer.code))
+    chat.offer_link(
+        f"T0{letter.upper()}", f"U0{letter.upper()}ASKS", f"{letter}-asks", f"{letter}-space", f"{letter}-admin"
+    )
     schedule = world.bursar.reports.schedule(admin, NewSchedule(channel="C0REPORTS", when="weekly mon 09:00"))
     between()
     token = world.bursar.accounts.list_tokens(member).items[0].id
@@ -116,6 +121,7 @@ def settle_org(world: World, operator: Caller, name: str, letter: str, between: 
         api_token=f"bur_{token}_{'0' * 64}",
         workspace=f"T0{letter.upper()}",
         schedule=schedule.id,
+        asks=f"U0{letter.upper()}ASKS",
         link_code=world.bursar.chat().offer_link(f"T0{letter.upper()}", "U0STRANGER", "zoe", "Elsewhere").code,
     )
     return Org(things, admin, member)

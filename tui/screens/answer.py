@@ -35,12 +35,12 @@ class AnswerScreen(ModalScreen[None]):
             self._text = self._answer
         else:
             self._text = for_people(verb, self._answer, max(40, self.app.size.width - _MARGIN))
-        with VerticalScroll(classes="box"):
+        with VerticalScroll(classes="box") as box:
+            box.border_subtitle = text("esc closes · y copies")
             yield Plain(text(f"$ {self._command.line}", Tone.DIM), classes="line")
             yield Plain(text(self._text.rstrip("\n"), lines=True), classes="text")
             if verb.afterwards:
                 yield Plain(text(verb.afterwards, Tone.BUSY), classes="after")
-        yield Plain(text("esc closes · y copies", Tone.DIM), classes="keys")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()

@@ -17,7 +17,9 @@ from tui.deployment_facts import fact_lines
 from tui.messages import ApprovalsSeen, DeploymentSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
-from tui.widgets.plain import Plain, stacked, text
+from tui.widgets.hanging import Hanging
+from tui.widgets.panel import Panel
+from tui.widgets.plain import text
 from tui.widgets.table import Cell, Column, LineTable
 
 
@@ -31,22 +33,22 @@ class ApprovalsScreen(Frame):
         self._lines: dict[str, DeploymentLine] = {}
 
     def body(self) -> Iterator[Widget]:
-        yield Plain("approvals", classes="title")
         with Horizontal():
-            yield LineTable(
-                [
-                    Column("name", 12, grow=True),
-                    Column("owner", 10),
-                    Column("cluster", 10, drop=3),
-                    Column("size", 20, drop=2),
-                    Column("prio", 4, right=True, drop=1),
-                    Column("waits", 5, right=True),
-                ],
-                marks=True,
-                nothing="nothing waits for a decision",
-            )
-            with VerticalScroll(classes="why", can_focus=False):
-                yield Plain(classes="reasons")
+            with Panel("approvals", classes="list"):
+                yield LineTable(
+                    [
+                        Column("name", 12, grow=True),
+                        Column("owner", 10),
+                        Column("cluster", 10, drop=3),
+                        Column("size", 20, drop=2),
+                        Column("prio", 4, right=True, drop=1),
+                        Column("waits", 5, right=True),
+                    ],
+                    marks=True,
+                    nothing="nothing waits for a decision",
+                )
+            with Panel("what is asked for", classes="why"), VerticalScroll(can_focus=False):
+                yield Hanging(classes="reasons")
 
     def look(self) -> None:
         who = self.console.who
@@ -61,14 +63,14 @@ class ApprovalsScreen(Frame):
         self._lines = {line.id: line for line in seen.lines}
         self.query_one(LineTable).show_rows([(line.id, _cells(line, now)) for line in seen.lines])
         self.console.approvals = len(seen.lines)
-        self.query_one(".title", Plain).say(f"approvals  {len(seen.lines)} waiting" if seen.lines else "approvals")
+        self.query_one(".list", Panel).entitle(f"approvals  {len(seen.lines)} waiting" if seen.lines else "approvals")
         self._ask_facts()
 
     @on(LineTable.Moved)
     def _ask_facts(self) -> None:
         key = self.query_one(LineTable).key
         if key is None:
-            self.query_one(".reasons", Plain).say("")
+            self.query_one(".reasons", Hanging).hang([])
         else:
             self.ask(questions.deployment(key), "facts")
 
@@ -76,7 +78,7 @@ class ApprovalsScreen(Frame):
     def _deployment_seen(self, seen: DeploymentSeen) -> None:
         why = text(seen.card.reason or "", Tone.WAIT)
         lines = [text(seen.card.name, Tone.LOUD), why, text(""), *fact_lines(seen.card, self.console.now())[1:]]
-        self.query_one(".reasons", Plain).say(stacked(lines))
+        self.query_one(".reasons", Hanging).hang(lines)
 
     @on(LineTable.Chosen)
     def _opened(self, event: LineTable.Chosen) -> None:

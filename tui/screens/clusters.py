@@ -8,14 +8,16 @@ from textual import on
 from textual.containers import VerticalScroll
 from textual.widget import Widget
 
-from core.domain.resources import format_cpu, format_gpu, format_memory
+from core.domain.resources import format_cpu, format_gpu
 from core.views.work import ClusterCard, NodeCard
 from tui import actions, questions
 from tui.actions import Action
+from tui.amounts import NOTHING
 from tui.messages import ClustersSeen, DevicesSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone, node_look
-from tui.widgets.capacity import device_map
+from tui.widgets.capacity import device_map, memory_of
+from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, stacked, text
 from tui.widgets.table import Cell, Column, LineTable
 
@@ -40,20 +42,21 @@ class ClustersScreen(Frame):
         self._rows: dict[str, tuple[ClusterCard, NodeCard | None]] = {}
 
     def body(self) -> Iterator[Widget]:
-        yield Plain("clusters and nodes", classes="title")
-        yield LineTable(
-            [
-                Column("name", 16, grow=True),
-                Column("state", 10),
-                Column("driver / model", 14, drop=3),
-                Column("gpu", 9, right=True),
-                Column("cpu", 11, right=True),
-                Column("ram", 16, right=True, drop=1),
-                Column("labels", 16, drop=4),
-            ],
-            nothing="no clusters yet: n makes one",
-        )
-        with VerticalScroll(classes="devices", can_focus=False):
+        with Panel("clusters and nodes", classes="list"):
+            yield LineTable(
+                [
+                    Column("name", 16, grow=True),
+                    Column("state", 10),
+                    Column("driver / model", 14, drop=3),
+                    Column("gpu", 9, right=True),
+                    Column("cpu", 11, right=True),
+                    Column("ram", 16, right=True, drop=1),
+                    Column("labels", 16, drop=4),
+                ],
+                nothing="no clusters yet: n makes one",
+                opens=False,
+            )
+        with Panel("GPUs", classes="devices"), VerticalScroll(can_focus=False):
             yield Plain(classes="map")
 
     def look(self) -> None:
@@ -81,8 +84,8 @@ class ClustersScreen(Frame):
 
     @on(DevicesSeen)
     def _devices_seen(self, seen: DevicesSeen) -> None:
-        lines = device_map(seen.devices, self.query_one(".devices").content_size.width)
-        self.query_one(".map", Plain).say(stacked(lines) if lines else text("no GPUs", Tone.DIM))
+        lines = device_map(seen.devices, self.query_one(".devices VerticalScroll").scrollable_content_region.width)
+        self.query_one(".map", Plain).say(stacked(lines) if lines else text("no GPUs in this cluster", Tone.DIM))
 
     def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
         row = self._chosen
@@ -117,11 +120,15 @@ def _cluster_cells(cluster: ClusterCard) -> Sequence[Cell]:
         Cell(cluster.name, Tone.LOUD),
         Cell(look.text, look.tone),
         Cell(cluster.driver, Tone.DIM),
-        Cell(f"{format_gpu(used.gpu_milli)}/{format_gpu(total.gpu_milli)}", Tone.LOUD),
+        _gpus(used.gpu_milli, total.gpu_milli, Tone.LOUD),
         Cell(f"{format_cpu(used.cpu_milli)}/{format_cpu(total.cpu_milli)}"),
-        Cell(_memory(used.ram_mib, total.ram_mib)),
+        Cell(memory_of(used.ram_mib, total.ram_mib)),
         Cell(shared, Tone.DIM),
     )
+
+
+def _gpus(used: int, total: int, tone: Tone) -> Cell:
+    return Cell(f"{format_gpu(used)}/{format_gpu(total)}", tone) if total else Cell(NOTHING, Tone.DIM)
 
 
 def _node_cells(node: NodeCard) -> Sequence[Cell]:
@@ -131,12 +138,8 @@ def _node_cells(node: NodeCard) -> Sequence[Cell]:
         Cell(f"  {node.name}"),
         Cell(look.text, look.tone),
         Cell(node.gpu_model or "", Tone.DIM),
-        Cell(f"{format_gpu(node.used.gpu_milli)}/{format_gpu(node.total.gpu_milli)}"),
+        _gpus(node.used.gpu_milli, node.total.gpu_milli, Tone.PLAIN),
         Cell(f"{format_cpu(node.used.cpu_milli)}/{format_cpu(node.total.cpu_milli)}", Tone.DIM),
-        Cell(_memory(node.used.ram_mib, node.total.ram_mib), Tone.DIM),
+        Cell(memory_of(node.used.ram_mib, node.total.ram_mib), Tone.DIM),
         Cell(labels, Tone.DIM),
     )
-
-
-def _memory(used: int, total: int) -> str:
-    return f"{format_memory(used)}/{format_memory(total)}".replace(" GiB/", "/")

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
@@ -22,7 +22,7 @@ from core.views.browsing import EventLine
 from core.views.work import DeploymentCard
 from tui import actions, questions
 from tui.actions import Action, Command, named
-from tui.amounts import sum_of
+from tui.amounts import age, sum_of
 from tui.deployment_facts import fact_lines, money_lines, run_lines
 from tui.feed import event_word
 from tui.format import instant
@@ -30,17 +30,21 @@ from tui.messages import DeploymentSeen, LogSeen, Refused
 from tui.screens.frame import Frame
 from tui.theme import LOOKS, Tone
 from tui.widgets.blockers import why_lines
-from tui.widgets.plain import Plain, joined, look, stacked, text
+from tui.widgets.hanging import Hanging, Line
+from tui.widgets.panel import Panel
+from tui.widgets.plain import Plain, joined, look, text
 
 _TAIL = 1_000
 _KEPT = 10_000
 _LOG_EVERY_S = 0.5
+_LATELY = 40
 _TABS = ("facts", "timeline", "logs", "money")
 
 
 class DeploymentScreen(Frame):
     PLACE = "deployments"
-    AUTO_FOCUS = "VerticalScroll"
+    AUTO_FOCUS = ""  # the tab that was asked for takes it
+    HIDES_UNFIT = True
     CSS_PATH = "deployment.tcss"
     ACTIONS = (
         actions.CANCEL,
@@ -73,22 +77,28 @@ class DeploymentScreen(Frame):
         self._timer: Timer | None = None
 
     def body(self) -> Iterator[Widget]:
-        yield Plain(text(self._reference, Tone.DIM), classes="title")
-        with TabbedContent(initial=self._tab):
+        with Panel(self._reference, classes="card"), TabbedContent(initial=self._tab):
             for name in _TABS:
                 with TabPane(name, id=name):
                     yield from self._pane(name)
 
     def _pane(self, name: str) -> ComposeResult:
         if name == "logs":
-            yield Plain(classes="log-note")
             yield Log(max_lines=_KEPT, auto_scroll=True)
+            yield Plain(classes="log-note")
+        elif name == "facts":
+            with Horizontal():
+                with VerticalScroll(classes="facts"):
+                    yield Hanging([text("…", Tone.DIM)], classes="facts-text")
+                with VerticalScroll(classes="lately", can_focus=False):
+                    yield Hanging(classes="lately-text")
         else:
             with VerticalScroll():
-                yield Plain(text("…", Tone.DIM), classes=f"{name}-text")
+                yield Hanging([text("…", Tone.DIM)], classes=f"{name}-text")
 
     def on_mount(self) -> None:
         self._timer = self.set_interval(_LOG_EVERY_S, self._read_log)
+        self.action_tab(self._tab)
 
     def look(self) -> None:
         self.ask(questions.deployment(self._reference), "card")
@@ -104,15 +114,17 @@ class DeploymentScreen(Frame):
         now, card = self.console.now(), seen.card
         self._card, self._reference = card, card.id
         parts = [text(f"{card.name}  "), look(LOOKS[card.state]), text(f"  {card.id} · {card.owner}", Tone.DIM)]
-        self.query_one(".title", Plain).say(joined(*parts, text(f" · {sum_of(card.cost)}", Tone.DIM)))
-        facts = [*fact_lines(card, now)]
+        self.query_one(".card", Panel).entitle(joined(*parts, text(f" · {sum_of(card.cost)}", Tone.DIM)))
+        facts: list[Line] = [*fact_lines(card, now)]
         if seen.why is not None and seen.why.blockers:
             facts += [text(""), text("why it waits", Tone.LOUD), *why_lines(seen.why, now)[1:]]
-        self.query_one(".facts-text", Plain).say(stacked(facts))
+        self.query_one(".facts-text", Hanging).hang(facts)
         happened = [_happened(event) for event in seen.timeline]
         runs = run_lines(card, now)
-        self.query_one(".timeline-text", Plain).say(stacked([*happened, text(""), *runs]))
-        self.query_one(".money-text", Plain).say(stacked(money_lines(card, seen.postings)))
+        lately = [_lately(event, now) for event in reversed(seen.timeline[-_LATELY:])]
+        self.query_one(".lately-text", Hanging).hang([text("lately", Tone.LOUD), *lately])
+        self.query_one(".timeline-text", Hanging).hang([*happened, text(""), *runs])
+        self.query_one(".money-text", Hanging).hang(money_lines(card, seen.postings))
         self.refresh_bindings()
 
     def _read_log(self) -> None:
@@ -145,7 +157,7 @@ class DeploymentScreen(Frame):
 
     def show_refusal(self, error: BursarError) -> None:
         if self._card is None:
-            self.query_one(".facts-text", Plain).say(text(f"✗ {error.message}", Tone.BAD))
+            self.query_one(".facts-text", Hanging).hang([text(f"✗ {error.message}", Tone.BAD)])
         super().show_refusal(error)
 
     # What is done
@@ -185,6 +197,10 @@ class DeploymentScreen(Frame):
 
     def names(self) -> Iterable[str]:
         return [self._card.id] if self._card else []
+
+
+def _lately(event: EventLine, now: int) -> Content:
+    return joined(text(f"{age(event.at, now):>4}  ", Tone.DIM), text(*event_word(event.kind)))
 
 
 def _happened(event: EventLine) -> Content:

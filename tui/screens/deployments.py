@@ -18,7 +18,8 @@ from tui.amounts import age, size_of
 from tui.messages import LinesSeen, OrderSeen
 from tui.screens.frame import Frame
 from tui.theme import LOOKS, Tone
-from tui.widgets.plain import Plain, joined, text
+from tui.widgets.panel import Panel
+from tui.widgets.plain import joined, text
 from tui.widgets.prompt import Prompt
 from tui.widgets.table import Cell, Column, LineTable
 
@@ -27,8 +28,8 @@ _COLUMNS = (
     (Column("name", 14, grow=True), Order.NAME),
     (Column("owner", 10, drop=2), Order.OWNER),
     (Column("state", 12), Order.STATE),
-    (Column("cluster", 10, drop=3), Order.CLUSTER),
-    (Column("size", 24, drop=4), None),
+    (Column("cluster", 12, drop=3), Order.CLUSTER),
+    (Column("size", 17, drop=4), None),
     (Column("gpu", 4, right=True), Order.GPU),
     (Column("prio", 4, right=True, drop=1), Order.PRIORITY),
     (Column("age", 5, right=True), Order.AGE),
@@ -39,6 +40,7 @@ _FORGET = 20_000  # lines kept at most before the cache begins anew
 
 class DeploymentsScreen(Frame):
     PLACE = "deployments"
+    NOTES = ("a filter takes words and fields: owner=mia state=failed resnet, and without: !notebook",)
     ACTIONS = (
         actions.CANCEL,
         actions.STOP,
@@ -67,8 +69,8 @@ class DeploymentsScreen(Frame):
         self._wrong: BursarError | None = None
 
     def body(self) -> Iterator[Widget]:
-        yield Plain("deployments", classes="title")
-        yield LineTable(self._heads(), marks=True, nothing="no deployments yet: 4 submits one")
+        with Panel("deployments", classes="list"):
+            yield LineTable(self._heads(), marks=True, nothing="no deployments yet: 4 submits one")
 
     def look(self) -> None:
         self.ask(questions.order(self._filter, self._order, backwards=self._backwards, mine=self._mine), "order")
@@ -125,7 +127,7 @@ class DeploymentsScreen(Frame):
         marked = len(self.query_one(LineTable).marked)
         if marked:
             parts.append(text(f"  ◆ {marked} marked", Tone.MARK))
-        self.query_one(".title", Plain).say(joined(*parts))
+        self.query_one(".list", Panel).entitle(joined(*parts))
 
     def _heads(self) -> list[Column]:
         arrow = "↑" if self._backwards else "↓"

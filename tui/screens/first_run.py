@@ -13,38 +13,40 @@ from textual.content import Content
 from textual.screen import Screen
 
 from core.domain.errors import BursarError
-from core.views.work import FoundNode
 from tui import questions
 from tui.actions import Command, named
-from tui.amounts import size_of
 from tui.console import Console
 from tui.messages import Did, LoggedOn, MachineSeen, NotDone, Refused
+from tui.offers import Offer, found_here, offers
 from tui.screens.login import WORDMARK
 from tui.theme import Tone
 from tui.widgets.field import LONGEST, Field
+from tui.widgets.hanging import Hanging, Line
 from tui.widgets.plain import Plain, joined, stacked, text
 from tui.widgets.steps import Steps
 
 
 class FirstRunScreen(Screen[None]):
-    """Three steps, each a field or two; the last may be left out."""
+    """Three steps, each a field or two; what shall be the first cluster may be left for later."""
 
     CSS_PATH = "login.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "skip", "Skip", show=False),
-        Binding("ctrl+n", "other", "Another engine", show=False),
+        Binding("up", "choose(-1)", "The one before", show=False),
+        Binding("down", "choose(1)", "The next one", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._offers: tuple[FoundNode, ...] = ()
-        self._at = 0
+        self._offers: list[Offer] = []
+        self._chosen = 0
         self._enter: Callable[..., None] = self._make_operator
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
             yield Plain(joined(text(WORDMARK, Tone.BUSY), text("  a new installation", Tone.DIM)))
             yield Plain("first its operator, who runs it: a name and a password", classes="why")
+            yield Hanging(classes="offers")
             with Container(classes="steps"):
                 yield Steps(
                     Field(placeholder="name", max_length=64),
@@ -92,43 +94,48 @@ class FirstRunScreen(Screen[None]):
     # At last: something to run on
 
     async def _look_at_machine(self) -> None:
-        await self._next("cluster's name", "here", "looking at this machine …")
-        self.query_one(".keys", Plain).say(text("enter makes it the first cluster · esc goes on without", Tone.DIM))
+        await self._next("cluster's name", "", "looking at this machine …")
+        self._say_keys("enter makes it · ↑↓ another one · esc goes on without")
         self._enter = self._make_cluster
         self._desk.gateway.ask(self, questions.machine, about="machine")
 
     @on(MachineSeen)
     def _machine_seen(self, seen: MachineSeen) -> None:
-        self._offers = tuple(node for node in seen.nodes if node.trouble is None)
+        self._offers = offers(seen)
+        self._chosen = self._to_be_had[0]
+        found = joined("this machine has ", text(found_here(seen.nodes), Tone.GOOD))
+        self.query_one(".why", Plain).say(stacked([found, text("what shall be the first cluster?")]))
+        self._show_offers()
+
+    def action_choose(self, by: int) -> None:
+        """The next one that can be had."""
         if not self._offers:
-            self._done()
             return
-        self._show_offer()
+        places = self._to_be_had
+        self._chosen = places[(places.index(self._chosen) + by) % len(places)]
+        self._show_offers()
 
-    def _show_offer(self) -> None:
-        """Containers come first; what else is here is a key away."""
-        offer = self._offers[self._at]
-        found = size_of(offer.total.cpu_milli, offer.total.ram_mib, offer.total.gpu_milli)
-        model = f" ({offer.gpu_model})" if offer.gpu_model else ""
-        lines = [joined("this machine has ", text(found + model, Tone.GOOD)), text(_what_it_runs(offer), Tone.DIM)]
-        if len(self._offers) > 1:
-            more = f"{self._at + 1} of {len(self._offers)} that could be its first cluster · ctrl+n: the next"
-            lines.append(text(more, Tone.DIM))
-        self.query_one(".why", Plain).say(stacked(lines))
+    @property
+    def _to_be_had(self) -> list[int]:
+        """The places of those that can be chosen; a simulator always can."""
+        return [place for place, offer in enumerate(self._offers) if offer.texts is not None]
 
-    def action_other(self) -> None:
-        if self._offers:
-            self._at = (self._at + 1) % len(self._offers)
-            self._show_offer()
+    def _show_offers(self) -> None:
+        """The name goes with what is chosen, unless somebody has typed one."""
+        shown = self.query_one(".offers", Hanging)
+        shown.display = True
+        shown.hang([_offer_line(offer, chosen=place == self._chosen) for place, offer in enumerate(self._offers)])
+        field = self.query_one(Steps).query_one(Field)
+        if field.value in {"", *(offer.name for offer in self._offers)}:
+            field.fill(self._offers[self._chosen].name)
+            field.action_end()
 
     def _make_cluster(self, name: str) -> None:
         verb = named(("cluster", "create"))
-        if not self._offers or verb is None:
+        offer = self._offers[self._chosen] if self._offers else None
+        if offer is None or offer.texts is None or verb is None:
             return
-        offer = self._offers[self._at]
-        settings = tuple(f"{key}={value}" for key, value in offer.settings.items())
-        texts: dict[str, tuple[str, ...]] = {"name": (name.strip(),), "driver": (offer.driver,), "set": settings}
-        self._desk.gateway.ask_to_do(self, Command(verb, texts))
+        self._desk.gateway.ask_to_do(self, Command(verb, {"name": (name.strip(),), **offer.texts}))
 
     @on(Did)
     async def _did(self, event: Did) -> None:
@@ -152,9 +159,8 @@ class FirstRunScreen(Screen[None]):
     def _refused(self, event: Refused) -> None:
         event.stop()
         if event.about == "machine":
-            self._done()
-        else:
-            self._tell(event.error)
+            self._machine_seen(MachineSeen((), no_containers="this machine could not be looked at"))
+        self._tell(event.error)
 
     @on(NotDone)
     def _not_done(self, event: NotDone) -> None:
@@ -168,6 +174,9 @@ class FirstRunScreen(Screen[None]):
     def _say(self, content: Content) -> None:
         self.query_one(".refusal", Plain).say(content)
 
+    def _say_keys(self, words: str) -> None:
+        self.query_one(".keys", Plain).say(text(words, Tone.DIM))
+
     async def _next(self, placeholder: str, value: str, why: str) -> None:
         """The next step: one field in place of those of the step before."""
         place = self.query_one(".steps", Container)
@@ -179,8 +188,7 @@ class FirstRunScreen(Screen[None]):
         self._say(text(""))
 
 
-def _what_it_runs(offer: FoundNode) -> str:
-    if offer.settings:
-        places = ", ".join(value.removeprefix("unix://") for value in offer.settings.values())
-        return f"it runs containers, by the engine at {places}"
-    return "it runs commands on this machine, for operators only until you open it to members"
+def _offer_line(offer: Offer, *, chosen: bool) -> Line:
+    sign = text("❯ " if chosen else "  ", Tone.MARK)
+    title = text(f"{offer.title:<13}", Tone.DIM if offer.texts is None else Tone.LOUD if chosen else Tone.PLAIN)
+    return joined(sign, title), text(offer.about, Tone.DIM)

@@ -11,11 +11,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from core.commands.verbs import Bursar
 from core.domain.errors import BursarError
+from core.domain.roles import Caller
 from tui.actions import Action, Command
 from tui.console import Console
-from tui.messages import Did, NotDone
+from tui.messages import Did, NotDone, Questioned, Refused
 from tui.screens.answer import AnswerScreen
+from tui.screens.sure import SureScreen
 from tui.theme import Tone
 from tui.widgets.fields import Fields
 from tui.widgets.plain import Plain, joined, text
@@ -70,8 +73,39 @@ class FormScreen(ModalScreen[None]):
             self._refuse(error)
             return
         self._doing = True
+        ask = command.verb.question
+        if ask is None:
+            self._do([command])
+            return
+
+        def question(bursar: Bursar, caller: Caller) -> Questioned:
+            return Questioned(command, ask(bursar, caller, command.values))
+
+        self._desk.gateway.ask(self, question, about="question")
+
+    @on(Questioned)
+    def _questioned(self, event: Questioned) -> None:
+        """What the verb wants to be sure of stands over the form; who thinks better of it is back in it."""
+        event.stop()
+        self.app.push_screen(
+            SureScreen(f"{self._action.label}?", event.question.text, [event.command], event.question.word), self._do
+        )
+
+    @on(Refused)
+    def _refused(self, event: Refused) -> None:
+        event.stop()
+        self._doing = False
+        self._refuse(event.error)
+
+    def _do(self, commands: Sequence[Command] | None) -> None:
+        self._doing = bool(commands)
+        for command in commands or ():
+            self._desk.gateway.ask_to_do(self, command)
+
+    @property
+    def _desk(self) -> Console:
         assert isinstance(self.app, Console)
-        self.app.gateway.ask_to_do(self, command)
+        return self.app
 
     @on(NotDone)
     def _not_done(self, event: NotDone) -> None:

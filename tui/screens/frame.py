@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from core.commands.table import VERBS
 from core.domain.errors import BursarError
@@ -23,17 +23,20 @@ from tui.console import Console, Echo
 from tui.gateway import Question
 from tui.messages import Refused
 from tui.screens.form import FormScreen
-from tui.screens.help import HelpScreen
+from tui.screens.help import HelpScreen, keys_of
 from tui.screens.sure import SureScreen
 from tui.theme import Tone
+from tui.widgets.keys import Keys
 from tui.widgets.masthead import Masthead
 from tui.widgets.nav import PLACES, Nav
+from tui.widgets.pick import Pick
 from tui.widgets.plain import Plain, text
 from tui.widgets.prompt import Prompt
 from tui.widgets.table import LineTable
 
 _OLD = 15_000_000  # what was seen so long ago is told as old
 SMALLEST = (60, 16)
+_GENERAL = frozenset({"prompt", "help", "back", "last", "reload"})
 
 
 class Frame(Screen[None]):
@@ -41,11 +44,14 @@ class Frame(Screen[None]):
 
     AUTO_FOCUS = "LineTable"
     PLACE: ClassVar[str] = ""
+    NOTES: ClassVar[tuple[str, ...]] = ()  # what no key says, for the help
+    HIDES_UNFIT: ClassVar[bool] = False  # where one thing alone is shown, what does not fit it is no key at all
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in PLACES),
         Binding("colon", "prompt", "Command", key_display=":", priority=True),
         Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("f1", "help", "Help"),
         Binding("escape", "back", "Back", show=False),
         Binding("q", "back", "Back", show=False),
         Binding("minus", "last", "Last screen", show=False),
@@ -55,12 +61,11 @@ class Frame(Screen[None]):
     Frame {
         & .echo { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & .body { height: 1fr; padding: 0 1; }
-        &.-tall .body { padding: 1 1 0 1; }
+        &.-tall .body { padding: 0; }
         & .title { height: 1; text-style: bold; color: $secondary; text-wrap: nowrap; text-overflow: ellipsis; }
         & .too-small { display: none; height: 1fr; }
         &.-small .too-small { display: block; }
         &.-small .body { display: none; }
-        & Footer { dock: none; background: $surface; }
     }
     """
 
@@ -81,7 +86,7 @@ class Frame(Screen[None]):
             yield from self.body()
         yield Plain(text("ctrl+p finds screens, commands and deployments", Tone.DIM), classes="echo")
         yield Prompt(self._complete)
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
     # For each screen to say
 
@@ -189,7 +194,9 @@ class Frame(Screen[None]):
         self.query_one(Prompt).open(":")
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen.of(self))
+        title = type(self).__name__.removesuffix("Screen").lower()
+        keys = keys_of(self, _GENERAL)
+        self.app.push_screen(HelpScreen(title, keys, self.NOTES, self.console.log_of_commands))
 
     def action_back(self) -> None:
         if not self.clear():
@@ -209,7 +216,7 @@ class Frame(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What one may never do is not offered; what does not fit the thing in hand is shown as out of reach."""
         if action in ("prompt", "filter"):
-            return not isinstance(self.focused, Input)  # there it is a sign like others
+            return not isinstance(self.focused, (Input, Pick))  # there it is a sign like others
         if action != "act":
             return True
         wanted = self._action(str(parameters[0]))
@@ -218,7 +225,9 @@ class Frame(Screen[None]):
         if wanted.subject is None:
             return True
         own = all(may(self.console.who, wanted.verb, owner) for owner in self.owners())
-        return True if own and self.subjects(wanted) else None
+        if own and self.subjects(wanted):
+            return True
+        return False if self.HIDES_UNFIT else None
 
     def action_act(self, name: str) -> None:
         self.act(self._action(name))

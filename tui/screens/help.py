@@ -3,54 +3,111 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 
 from tui.theme import Tone
+from tui.widgets.hanging import Hanging
+from tui.widgets.nav import PLACES
 from tui.widgets.plain import Plain, joined, stacked, text
+from tui.widgets.table import LineTable
 
-_NAMES = {"colon": ":", "slash": "/", "question_mark": "?", "minus": "-", "escape": "esc", "pagedown": "pgdn"}
+_NAMES = {
+    "colon": ":",
+    "slash": "/",
+    "question_mark": "?",
+    "minus": "-",
+    "escape": "esc",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "up": "↑",
+    "down": "↓",
+}
+_HERE, _LISTS, _EVERYWHERE = "here", "in lists", "everywhere"
+_KEYS_WIDE = 17
+_SIDE_BY_SIDE = 96  # columns of a terminal
+_MOST_COMMANDS = 8
+_NO_HELP = ("go(", "app.focus", "screen.")  # the screens are one line, and what every program has is none
+
+
+class HelpKey(NamedTuple):
+    keys: str
+    what: str
+    enabled: bool
+
+
+def keys_of(screen: Screen[None], general: frozenset[str]) -> dict[str, list[HelpKey]]:
+    """What works on that screen, by where it works; `general` are the actions that every screen has.
+
+    How widgets scroll and how the focus goes round is nobody's question, and is left out.
+    """
+    found: dict[str, dict[str, tuple[list[str], bool]]] = {_HERE: {}, _LISTS: {}, _EVERYWHERE: {}}
+    for active in screen.active_bindings.values():
+        where = _where(active, screen, general)
+        binding = active.binding
+        if where is None or not binding.description or binding.system or binding.action.startswith(_NO_HELP):
+            continue
+        shown = binding.key_display or _NAMES.get(binding.key, binding.key)
+        names, enabled = found[where].setdefault(binding.description, ([], active.enabled))
+        names.append(shown)
+        found[where][binding.description] = (names, enabled and active.enabled)
+    return {
+        where: [HelpKey(" ".join(names), what, enabled) for what, (names, enabled) in keys.items()]
+        for where, keys in found.items()
+    }
+
+
+def _where(active: ActiveBinding, screen: Screen[None], general: frozenset[str]) -> str | None:
+    if isinstance(active.node, LineTable):
+        return _LISTS
+    if active.node is screen:
+        return _EVERYWHERE if active.binding.action in general else _HERE
+    return _EVERYWHERE if active.node is screen.app else None
 
 
 class HelpScreen(ModalScreen[None]):
     CSS_PATH = "help.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "app.pop_screen", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1", "app.pop_screen", "Close", show=False)
+    ]
 
-    def __init__(self, title: str, keys: Sequence[tuple[str, str, bool]], lines: Sequence[Content]) -> None:
+    def __init__(
+        self, title: str, keys: dict[str, list[HelpKey]], notes: Sequence[str], commands: Sequence[Content]
+    ) -> None:
         super().__init__()
-        self._title, self._keys, self._lines = title, keys, lines
-
-    @classmethod
-    def of(cls, screen: Screen[None]) -> HelpScreen:
-        """What works on that screen, the footer's keys first; and the commands that were done last."""
-        keys: dict[str, tuple[list[str], bool]] = {}
-        for active in sorted(screen.active_bindings.values(), key=lambda active: not active.binding.show):
-            binding = active.binding
-            if binding.description and not binding.system:
-                shown = binding.key_display or _NAMES.get(binding.key, binding.key)
-                names, enabled = keys.get(binding.description, ([], True))
-                keys[binding.description] = ([*names, shown], enabled and active.enabled)
-        rows = [(" ".join(names), what, enabled) for what, (names, enabled) in keys.items()]
-        commands = getattr(screen.app, "log_of_commands", [])
-        return cls(type(screen).__name__.removesuffix("Screen").lower(), rows, commands[-8:])
+        self._title, self._keys, self._notes = title, keys, notes
+        self._commands = commands[-_MOST_COMMANDS:]
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="box"):
-            yield Plain(text(f"keys on {self._title}", Tone.LOUD), classes="title")
-            yield Plain(stacked([_key_line(*key) for key in self._keys]))
-            if self._lines:
-                yield Plain(text("commands done", Tone.LOUD), classes="title")
-                yield Plain(stacked(list(self._lines)))
+        screens = HelpKey(f"{PLACES[0].key}-{PLACES[-1].key}", "the screens above", True)
+        here = self._part(self._title, self._keys[_HERE])
+        everywhere = self._part("everywhere", [screens, *self._keys[_EVERYWHERE]])
+        lists = self._part("in lists", self._keys[_LISTS])
+        side_by_side = self.app.size.width >= _SIDE_BY_SIDE
+        with VerticalScroll(classes="box") as box:
+            box.border_subtitle = text("esc closes")
+            with Horizontal(classes="parts") if side_by_side else Vertical(classes="parts"):
+                yield Plain(stacked([*here, *lists] if side_by_side else here), classes="part")
+                yield Plain(stacked(everywhere if side_by_side else [*everywhere, *lists]), classes="part")
+            if self._notes:
+                yield Hanging([text(note, Tone.DIM) for note in self._notes])
+            if self._commands:
+                yield Plain(text("commands done", Tone.LOUD), classes="done")
+                yield Plain(stacked(list(self._commands)))
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
+    @staticmethod
+    def _part(title: str, keys: Sequence[HelpKey]) -> list[Content]:
+        return [text(title, Tone.LOUD), *(_key_line(key) for key in keys), text("")] if keys else []
 
-def _key_line(key: str, what: str, enabled: bool) -> Content:
-    first, then = (Tone.BUSY, Tone.PLAIN) if enabled else (Tone.DIM, Tone.DIM)
-    return joined(text(f"{key:<16}", first), text(what, then))
+
+def _key_line(key: HelpKey) -> Content:
+    first, then = (Tone.BUSY, Tone.PLAIN) if key.enabled else (Tone.DIM, Tone.DIM)
+    return joined(text(f"{key.keys:<{_KEYS_WIDE}}", first), text(key.what, then))

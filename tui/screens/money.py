@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 
@@ -20,9 +20,11 @@ from tui.messages import MoneySeen, PostingSeen
 from tui.screens.answer import AnswerScreen
 from tui.screens.frame import Frame
 from tui.theme import Tone
+from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, joined, stacked, text
 from tui.widgets.table import Cell, Column, LineTable
 
+_SHORT = slice(5, 16)  # an instant without its year and its seconds: there is one of both on the card
 _TREASURY = " treasury"  # no member can be called so
 
 
@@ -41,25 +43,23 @@ class MoneyScreen(Frame):
 
     def body(self) -> Iterator[Widget]:
         with Horizontal():
-            with Vertical(classes="wallets"):
-                yield Plain("wallets", classes="title")
+            with Panel("wallets", classes="wallets"):
                 yield LineTable(
                     [Column("of", 10, grow=True), Column("credits", 11, right=True), Column("GPUh", 9, right=True)],
                     name="wallets",
                     nothing="no wallets",
                 )
-            with Vertical(classes="statement"):
-                yield Plain("statement", classes="title whose")
+            with Panel("statement", classes="statement"):
                 yield Plain(classes="card")
                 yield LineTable(
                     [
                         Column("no", 6, right=True),
-                        Column("when", 19, drop=3),
+                        Column("when", 11, drop=1),
                         Column("kind", 9),
                         Column("credits", 11, right=True),
                         Column("GPUh", 8, right=True),
-                        Column("held", 11, right=True, drop=2),
-                        Column("for", 10, drop=1),
+                        Column("held", 11, right=True, drop=3),
+                        Column("for", 10, drop=2),
                         Column("reason", 8, grow=True, drop=4),
                     ],
                     name="entries",
@@ -80,7 +80,7 @@ class MoneyScreen(Frame):
         if seen.treasury is not None:
             rows.insert(0, (_TREASURY, _wallet_cells("treasury", seen.treasury)))
         self.query_one("#wallets", LineTable).show_rows(rows)
-        self.query_one(".whose", Plain).say(f"statement of {seen.wallet.owner}")
+        self.query_one(".statement", Panel).entitle(f"statement of {seen.wallet.owner}")
         self.query_one(".card", Plain).say(stacked(_card_lines(seen.wallet, now, narrow=self.has_class("-narrow"))))
         self._entries = {str(line.number): line for line in seen.statement.items}
         newest = list(reversed(seen.statement.items))
@@ -161,7 +161,7 @@ def _entry_cells(line: EntryLine) -> Sequence[Cell]:
     gained = line.credits_ucr > 0 or line.gpu_ms > 0
     return (
         Cell(str(line.number), Tone.DIM),
-        Cell(instant(line.at), Tone.DIM),
+        Cell(instant(line.at)[_SHORT], Tone.DIM),
         Cell(line.kind),
         Cell(credits_of(line.credits_ucr) if line.credits_ucr else "", Tone.GOOD if gained else Tone.PLAIN),
         Cell(gpu_hours_of(line.gpu_ms) if line.gpu_ms else "", Tone.GOOD if gained else Tone.PLAIN),

@@ -19,7 +19,9 @@ from tui.feed import event_line
 from tui.messages import DiagnosisSeen, OverviewSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
-from tui.widgets.capacity import cluster_bars, device_map
+from tui.widgets.capacity import OTHER_ORG, cluster_bars, device_map
+from tui.widgets.hanging import Hanging
+from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, joined, stacked, text
 from tui.widgets.table import Cell, Column, LineTable
 
@@ -36,27 +38,29 @@ class OverviewScreen(Frame):
 
     def body(self) -> Iterator[Widget]:
         with Horizontal():
-            with VerticalScroll(classes="capacity", can_focus=False):
-                yield Plain("capacity", classes="title")
-                yield Plain(text("…", Tone.DIM), classes="bars")
-                yield Plain("GPUs", classes="title gpus")
-                yield Plain(classes="map")
+            with Vertical(classes="left"):
+                with Panel("capacity", classes="capacity"), VerticalScroll(can_focus=False):
+                    yield Plain(text("…", Tone.DIM), classes="bars")
+                with Panel("GPUs", classes="gpus"), VerticalScroll(can_focus=False):
+                    yield Plain(classes="map")
+                with Panel("begin here", classes="begin"):
+                    yield Hanging(_BEGIN)
             with Vertical(classes="side"):
-                yield Plain("waiting", classes="title waiting")
-                yield LineTable(
-                    [
-                        Column("#", 3, right=True),
-                        Column("name", 10, grow=True),
-                        Column("owner", 8, drop=2),
-                        Column("gpu", 4, right=True, drop=1),
-                        Column("start", 8, right=True),
-                    ],
-                    nothing="nothing waits",
-                )
-                yield Plain("money", classes="title")
-                yield Plain(classes="money")
-                yield Plain("happened", classes="title")
-                yield Plain(classes="feed")
+                with Panel("waiting", classes="waiting"):
+                    yield LineTable(
+                        [
+                            Column("#", 3, right=True),
+                            Column("name", 10, grow=True),
+                            Column("owner", 8, drop=2),
+                            Column("gpu", 4, right=True, drop=1),
+                            Column("start", 8, right=True),
+                        ],
+                        nothing="nothing waits",
+                    )
+                with Panel("money", classes="money"):
+                    yield Plain(classes="wallets")
+                with Panel("happened", classes="happened"):
+                    yield Plain(classes="feed")
         yield Plain(classes="doctor")
 
     def look(self) -> None:
@@ -96,14 +100,16 @@ class OverviewScreen(Frame):
         seen = self._seen
         if seen is None:
             return
-        width = self.query_one(".capacity").content_size.width
+        now = self.console.now()
+        width = self.query_one(".capacity VerticalScroll").scrollable_content_region.width
         bars = [line for cluster in seen.clusters for line in cluster_bars(cluster, width)]
         self.query_one(".bars", Plain).say(stacked(bars) if bars else _no_clusters())
         self.query_one(".map", Plain).say(stacked(device_map(seen.devices, width)))
         self.query_one(".gpus").display = bool(seen.devices)
+        has_begun = any(event.kind.startswith("deployment.") for event in seen.feed)
+        self.query_one(".begin").display = not (seen.devices and has_begun)
         self._draw_queue(seen)
-        self.query_one(".money", Plain).say(stacked(_money(seen.wallet, seen.treasury, self.console.now())))
-        now = self.console.now()
+        self.query_one(".wallets", Plain).say(stacked(_money(seen.wallet, seen.treasury, now)))
         lines = [event_line(event, now) for event in seen.feed]
         room = max(1, self.query_one(".feed").size.height)
         self.query_one(".feed", Plain).say(stacked(lines[:room]) if lines else text("nothing yet", Tone.DIM))
@@ -115,7 +121,7 @@ class OverviewScreen(Frame):
                 line.id or f"{cluster}-{line.position}",
                 (
                     Cell(str(line.position), Tone.DIM),
-                    Cell(line.name or "of another organization", Tone.PLAIN if line.name else Tone.DIM),
+                    Cell(line.name or OTHER_ORG, Tone.PLAIN if line.name else Tone.DIM),
                     Cell(line.owner or "", Tone.DIM),
                     Cell("" if line.gpu_milli is None else f"{line.gpu_milli / 1000:g}"),
                     Cell(until(line.estimate_at, now), Tone.BUSY),
@@ -124,7 +130,7 @@ class OverviewScreen(Frame):
             for cluster, line in seen.queue
         ]
         self.query_one(LineTable).show_rows(rows)
-        self.query_one(".waiting", Plain).say(f"waiting ({len(rows)})" if rows else "waiting")
+        self.query_one(".waiting", Panel).entitle(f"waiting  {len(rows)}" if rows else "waiting")
 
     @on(LineTable.Chosen)
     def _chosen(self, event: LineTable.Chosen) -> None:
@@ -137,6 +143,18 @@ class OverviewScreen(Frame):
 
     def names(self) -> Iterable[str]:
         return [line.id for _, line in self._seen.queue if line.id] if self._seen else []
+
+
+_BEGIN = [
+    (joined(text(f" {key} ", Tone.BUSY), text(f"{what:<9}", Tone.LOUD)), text(why, Tone.DIM))
+    for key, what, why in (
+        ("4", "Submit", "ask for a job, a service or a VM"),
+        ("3", "Work", "its state, its logs, its cost"),
+        ("5", "Clusters", "n makes one more"),
+        ("7", "People", "i lets somebody in by a code"),
+        ("?", "Help", "the keys that work where you are"),
+    )
+]
 
 
 def _no_clusters() -> Content:

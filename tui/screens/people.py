@@ -8,6 +8,7 @@ from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from core.views.chat import LinkLine
 from core.views.people import InviteCard, MemberRow
 from tui import actions, questions
 from tui.actions import Action
@@ -15,16 +16,32 @@ from tui.amounts import age, credits_of, gpu_hours_of, until
 from tui.messages import PeopleSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
-from tui.widgets.plain import Plain, text
+from tui.widgets.hanging import Hanging, Line
+from tui.widgets.panel import Panel
+from tui.widgets.plain import joined, text
 from tui.widgets.table import Cell, Column, LineTable
 
-_INVITE_TONES = {"open": Tone.GOOD, "used up": Tone.DIM, "expired": Tone.DIM, "revoked": Tone.BAD}
+_INVITE_LOOKS = {
+    "open": ("●", Tone.GOOD),
+    "used up": ("○", Tone.DIM),
+    "expired": ("◇", Tone.DIM),
+    "revoked": ("⊘", Tone.BAD),
+}
+_NO_LINKS = "nobody in Slack acts as you: /bursar link shows a code there, and l takes it here"
 
 
 class PeopleScreen(Frame):
     PLACE = "people"
     CSS_PATH = "people.tcss"
-    ACTIONS = (actions.INVITE, actions.ROLE, actions.REMOVE, actions.REVOKE, actions.ROTATE)
+    ACTIONS = (
+        actions.INVITE,
+        actions.ROLE,
+        actions.REMOVE,
+        actions.REVOKE,
+        actions.ROTATE,
+        actions.LINK_SLACK,
+        actions.UNLINK_SLACK,
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,27 +49,32 @@ class PeopleScreen(Frame):
         self._invites: dict[str, InviteCard] = {}
 
     def body(self) -> Iterator[Widget]:
-        yield Plain("people", classes="title org")
         with Horizontal():
-            with Vertical(classes="members"):
+            with Panel("members", classes="members"):
                 yield LineTable(
                     [Column("member", 10, grow=True), Column("role", 8), Column("joined", 7, right=True, drop=1)],
                     name="members",
                     nothing="nobody here",
+                    opens=False,
                 )
-            with Vertical(classes="invites"):
-                yield LineTable(
-                    [
-                        Column("invite", 11),
-                        Column("lets in", 8, grow=True),
-                        Column("used", 6, right=True),
-                        Column("state", 8),
-                        Column("gives", 18, drop=2),
-                        Column("ends", 8, right=True, drop=1),
-                    ],
-                    name="invites",
-                    nothing="no invites: i makes one",
-                )
+                yield Hanging(classes="org")
+            with Vertical(classes="side"):
+                with Panel("invites", classes="invites"):
+                    yield LineTable(
+                        [
+                            Column("invite", 11),
+                            Column("lets in", 8, grow=True),
+                            Column("used", 6, right=True),
+                            Column("state", 11),
+                            Column("gives", 18, drop=2),
+                            Column("ends", 8, right=True, drop=1),
+                        ],
+                        name="invites",
+                        nothing="no invites: i makes one",
+                        opens=False,
+                    )
+                with Panel("Slack", classes="slack"):
+                    yield Hanging(classes="links")
 
     def look(self) -> None:
         if self.console.who is not None:
@@ -62,8 +84,9 @@ class PeopleScreen(Frame):
     def _people_seen(self, seen: PeopleSeen) -> None:
         now, org = self.console.now(), seen.org
         gives = f"{credits_of(org.allowance_credits_ucr)} cr and {gpu_hours_of(org.allowance_gpu_ms)} GPUh"
-        said = f"{org.name}  {org.members} members · each begins with {gives} · {org.time_zone}"
-        self.query_one(".org", Plain).say(text(said))
+        self.query_one(".members", Panel).entitle(f"{org.name}  {org.members} members")
+        self.query_one(".org", Hanging).hang([text(f"each begins with {gives} · {org.time_zone}", Tone.DIM)])
+        self.query_one(".links", Hanging).hang(_link_lines(seen.links, now) or [text(_NO_LINKS, Tone.DIM)])
         self._members = {member.name: member for member in seen.members}
         self._invites = {invite.id: invite for invite in seen.invites or ()}
         rows = [
@@ -95,17 +118,32 @@ def _role_tone(member: MemberRow) -> Tone:
     return Tone.BUSY if member.role.value == "admin" else Tone.PLAIN
 
 
+def _link_lines(links: Sequence[LinkLine], now: int) -> list[Line]:
+    return [
+        (
+            text("● ", Tone.GOOD),
+            joined(
+                text(f"@{link.name}", Tone.LOUD),
+                text(f" acts as you, since {age(link.linked_at, now)} ({link.workspace}/{link.user})", Tone.DIM),
+            ),
+        )
+        for link in links
+    ]
+
+
 def _invite_cells(invite: InviteCard, now: int) -> Sequence[Cell]:
     gives = []
     if invite.credits_ucr is not None:
         gives.append(f"{credits_of(invite.credits_ucr)} cr")
     if invite.gpu_ms is not None:
         gives.append(f"{gpu_hours_of(invite.gpu_ms)} GPUh")
+    sign, tone = _INVITE_LOOKS.get(invite.state, ("?", Tone.DIM))
+    ends = until(invite.expires_at, now) if invite.state == "open" else ""
     return (
         Cell(invite.id),
         Cell(invite.role.value),
         Cell(f"{invite.used}/{invite.uses}"),
-        Cell(invite.state, _INVITE_TONES.get(invite.state, Tone.DIM)),
+        Cell(f"{sign} {invite.state}", tone),
         Cell(" ".join(gives) or "as usual", Tone.DIM),
-        Cell(until(invite.expires_at, now), Tone.DIM),
+        Cell(ends, Tone.DIM),
     )

@@ -17,7 +17,10 @@ from tui.messages import QueueSeen, WhySeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
 from tui.widgets.blockers import why_lines
-from tui.widgets.plain import Plain, stacked, text
+from tui.widgets.capacity import OTHER_ORG
+from tui.widgets.hanging import Hanging
+from tui.widgets.panel import Panel
+from tui.widgets.plain import text
 from tui.widgets.table import Cell, Column, LineTable
 
 
@@ -31,23 +34,23 @@ class QueueScreen(Frame):
         self._lines: dict[str, tuple[str, QueueLine]] = {}
 
     def body(self) -> Iterator[Widget]:
-        yield Plain("queue", classes="title")
         with Horizontal():
-            yield LineTable(
-                [
-                    Column("#", 3, right=True),
-                    Column("cluster", 9, drop=4),
-                    Column("name", 12, grow=True),
-                    Column("owner", 9, drop=2),
-                    Column("prio", 4, right=True, drop=3),
-                    Column("gpu", 4, right=True),
-                    Column("waits", 5, right=True, drop=1),
-                    Column("start", 8, right=True),
-                ],
-                nothing="nothing waits: what is submitted starts at once",
-            )
-            with VerticalScroll(classes="why", can_focus=False):
-                yield Plain(classes="reasons")
+            with Panel("queue", classes="list"):
+                yield LineTable(
+                    [
+                        Column("#", 3, right=True),
+                        Column("cluster", 9, drop=4),
+                        Column("name", 12, grow=True),
+                        Column("owner", 9, drop=2),
+                        Column("prio", 4, right=True, drop=3),
+                        Column("gpu", 4, right=True),
+                        Column("waits", 5, right=True, drop=1),
+                        Column("start", 8, right=True),
+                    ],
+                    nothing="nothing waits: what is submitted starts at once",
+                )
+            with Panel("why it waits", classes="why"), VerticalScroll(can_focus=False):
+                yield Hanging(classes="reasons")
 
     def look(self) -> None:
         self.ask(questions.queue, "lines")
@@ -58,7 +61,7 @@ class QueueScreen(Frame):
         self._lines = {line.id or f"{cluster} {line.position}": (cluster, line) for cluster, line in seen.lines}
         rows = [(key, _cells(cluster, line, now)) for key, (cluster, line) in self._lines.items()]
         self.query_one(LineTable).show_rows(rows)
-        self.query_one(".title", Plain).say(f"queue  {len(rows)} waiting" if rows else "queue")
+        self.query_one(".list", Panel).entitle(f"queue  {len(rows)} waiting" if rows else "queue")
         self._ask_why()
 
     @on(LineTable.Moved)
@@ -66,7 +69,7 @@ class QueueScreen(Frame):
         line = self._chosen
         if line is None or line.id is None:
             words = "of another organization: its reasons are not yours to see" if line else ""
-            self.query_one(".reasons", Plain).say(text(words, Tone.DIM))
+            self.query_one(".reasons", Hanging).hang([text(words, Tone.DIM)])
         else:
             self.ask(questions.why(line.id), "why")
 
@@ -77,7 +80,7 @@ class QueueScreen(Frame):
         if chosen is not None and chosen.latest_at is not None:
             now = self.console.now()
             lines.append(text(f"likely {until(chosen.estimate_at, now)}, at the latest {until(chosen.latest_at, now)}"))
-        self.query_one(".reasons", Plain).say(stacked(lines))
+        self.query_one(".reasons", Hanging).hang(lines)
 
     @on(LineTable.Chosen)
     def _opened(self, event: LineTable.Chosen) -> None:
@@ -107,7 +110,7 @@ def _cells(cluster: str, line: QueueLine, now: int) -> Sequence[Cell]:
     return (
         Cell(str(line.position), Tone.DIM),
         Cell(cluster, Tone.DIM),
-        Cell(line.name or "of another organization", Tone.PLAIN if line.name else Tone.DIM),
+        Cell(line.name or OTHER_ORG, Tone.PLAIN if line.name else Tone.DIM),
         Cell(line.owner or "", Tone.DIM),
         Cell("" if line.priority is None else str(line.priority)),
         Cell("" if line.gpu_milli is None else f"{line.gpu_milli / 1000:g}"),

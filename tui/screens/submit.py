@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -24,12 +23,15 @@ from tui.screens.frame import Frame
 from tui.theme import Tone
 from tui.widgets.blockers import blocker_lines
 from tui.widgets.fields import Fields
-from tui.widgets.plain import Plain, joined, stacked, text
+from tui.widgets.hanging import Hanging, Line
+from tui.widgets.panel import Panel
+from tui.widgets.plain import Plain, joined, text
 
 _ORDER = (
     "name", "cluster", "image", "command", "flavor", "cpu", "ram", "gpu", "gpu_model", "disk", "hours", "kind",
     "priority", "replicas", "after", "label", "env", "public_ip",
 )  # fmt: skip
+_NOTHING_YET = "fill in a name, a cluster and what to run"
 _PAUSE_S = 0.3  # of typing, before it is tried
 
 
@@ -41,6 +43,7 @@ class SubmitScreen(Frame):
         Binding("ctrl+s", "submit", "Submit", priority=True),
         Binding("ctrl+y", "copy", "Copy command", priority=True),
         Binding("ctrl+l", "empty", "Empty", show=False),
+        Binding("escape", "back", "Back", key_display="esc"),
     ]
 
     def __init__(self) -> None:
@@ -49,11 +52,11 @@ class SubmitScreen(Frame):
         self._doing = False
 
     def body(self) -> Iterator[Widget]:
-        yield Plain("submit", classes="title")
         with Horizontal():
-            yield Fields(_arguments())
-            with VerticalScroll(classes="preview", can_focus=False):
-                yield Plain(text("fill in a name, a cluster and what to run", Tone.DIM), classes="verdict")
+            with Panel("submit", classes="form"):
+                yield Fields(_arguments(), picks=("cluster", "flavor"))
+            with Panel("what it would do", classes="preview"), VerticalScroll(can_focus=False):
+                yield Hanging([text(_NOTHING_YET, Tone.DIM)], classes="verdict")
         yield Plain(classes="line")
 
     def look(self) -> None:
@@ -69,8 +72,8 @@ class SubmitScreen(Frame):
     @on(ChoicesSeen)
     def _choices_seen(self, seen: ChoicesSeen) -> None:
         fields = self.query_one(Fields)
-        fields.suggest("cluster", seen.clusters)
-        fields.suggest("flavor", seen.flavors)
+        fields.offer("cluster", seen.clusters)
+        fields.offer("flavor", seen.flavors)
         if len(seen.clusters) == 1 and "cluster" not in fields.texts:
             fields.put("cluster", seen.clusters[0])
 
@@ -96,13 +99,13 @@ class SubmitScreen(Frame):
 
     @on(PreviewSeen)
     def _preview_seen(self, seen: PreviewSeen) -> None:
-        self.query_one(".verdict", Plain).say(stacked(_verdict(seen.card, self.console.now())))
+        self.query_one(".verdict", Hanging).hang(_verdict(seen.card, self.console.now()))
 
     def show_refusal(self, error: BursarError) -> None:
-        lines = [text(f"✗ {error.message}", Tone.BAD)]
+        lines: list[Line] = [(text("✗ ", Tone.BAD), text(error.message, Tone.BAD))]
         if error.hint:
-            lines.append(text(error.hint, Tone.DIM, lines=True))
-        self.query_one(".verdict", Plain).say(stacked(lines))
+            lines += [text(line, Tone.DIM) for line in error.hint.splitlines()]
+        self.query_one(".verdict", Hanging).hang(lines)
 
     @on(Fields.Submitted)
     def action_submit(self) -> None:
@@ -128,7 +131,7 @@ class SubmitScreen(Frame):
         event.stop()
         self._doing = False
         self.query_one(Fields).put("name", "")
-        self.query_one(".verdict", Plain).say(text("submitted", Tone.GOOD))
+        self.query_one(".verdict", Hanging).hang([text("submitted", Tone.GOOD)])
         self.app.post_message(Did(event.command, event.answer))
         reference = getattr(event.answer, "id", None)
         if reference is not None:
@@ -150,17 +153,19 @@ def _arguments() -> list[Argument]:
     return sorted((a for a in verb.arguments if a.name in _ORDER), key=lambda a: _ORDER.index(a.name))
 
 
-def _verdict(card: PreviewCard, now: int) -> list[Content]:
+def _verdict(card: PreviewCard, now: int) -> list[Line]:
     if card.starts_now:
-        lines = [text(f"✓ fits and starts at once on {card.node or card.cluster}", Tone.GOOD)]
+        begins = ("✓ ", f"fits and starts at once on {card.node or card.cluster}", Tone.GOOD)
     elif card.estimate_at is not None:
         latest = f", at the latest {until(card.latest_at, now)}" if card.latest_at is not None else ""
-        lines = [text(f"◌ waits; likely starts {until(card.estimate_at, now)}{latest}", Tone.BUSY)]
+        begins = ("◌ ", f"waits; likely starts {until(card.estimate_at, now)}{latest}", Tone.BUSY)
     else:
-        lines = [text("◌ waits; when it starts cannot be foreseen", Tone.WAIT)]
-    lines += [text(""), joined(text("an hour   ", Tone.DIM), text(sum_of(card.rate)))]
+        begins = ("◌ ", "waits; when it starts cannot be foreseen", Tone.WAIT)
+    sign, words, tone = begins
+    lines: list[Line] = [(text(sign, tone), text(words, tone)), text("")]
+    lines.append((text("an hour   ", Tone.DIM), text(sum_of(card.rate))))
     if card.hold != Sum():
-        lines.append(joined(text("set aside ", Tone.DIM), text(sum_of(card.hold))))
+        lines.append((text("set aside ", Tone.DIM), text(sum_of(card.hold))))
     if card.needs_approval:
         lines += [text(""), text(f"◷ needs approval: {card.needs_approval}", Tone.WAIT)]
     if card.victims:

@@ -32,7 +32,9 @@ class SureScreen(ModalScreen[Sequence[Command] | None]):
 
     @classmethod
     def of(cls, action: Action, commands: Sequence[Command], names: Sequence[str]) -> SureScreen:
-        """For one thing its name is typed, for several how many they are."""
+        """For one thing its name is typed, for several how many they are, and a plain yes where nothing has a name."""
+        if not any(names):
+            return cls(f"{action.label}?", action.verb.help, commands, "yes")
         alone = len(names) == 1
         title = f"{action.label} {names[0] if alone else f'{len(names)} things'}?"
         return cls(title, action.verb.help, commands, names[0] if alone else f"{action.label.lower()} {len(names)}")

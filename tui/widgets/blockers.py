@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from textual.content import Content
-
 from core.views.foresight import BlockerLine, WhyCard
 from tui.amounts import until
 from tui.theme import LOOKS, Tone
+from tui.widgets.hanging import Line
 from tui.widgets.plain import joined, look, text
 
 
-def why_lines(card: WhyCard, now: int) -> list[Content]:
+def why_lines(card: WhyCard, now: int) -> list[Line]:
     place = text(f"  number {card.position} in the queue", Tone.DIM) if card.position is not None else text("")
-    lines = [joined(text(f"{card.name}  ", Tone.LOUD), look(LOOKS[card.state]), place)]
+    lines: list[Line] = [joined(text(f"{card.name}  ", Tone.LOUD), look(LOOKS[card.state]), place)]
     if card.starts:
         lines.append(text("starts in the next pass", Tone.GOOD))
     for blocker in card.blockers:
@@ -22,10 +21,10 @@ def why_lines(card: WhyCard, now: int) -> list[Content]:
     return lines
 
 
-def blocker_lines(blocker: BlockerLine, now: int) -> list[Content]:
+def blocker_lines(blocker: BlockerLine, now: int) -> list[Line]:
     words = blocker.code.replace("_", " ")
     message = "" if blocker.message == words else f"  {blocker.message}"
-    lines = [joined(text(f"• {words}", Tone.WAIT), text(message))]
+    lines: list[Line] = [(text("• ", Tone.WAIT), joined(text(words, Tone.WAIT), text(message)))]
     facts = []
     if blocker.need is not None and blocker.have is not None:
         facts.append(f"needs {blocker.need}, {blocker.have} there")
@@ -36,5 +35,5 @@ def blocker_lines(blocker: BlockerLine, now: int) -> list[Content]:
     if facts:
         lines.append(text(f"  {'; '.join(facts)}", Tone.DIM))
     if blocker.suggestion:
-        lines.append(joined("  ", text(f"→ {blocker.suggestion}", Tone.BUSY)))
+        lines.append((text("  → ", Tone.BUSY), text(blocker.suggestion, Tone.BUSY)))
     return lines

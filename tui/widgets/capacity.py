@@ -15,8 +15,11 @@ from tui.amounts import bar
 from tui.theme import LOOKS, Tone, node_look
 from tui.widgets.plain import joined, text
 
+OTHER_ORG = "other org"
 _NEARLY_FULL = 90
-_WORD = 5
+_WORD, _NUMBERS = 5, 14
+_WIDEST_BOX = 16
+_EVEN = (8, 4)  # devices in a row, where as many fit: rows of machines with eight stand alike
 
 
 def cluster_bars(cluster: ClusterCard, width: int) -> list[Content]:
@@ -38,13 +41,17 @@ def _measures(used: Resources, total: Resources) -> list[tuple[str, int, int, st
     found.append(
         ("CPU", used.cpu_milli, total.cpu_milli, f"{format_cpu(used.cpu_milli)}/{format_cpu(total.cpu_milli)}")
     )
-    memory = f"{format_memory(used.ram_mib)}/{format_memory(total.ram_mib)}".replace(" GiB/", "/")
-    found.append(("RAM", used.ram_mib, total.ram_mib, memory))
+    found.append(("RAM", used.ram_mib, total.ram_mib, memory_of(used.ram_mib, total.ram_mib)))
     return found
 
 
+def memory_of(used: int, total: int) -> str:
+    """The unit once where both have it: `96/384 GiB`."""
+    return f"{format_memory(used)}/{format_memory(total)}".replace(" GiB/", "/")
+
+
 def _bar_line(word: str, used: int, total: int, shown: str, width: int) -> Content:
-    room = max(8, width - _WORD - 16)
+    room = max(8, width - _WORD - _NUMBERS - 3)
     share = used * 100 // total if total else 0
     tone = Tone.WAIT if share >= _NEARLY_FULL else Tone.GOOD
     full, empty = bar(used, total, room)
@@ -54,8 +61,9 @@ def _bar_line(word: str, used: int, total: int, shown: str, width: int) -> Conte
 def device_map(devices: Sequence[DeviceLine], width: int) -> list[Content]:
     """A box for each device, node by node: its index, its state's sign, and who holds it."""
     lines: list[Content] = []
-    box = 16
-    across = max(1, (width - 2) // (box + 1))
+    labels = {(d.cluster, d.node, d.index): _label(d) for d in devices}
+    box = min(_WIDEST_BOX, max((columns(words) for words, _ in labels.values()), default=1) + 1)
+    across = _across(width - 2, box)
     for cluster, node in dict.fromkeys((device.cluster, device.node) for device in devices):
         here = [device for device in devices if (device.cluster, device.node) == (cluster, node)]
         look = node_look(here[0].node_state)
@@ -63,13 +71,23 @@ def device_map(devices: Sequence[DeviceLine], width: int) -> list[Content]:
         state = text(f"  {look.word}", look.tone) if look.word != "up" else text("")
         lines.append(joined(text(cluster, Tone.LOUD), text(f"/{node}{model}", Tone.DIM), state))
         for start in range(0, len(here), across):
-            lines.append(joined("  ", joined(*(_box(d, box) for d in here[start : start + across]), between=" ")))
+            row = [labels[d.cluster, d.node, d.index] for d in here[start : start + across]]
+            lines.append(joined("  ", joined(*(_box(words, tone, box) for words, tone in row), between=" ")))
     return lines
 
 
-def _box(device: DeviceLine, width: int) -> Content:
+def _across(width: int, box: int) -> int:
+    fit = max(1, (width + 1) // (box + 1))
+    return next((even for even in _EVEN if even <= fit < 2 * even), fit)
+
+
+def _label(device: DeviceLine) -> tuple[str, Tone]:
     sign, words, tone = _holding(device)
-    shown = cut(safe_text(f"{device.index} {sign} {words}"), width)
+    return safe_text(f"{device.index} {sign} {words}"), tone
+
+
+def _box(words: str, tone: Tone, width: int) -> Content:
+    shown = cut(words, width)
     return text(shown + " " * (width - columns(shown)), tone)
 
 
@@ -81,7 +99,7 @@ def _holding(device: DeviceLine) -> tuple[str, str, Tone]:
     holder = device.holders[0]
     sign, tone = _state_of(holder)
     part = f" {format_gpu(holder.milli)}" if device.free_milli else ""
-    return sign, (holder.owner or "other org") + part, tone
+    return sign, (holder.owner or OTHER_ORG) + part, tone
 
 
 def _state_of(holder: Holder) -> tuple[str, Tone]:

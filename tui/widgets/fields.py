@@ -5,37 +5,43 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
-from textual.content import Content
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
-from textual.suggester import SuggestFromList
 from textual.widgets import Checkbox, Input, Select
 
 from core.commands.verbs import Argument, Kind
-from core.domain.text import safe_text
 from tui.theme import Tone
 from tui.widgets.field import LONGEST, Field
+from tui.widgets.pick import Pick
 from tui.widgets.plain import Plain, joined, text
 
 
-class Fields(VerticalScroll, can_focus=False):
+class Fields(Vertical, can_focus=False):
+    """`picks` are the arguments whose words are offered by the screen, and are picked rather than typed."""
+
     DEFAULT_CSS = """
     Fields {
         height: auto;
+        & .rows { height: auto; }
         & .field { height: 1; }
         & .label { width: 14; color: $foreground-muted; }
         & .field:focus-within .label { color: $primary; text-style: bold; }
         & Input, & Input:focus { border: none; height: 1; width: 28; padding: 0 1; background: $panel; }
-        & Select { width: 28; }
-        & SelectCurrent { background: $panel; }
+        & Pick { width: 28; }
         & Checkbox, & Checkbox:focus { border: none; height: 1; width: 28; padding: 0 1; background: $panel; }
         & .means { width: 1fr; padding: 0 1; color: $foreground-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+        & .hint { height: 1; margin-top: 1; color: $secondary; text-wrap: nowrap; text-overflow: ellipsis; }
     }
-    .-narrow Fields Input { width: 24; }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "app.focus_next", "Next field", show=False),
+        Binding("up", "app.focus_previous", "Field before", show=False),
+    ]
 
     class Changed(Message):
         pass
@@ -44,49 +50,55 @@ class Fields(VerticalScroll, can_focus=False):
     class Submitted(Message):
         pass
 
-    def __init__(self, arguments: Sequence[Argument], preset: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, arguments: Sequence[Argument], preset: Mapping[str, str] | None = None, picks: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self._arguments = tuple(arguments)
         self._preset = dict(preset or {})
+        self._picks = frozenset(picks)
 
     def compose(self) -> ComposeResult:
-        for argument in self._arguments:
-            with Horizontal(classes="field"):
-                star = text("*", Tone.WAIT) if argument.required else text("")
-                yield Plain(joined(text(argument.name.replace("_", " ")), star), classes="label")
-                yield self._field(argument)
-                yield Plain(text(argument.help), classes="means")
+        with VerticalScroll(classes="rows", can_focus=False):
+            for argument in self._arguments:
+                with Horizontal(classes="field"):
+                    star = text("*", Tone.WAIT) if argument.required else text("")
+                    yield Plain(joined(text(argument.name.replace("_", " ")), star), classes="label")
+                    yield self._field(argument)
+                    yield Plain(text(argument.help), classes="means")
+        yield Plain(classes="hint")
 
-    def _field(self, argument: Argument) -> Input | Select[str] | Checkbox:
+    def _field(self, argument: Argument) -> Input | Pick | Checkbox:
         given = self._preset.get(argument.name, "")
         name = _id(argument)
         if argument.kind is Kind.FLAG:
             return Checkbox("yes", given == "yes", id=name, compact=True)
-        if argument.choices:
-            choices = [(Content(choice), choice) for choice in argument.choices]
-            blank = Content(argument.default or "")
-            return Select(
-                choices,
-                prompt=blank.plain,
-                value=given if given in argument.choices else Select.NULL,
-                id=name,
-                compact=True,
-            )
+        if argument.choices or argument.name in self._picks:
+            return Pick(argument.choices, argument.default or "", given, name=name)
         return Field(given, argument.default, id=name, max_length=LONGEST, select_on_focus=False, compact=True)
 
-    def suggest(self, argument: str, words: Sequence[str]) -> None:
-        """Offer names while one types."""
-        for field in self.query(f"#field-{argument}").results(Input):
-            field.suggester = SuggestFromList([safe_text(word) for word in words], case_sensitive=False)
+    def offer(self, argument: str, words: Sequence[str]) -> None:
+        """The words that can be picked."""
+        for field in self.query(f"#field-{argument}").results(Pick):
+            field.offer(words)
 
     def put(self, argument: str, value: str) -> None:
-        for field in self.query(f"#field-{argument}").results(Field):
-            field.fill(value)
+        for field in self.query(f"#field-{argument}"):
+            if isinstance(field, Field):
+                field.fill(value)
+            elif isinstance(field, Pick):
+                field.wish(value)
 
     def focus_first(self) -> None:
         empty = [f for f in self.query(Input) if not f.value]
         for field in (empty or list(self.query(Input)))[:1]:
             field.focus()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """What the field under the cursor means, in full: beside it there may be no room."""
+        argument = next((a for a in self._arguments if _id(a) == event.widget.id), None)
+        if argument is not None:
+            self.query_one(".hint", Plain).say(text(argument.help))
 
     @property
     def texts(self) -> dict[str, tuple[str, ...]]:
@@ -102,8 +114,8 @@ class Fields(VerticalScroll, can_focus=False):
         field = self.query_one(f"#{_id(argument)}")
         if isinstance(field, Checkbox):
             return ("yes",) if field.value else ()
-        if isinstance(field, Select):
-            return () if field.value is Select.NULL else (str(field.value),)
+        if isinstance(field, Pick):
+            return (field.picked,) if field.picked else ()
         assert isinstance(field, Input)
         value = field.value.strip()
         if not value:

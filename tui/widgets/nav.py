@@ -23,7 +23,7 @@ class Place(NamedTuple):
 
 
 PLACES = (
-    Place("overview", "1", "Overview", "Overview"),
+    Place("overview", "1", "Overview", "Home"),
     Place("queue", "2", "Queue", "Queue"),
     Place("deployments", "3", "Deployments", "Work"),
     Place("submit", "4", "Submit", "Submit"),
@@ -36,7 +36,7 @@ PLACES = (
 
 class Nav(Plain):
     DEFAULT_CSS = """
-    Nav { height: 1; background: $surface; text-wrap: nowrap; padding: 0 1; }
+    Nav { height: 1; background: $surface; text-wrap: nowrap; }
     """
 
     here: reactive[str] = reactive("")
@@ -51,21 +51,17 @@ class Nav(Plain):
         for place in PLACES:
             style = "bold $background on $primary" if place.name == self.here else ""
             key = style or "$primary"
-            parts.append(Content.assemble((f" {place.key}", key), (f" {self._title(place)}{self._end}", style)))
+            parts.append(Content.assemble((f" {place.key}", key), (f" {self._title(place)} ", style)))
         return Content("").join(parts)
 
     @property
     def _is_narrow(self) -> bool:
         return self.app.size.width < _NARROW
 
-    @property
-    def _end(self) -> str:
-        return "" if self._is_narrow else " "
-
     def on_click(self, event: events.Click) -> None:
-        start = 1
+        start = 0
         for place in PLACES:
-            end = start + 1 + len(place.key) + 1 + len(self._title(place)) + len(self._end)
+            end = start + 1 + len(place.key) + 1 + len(self._title(place)) + 1
             if start <= event.x < end:
                 self.post_message(self.Picked(place.name))
             start = end

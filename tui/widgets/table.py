@@ -24,7 +24,7 @@ from core.domain.columns import cut
 from core.domain.text import safe_text
 from tui.theme import Tone
 
-_GAP, _GUTTER = 2, 2
+_GAP, _GUTTER, _EDGE = 2, 2, 1
 _CURSOR, _MARK = "▌", "◆"
 
 
@@ -54,7 +54,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
         Binding("home,g", "edge(False)", "First", show=False),
         Binding("end,G", "edge(True)", "Last", show=False),
-        Binding("enter", "choose", "Open", show=False),
+        Binding("enter", "choose", "Open", key_display="enter"),
         Binding("space", "mark", "Mark", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -66,7 +66,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     DEFAULT_CSS = """
     LineTable {
         height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; background: $background;
-        & > .table--head { color: $foreground-muted; text-style: bold; }
+        & > .table--head { background: $surface; color: $foreground-muted; text-style: bold; }
         & > .table--cursor { background: $primary 22%; text-style: bold; }
         & > .table--quiet-cursor { background: $foreground 7%; }
         & > .tone--good { color: $success; }
@@ -109,12 +109,18 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         end: int
 
     def __init__(
-        self, columns: Sequence[Column], *, name: str | None = None, nothing: str = "nothing here", marks: bool = False
+        self,
+        columns: Sequence[Column],
+        *,
+        name: str | None = None,
+        nothing: str = "nothing here",
+        marks: bool = False,
+        opens: bool = True,
     ) -> None:
         super().__init__(id=name)
         self._columns = tuple(columns)
         self._nothing = nothing
-        self._marks = marks
+        self._marks, self._opens = marks, opens
         self._keys: Sequence[str] = ()
         self._cells: Cells = lambda _index: ()
         self._fitted: list[tuple[int, int]] = []
@@ -185,6 +191,11 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def action_edge(self, last: bool) -> None:
         self._go(len(self._keys) - 1 if last else 0)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this table cannot do is not among the keys."""
+        del parameters
+        return {"choose": self._opens, "mark": self._marks}.get(action, True)
+
     def action_choose(self) -> None:
         if self.key is not None:
             self.post_message(self.Chosen(self, self.key))
@@ -244,7 +255,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Which columns fit into the width, and how wide each is."""
         self.virtual_size = Size(self.size.width, len(self._keys) + 1)
         kept = list(range(len(self._columns)))
-        room = self.scrollable_content_region.width - _GUTTER
+        room = self.scrollable_content_region.width - _GUTTER - _EDGE
 
         def needed() -> int:
             return sum(self._columns[i].width + _GAP for i in kept) - _GAP

@@ -136,6 +136,8 @@ class Engine:
 
     def _made(self, timeout_s: float) -> Any:
         docker = sdk()
+        if self.host.socket is not None and not self.host.socket.exists():
+            raise unreachable(self.node, f"there is no {self.host.socket}")  # the SDK would leave a socket open
         arguments: Json = {"base_url": self.host.url, "version": "auto", "timeout": timeout_s}
         if self.host.url.startswith("ssh://"):
             arguments["use_ssh_client"] = True  # the user's own ssh: its keys, its agent, its known hosts

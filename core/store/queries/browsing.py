@@ -88,11 +88,12 @@ def newest_events(
     kinds: Sequence[str] | None = None,
     subject: str | None = None,
 ) -> list[tuple[int, str, str, str, str | None]]:
-    """Newest first: instant, kind, subject, data, and the name of the deployment it is about."""
+    """Newest first: instant, kind, subject, data, and the name of the deployment or cluster it is about."""
     joined = events.outerjoin(
         deployments, and_(deployments.c.handle == events.c.subject, deployments.c.org_id == events.c.org_id)
-    )
-    columns = (events.c.at, events.c.kind, events.c.subject, events.c.data, deployments.c.name)
+    ).outerjoin(clusters, clusters.c.handle == events.c.subject)
+    name = func.coalesce(deployments.c.name, clusters.c.name)
+    columns = (events.c.at, events.c.kind, events.c.subject, events.c.data, name)
     statement = select(*columns).select_from(joined).where(scope.covers(events))
     if kinds is not None:
         statement = statement.where(or_(*(events.c.kind.startswith(f"{kind}.", autoescape=True) for kind in kinds)))

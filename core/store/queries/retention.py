@@ -33,6 +33,14 @@ def compact(connection: Connection, deployment_id: str) -> None:
     connection.execute(delete(preemptions).where(preemptions.c.victim_id == deployment_id))
 
 
+def is_compacted(connection: Connection, row: DeploymentRow) -> bool:
+    """Whether only the tombstone is left of it: its places are gone, or it was swept away long after it ended."""
+    if row.generation == 0:
+        return row.ended_at is not None and row.ended_at < row.state_since
+    placed = select(allocations.c.id).where(allocations.c.deployment_id == row.id).limit(1)
+    return connection.execute(placed).first() is None
+
+
 def events_before(connection: Connection, instant: int, *, remove: bool) -> int:
     return _old(connection, events, events.c.at < instant, remove)
 

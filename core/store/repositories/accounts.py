@@ -82,6 +82,13 @@ class Accounts:
         """Every token of theirs that was issued before `now` is worth nothing any more."""
         self._set(account_id, tokens_valid_after=now)
 
+    def disable(self, account_id: str, now: int) -> None:
+        """What they could prove themselves with until now stays worthless, also once they are let in again."""
+        self._set(account_id, disabled_at=now, tokens_valid_after=now + 1)
+
+    def enable(self, account_id: str) -> None:
+        self._set(account_id, disabled_at=None)
+
     def _set(self, account_id: str, **values: object) -> None:
         self._connection.execute(_CHANGE, {"account": account_id, **values})
 

@@ -45,6 +45,8 @@ class CodeRow:
     workspace: str
     expires_at: int
     used_at: int | None
+    account_id: str | None  # the account that it asks for, if one was named; no other can use it then
+    offered_at: int | None
 
 
 class Slack:
@@ -119,6 +121,15 @@ class Slack:
     def code(self, code_hash: str) -> CodeRow | None:
         row = self._connection.execute(select(codes).where(codes.c.code_hash == code_hash)).one_or_none()
         return CodeRow(*row) if row else None
+
+    def offered_to(self, account_id: str, now: int) -> list[CodeRow]:
+        """What waits for this account's owner."""
+        open_ = (codes.c.used_at.is_(None), codes.c.expires_at > now)
+        found = select(codes).where(codes.c.account_id == account_id, *open_).order_by(codes.c.offered_at)
+        return [CodeRow(*row) for row in self._connection.execute(found)]
+
+    def withdraw(self, code_hash: str) -> None:
+        self._connection.execute(delete(codes).where(codes.c.code_hash == code_hash))
 
     def use_code(self, code_hash: str, now: int) -> None:
         self._connection.execute(update(codes).where(codes.c.code_hash == code_hash).values(used_at=now))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, or_, select, true, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, or_, select, true, update
 
 from core.domain.resources import NOTHING, Resources
-from core.store.scope import Scope
+from core.store.scope import Scope, covered
 from core.store.tables import work
 
 clusters = work.Cluster.__table__  # type: ignore[attr-defined]
@@ -55,11 +57,17 @@ class Clusters:
         self._connection = connection
         self._scope = scope
         self._rows: dict[str, ClusterRow | None] = {}
+        self._all: list[str] | None = None
         self._nodes: dict[str, list[NodeRow]] = {}
+        self._kinds: dict[str, list[tuple[NodeRow, int]]] = {}
 
     def all(self) -> list[ClusterRow]:
-        statement = select(clusters).where(clusters.c.deleted_at.is_(None), self._visible())
-        return [_cluster(row) for row in self._connection.execute(statement.order_by(clusters.c.name, clusters.c.id))]
+        if self._all is None:
+            rows = self._connection.execute(_visible(self._scope.is_everything), self._scope.bound)
+            found = [_cluster(row) for row in rows]
+            self._rows.update((row.id, row) for row in found)
+            self._all = [row.id for row in found]
+        return [row for one in self._all if (row := self.by_id(one)) is not None]
 
     def by_id(self, cluster_id: str) -> ClusterRow | None:
         """Also one that has been deleted: what ran there still refers to it."""
@@ -68,18 +76,13 @@ class Clusters:
             self._rows[cluster_id] = _cluster(row) if row else None
         return self._rows[cluster_id]
 
-    def _visible(self) -> ColumnElement[bool]:
-        if self._scope.org_id is None:
-            return true()
-        shared = select(shares.c.cluster_id).where(shares.c.org_id == self._scope.org_id)
-        return or_(clusters.c.org_id == self._scope.org_id, clusters.c.id.in_(shared))
-
     def has_handle(self, handle: str) -> bool:
         return self._connection.execute(select(clusters.c.id).where(clusters.c.handle == handle)).first() is not None
 
     def add(self, row: ClusterRow) -> None:
         values = {name: getattr(row, name) for name in ClusterRow.__slots__}
         self._connection.execute(insert(clusters), {**values, "settings": json.dumps(dict(row.settings))})
+        self._all = None
 
     def mark_deleted(self, cluster_id: str, now: int) -> None:
         self._set(cluster_id, deleted_at=now)
@@ -92,11 +95,15 @@ class Clusters:
 
     def touch(self, cluster_id: str) -> None:
         """Queue, capacity or rates changed: what was foretold for the version before may not hold any more."""
-        self._set(cluster_id, version=clusters.c.version + 1)
+        self._connection.execute(_TOUCH, {"cluster": cluster_id})
+        known = self._rows.get(cluster_id)
+        if known is not None:  # whoever writes is alone, so what was read in this unit is still so
+            self._rows[cluster_id] = replace(known, version=known.version + 1)
 
     def _set(self, cluster_id: str, **values: object) -> None:
         self._connection.execute(update(clusters).where(clusters.c.id == cluster_id).values(**values))
         self._rows.pop(cluster_id, None)
+        self._all = None
 
     def shared_with(self, cluster_id: str) -> list[str]:
         found = self._connection.execute(select(shares.c.org_id).where(shares.c.cluster_id == cluster_id))
@@ -104,10 +111,12 @@ class Clusters:
 
     def share(self, cluster_id: str, org_id: str) -> None:
         self._connection.execute(insert(shares), {"cluster_id": cluster_id, "org_id": org_id})
+        self._all = None
 
     def unshare(self, cluster_id: str, org_id: str) -> None:
         this = (shares.c.cluster_id == cluster_id, shares.c.org_id == org_id)
         self._connection.execute(delete(shares).where(*this))
+        self._all = None
 
     def nodes_of(self, cluster_id: str) -> list[NodeRow]:
         if cluster_id not in self._nodes:
@@ -116,17 +125,28 @@ class Clusters:
             ]
         return list(self._nodes[cluster_id])
 
+    def kinds_of(self, cluster_id: str) -> list[tuple[NodeRow, int]]:
+        """Its nodes, those that are alike as one with their number: the first of them by name."""
+        if cluster_id not in self._kinds:
+            rows = self._connection.execute(_KINDS_OF, {"cluster": cluster_id})
+            self._kinds[cluster_id] = [(_node(row), row.alike) for row in rows]
+        return self._kinds[cluster_id]
+
     def add_node(self, node: NodeRow) -> None:
         self._connection.execute(insert(nodes), _node_values(node))
-        self._nodes.clear()
+        self._forget_nodes()
 
     def change_node(self, node: NodeRow) -> None:
         self._connection.execute(update(nodes).where(nodes.c.id == node.id).values(_node_values(node)))
-        self._nodes.clear()
+        self._forget_nodes()
 
     def set_node_state(self, node_id: str, state: str) -> None:
         self._connection.execute(update(nodes).where(nodes.c.id == node_id).values(state=state))
+        self._forget_nodes()
+
+    def _forget_nodes(self) -> None:
         self._nodes.clear()
+        self._kinds.clear()
 
 
 def amounts_of(row: Row[tuple[object, ...]]) -> Resources:
@@ -149,10 +169,15 @@ def _node(row: Row[tuple[object, ...]]) -> NodeRow:
         row.name,
         amounts_of(row),
         row.gpu_model,
-        tuple(json.loads(row.gpu_ids)),
-        json.loads(row.labels),
+        _words(row.gpu_ids),
+        json.loads(row.labels) if row.labels != "{}" else {},
         row.state,
     )
+
+
+@lru_cache(maxsize=10_000)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _node_values(node: NodeRow) -> dict[str, object]:
@@ -170,3 +195,25 @@ def _node_values(node: NodeRow) -> dict[str, object]:
 
 _BY_ID = select(clusters).where(clusters.c.id == bindparam("id"))
 _NODES_OF = select(nodes).where(nodes.c.cluster_id == bindparam("cluster")).order_by(nodes.c.name)
+_TOUCH = update(clusters).where(clusters.c.id == bindparam("cluster")).values(version=clusters.c.version + 1)
+_ALIKE = [nodes.c[name] for name in ("cpu_milli", "ram_mib", "gpu_milli", "disk_mib", "gpu_model", "labels", "state")]
+_KINDS_OF = (
+    select(
+        func.min(nodes.c.id).label("id"),
+        func.min(nodes.c.cluster_id).label("cluster_id"),
+        func.min(nodes.c.name).label("name"),
+        func.min(nodes.c.gpu_ids).label("gpu_ids"),
+        func.count().label("alike"),
+        *_ALIKE,
+    )
+    .where(nodes.c.cluster_id == bindparam("cluster"))
+    .group_by(*_ALIKE)
+    .order_by(func.min(nodes.c.name))
+)
+
+
+@cache
+def _visible(everything: bool) -> Select[Any]:
+    shared = select(shares.c.cluster_id).where(covered(shares, everything=everything))
+    here = true() if everything else or_(covered(clusters, everything=False), clusters.c.id.in_(shared))
+    return select(clusters).where(clusters.c.deleted_at.is_(None), here).order_by(clusters.c.name, clusters.c.id)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from core.domain.kinds import Kind
-from core.domain.lifecycle import FINAL, State, StopCause
+from core.domain.lifecycle import FINAL, WAITING, State, StopCause
 from core.domain.resources import Resources
 from core.ledger.accounts import AccountKey, treasury, wallet
 from core.store.repositories.clusters import amount_values
@@ -87,10 +87,12 @@ class Deployments:
         self._scope = scope
 
     def add(self, rows: Sequence[DeploymentRow]) -> None:
-        self._connection.execute(_ADD, [_values(row) for row in rows])
+        if rows:
+            self._connection.execute(_ADD, [_values(row) for row in rows])
 
-    def has_handle(self, handle: str) -> bool:
-        return self._connection.execute(_HAS_HANDLE, {"handle": handle}).first() is not None
+    def known_handles(self, handles: Sequence[str]) -> set[str]:
+        """Those of them that a deployment has, of whatever organization."""
+        return {row.handle for row in in_parts(self._connection, _KNOWN_HANDLES, handles, {})}
 
     def by_id(self, deployment_id: str) -> DeploymentRow | None:
         return next(iter(self.by_ids([deployment_id])), None)
@@ -99,14 +101,18 @@ class Deployments:
         statement, bound = _by_ids(self._scope.is_everything), self._scope.bound
         return [_row(row) for row in in_parts(self._connection, statement, ids, bound)]
 
+    def limits_of(self, ids: Sequence[str]) -> dict[str, int | None]:
+        """Their time limits alone: read for everything that runs, again and again."""
+        statement, bound = _limits_of(self._scope.is_everything), self._scope.bound
+        return {row.id: row.limit_ms for row in in_parts(self._connection, statement, ids, bound)}
+
     def by_handles(self, handles: Sequence[str]) -> list[DeploymentRow]:
         return self._found(deployments.c.handle.in_(list(handles)))
 
-    def living_named(self, name: str) -> str | None:
-        """The handle of the one that has this name and has not ended."""
-        statement = _living_named(self._scope.is_everything)
-        found: str | None = self._connection.execute(statement, {"name": name, **self._scope.bound}).scalar()
-        return found
+    def living_named(self, names: Sequence[str]) -> dict[str, str]:
+        """The handles of those that have one of these names and have not ended, by name."""
+        statement, bound = _living_named(self._scope.is_everything), self._scope.bound
+        return {row.name: row.handle for row in in_parts(self._connection, statement, names, bound)}
 
     def referred(self, reference: str) -> list[DeploymentRow]:
         """What a name or the beginning of an id may mean: the living of that name first, then the newest."""
@@ -146,6 +152,13 @@ class Deployments:
         if owner_id is not None:
             statement = statement.where(deployments.c.owner_id == owner_id)
         return self._connection.execute(statement).scalar_one()
+
+    def crowd(self, since: int) -> tuple[int, int]:
+        """How many wait, and how many were submitted since an instant."""
+        waiting, recent = self._connection.execute(
+            _crowd(self._scope.is_everything), {"since": since, **self._scope.bound}
+        ).one()
+        return waiting, recent
 
     def recent(self, owner_id: str, since: int) -> tuple[int, int, int]:
         """How many were submitted since then, by the owner and by all, and when the first of the owner's was."""
@@ -241,11 +254,25 @@ def _by_ids(everything: bool) -> Select[Any]:
 
 
 @cache
+def _limits_of(everything: bool) -> Select[Any]:
+    these = (covered(deployments, everything=everything), deployments.c.id.in_(KEYS))
+    return select(deployments.c.id, deployments.c.limit_ms).where(*these)
+
+
+@cache
 def _living_named(everything: bool) -> Select[Any]:
     lives = deployments.c.state.not_in([state.value for state in FINAL])
-    these = (covered(deployments, everything=everything), deployments.c.name == bindparam("name"), lives)
-    return select(deployments.c.handle).where(*these)
+    these = (covered(deployments, everything=everything), deployments.c.name.in_(KEYS), lives)
+    return select(deployments.c.name, deployments.c.handle).where(*these)
+
+
+@cache
+def _crowd(everything: bool) -> Select[Any]:
+    here = covered(deployments, everything=everything)
+    waiting = select(func.count()).where(here, deployments.c.state.in_([state.value for state in WAITING]))
+    recent = select(func.count()).where(here, deployments.c.created_at > bindparam("since"))
+    return select(waiting.scalar_subquery(), recent.scalar_subquery())
 
 
 _ADD = insert(deployments)
-_HAS_HANDLE = select(deployments.c.id).where(deployments.c.handle == bindparam("handle"))
+_KNOWN_HANDLES = select(deployments.c.handle).where(deployments.c.handle.in_(KEYS))

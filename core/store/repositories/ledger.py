@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, insert, or_, select, text
 
 from core.ledger.accounts import AccountKey, AccountKind
 from core.ledger.amounts import NOTHING, Amounts, Book, in_book
 from core.ledger.balances import Balance
 from core.ledger.postings import METERED, Cause, Entry, Posting, PostingKind, Side, is_new
+from core.store.repositories.parts import KEYS, in_parts
 from core.store.scope import Scope
 from core.store.tables import money
 
@@ -54,7 +56,7 @@ class Ledger:
         return fresh
 
     def _fingerprints(self, keys: list[str]) -> dict[str, str]:
-        rows = self._connection.execute(_FINGERPRINTS, {"keys": keys})
+        rows = in_parts(self._connection, _FINGERPRINTS, keys, {})
         return {row.key: row.fingerprint for row in rows}
 
     def has_key(self, key: str) -> bool:
@@ -62,9 +64,8 @@ class Ledger:
 
     def _write(self, fresh: list[Posting]) -> None:
         first = self._connection.execute(_LAST_SEQ).scalar_one() + 1
-        self._connection.execute(
-            insert(postings), [self._posting_values(seq, posting) for seq, posting in enumerate(fresh, first)]
-        )
+        values = [self._posting_values(seq, posting) for seq, posting in enumerate(fresh, first)]
+        self._connection.execute(_ADD_POSTING, values)
         lines: list[dict[str, object]] = [
             {
                 "seq": seq,
@@ -79,7 +80,7 @@ class Ledger:
             for seq, posting in enumerate(fresh, first)
             for line, entry in enumerate(posting.entries)
         ]
-        self._connection.execute(insert(entries), lines)
+        self._connection.execute(_ADD_ENTRY, lines)
         self._connection.execute(_ADD_TO_BALANCE, _sums(lines))
 
     def _posting_values(self, seq: int, posting: Posting) -> dict[str, object]:
@@ -115,46 +116,30 @@ class Ledger:
 
     def holds_left(self, deployments: Sequence[str]) -> dict[str, Amounts]:
         """What is still set aside, by deployment."""
-        return {key: -sum_ for key, sum_ in self._sums_by(postings.c.deployment_id, deployments, Side.HELD).items()}
+        return self._given_by(_HELD, deployments)
 
     def metered(self, runs: Sequence[str]) -> dict[str, Amounts]:
         """What the meter has posted so far, by run; refunds and reversals do not count."""
-        kinds = [kind.value for kind in METERED]
-        found = self._sums_by(postings.c.run_id, runs, Side.POSTED, postings.c.kind.in_(kinds))
-        return {key: -sum_ for key, sum_ in found.items()}
+        return self._given_by(_CHARGED, runs)
 
     def net_use(self, runs: Sequence[str]) -> dict[str, Amounts]:
         """What runs have cost their payers after refunds and reversals."""
-        return {key: -sum_ for key, sum_ in self._sums_by(postings.c.run_id, runs, Side.POSTED).items()}
+        return self._given_by(_COST_OF_RUN, runs)
 
     def costs(self, deployments: Sequence[str]) -> dict[str, Amounts]:
         """What deployments have cost their payers so far, after refunds and reversals."""
-        found = self._sums_by(postings.c.deployment_id, deployments, Side.POSTED)
-        return {key: -sum_ for key, sum_ in found.items()}
+        return self._given_by(_COST, deployments)
 
-    def _sums_by(self, column: object, keys: Sequence[str], side: Side, *also: object) -> dict[str, Amounts]:
-        """What payers gained on a side, by deployment or run. Asked in parts: a store takes so many words at once."""
+    def _given_by(self, statement: Select[Any], keys: Sequence[str]) -> dict[str, Amounts]:
+        """What payers gave on a side, by deployment or run."""
         sums: dict[str, Amounts] = {}
-        for start in range(0, len(keys), 500):
-            statement = (
-                select(column, entries.c.book, func.sum(entries.c.amount))  # type: ignore[call-overload]
-                .select_from(postings.join(entries, entries.c.seq == postings.c.seq))
-                .where(
-                    column.in_(keys[start : start + 500]),  # type: ignore[attr-defined]
-                    entries.c.side == side.value,
-                    entries.c.account_kind.in_(_PAYERS),
-                    *also,
-                )
-                .group_by(column, entries.c.book)
-            )
-            for key, book, amount in self._connection.execute(statement):
-                sums[key] = sums.get(key, NOTHING) + in_book(Book(book), int(amount))
+        for key, book, gained in in_parts(self._connection, statement, keys, {}):
+            sums[key] = sums.get(key, NOTHING) + in_book(_BOOKS[book], -int(gained))
         return sums
 
     def last_metered_at(self, run: str) -> int | None:
         """The instant of a run's newest charge."""
-        kinds = [kind.value for kind in METERED]
-        statement = select(func.max(postings.c.at)).where(postings.c.run_id == run, postings.c.kind.in_(kinds))
+        statement = select(func.max(postings.c.at)).where(postings.c.run_id == run, _METERED)
         at: int | None = self._connection.execute(statement).scalar()
         return at
 
@@ -269,9 +254,26 @@ def _sums(lines: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 _LAST_SEQ = select(func.coalesce(func.max(postings.c.seq), 0))
-_FINGERPRINTS = select(postings.c.key, postings.c.fingerprint).where(
-    postings.c.key.in_(bindparam("keys", expanding=True))
-)
+_FINGERPRINTS = select(postings.c.key, postings.c.fingerprint).where(postings.c.key.in_(KEYS))
+_ADD_POSTING, _ADD_ENTRY = insert(postings), insert(entries)
+_BOOKS = {book.value: book for book in Book}
+
+
+def _gained(column: ColumnElement[Any], side: Side, *also: ColumnElement[bool]) -> Select[Any]:
+    """What payers gained on a side, by deployment or run."""
+    return (
+        select(column, entries.c.book, func.sum(entries.c.amount))
+        .select_from(postings.join(entries, entries.c.seq == postings.c.seq))
+        .where(column.in_(KEYS), entries.c.side == side.value, entries.c.account_kind.in_(_PAYERS), *also)
+        .group_by(column, entries.c.book)
+    )
+
+
+_METERED = postings.c.kind.in_([kind.value for kind in METERED])
+_HELD = _gained(postings.c.deployment_id, Side.HELD)
+_COST = _gained(postings.c.deployment_id, Side.POSTED)
+_COST_OF_RUN = _gained(postings.c.run_id, Side.POSTED)
+_CHARGED = _gained(postings.c.run_id, Side.POSTED, _METERED)
 _BALANCE = select(balances.c.book, balances.c.posted, balances.c.expected).where(
     balances.c.org_id == bindparam("org_id"),
     balances.c.owner_id == bindparam("owner_id"),

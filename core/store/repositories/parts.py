@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam
+from sqlalchemy import BindParameter, Connection, Select, bindparam
 
 PART = 500
-KEYS = bindparam("keys", expanding=True)
+KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 
 
 def in_parts(
     connection: Connection, statement: Select[Any], keys: Sequence[str], bound: Mapping[str, object]
-) -> list[Row[Any]]:
+) -> list[Any]:
     """The rows of a statement that asks `column.in_(KEYS)`, part by part in the order of the keys."""
     return [
         row

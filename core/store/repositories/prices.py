@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
+from functools import cache, lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
 
 from core.domain.flavors import Flavor, RateCard
 from core.domain.quota import Level, Limit, Measure
 from core.domain.resources import Resources
 from core.ledger.amounts import Book
 from core.ledger.ladder import Standing
-from core.store.scope import Scope
+from core.store.scope import Scope, covered
 from core.store.tables import money
 
 rate_cards = money.RateCardVersion.__table__  # type: ignore[attr-defined]
@@ -31,8 +33,7 @@ class Prices:
 
     def cards(self, cluster_id: str) -> list[RateCard]:
         if cluster_id not in self._cards:
-            statement = select(rate_cards).where(rate_cards.c.cluster_id == cluster_id).order_by(rate_cards.c.version)
-            rows = self._connection.execute(statement)
+            rows = self._connection.execute(_CARDS, {"cluster": cluster_id})
             self._cards[cluster_id] = [_card(row.version, row.effective_from, row.prices) for row in rows]
         return self._cards[cluster_id]
 
@@ -83,14 +84,14 @@ class Limits:
     def __init__(self, connection: Connection, scope: Scope) -> None:
         self._connection = connection
         self._scope = scope
+        self._known: list[tuple[str, Limit]] | None = None
 
     def all(self) -> list[tuple[str, Limit]]:
         """Each limit with its subject: a member's or a cluster's id, or nothing for the organization itself."""
-        statement = select(limits).where(self._scope.covers(limits)).order_by(limits.c.level, limits.c.subject)
-        return [
-            (row.subject, Limit(Level(row.level), Measure(row.measure), row.most))
-            for row in self._connection.execute(statement)
-        ]
+        if self._known is None:
+            rows = self._connection.execute(_all_limits(self._scope.is_everything), self._scope.bound)
+            self._known = [(row.subject, Limit(Level(row.level), Measure(row.measure), row.most)) for row in rows]
+        return list(self._known)
 
     def that_bind(self, member_id: str, cluster_id: str) -> list[tuple[str, Limit]]:
         """The limits that a member's submission to a cluster must pass."""
@@ -101,25 +102,36 @@ class Limits:
         self.lift(subject, limit.level, limit.measure)
         values = {"level": limit.level.value, "subject": subject, "measure": limit.measure.value, "most": limit.most}
         self._connection.execute(insert(limits), {"org_id": org_id, **values})
+        self._known = None
 
     def lift(self, subject: str, level: Level, measure: Measure) -> None:
         this = (limits.c.subject == subject, limits.c.level == level.value, limits.c.measure == measure.value)
         self._connection.execute(delete(limits).where(self._scope.covers(limits), *this))
+        self._known = None
 
 
 class Standings:
-    """Where wallets stand on the run-out ladder."""
+    """Where wallets stand on the run-out ladder. A unit sees one moment, so what it has read it keeps."""
 
     def __init__(self, connection: Connection, scope: Scope) -> None:
         self._connection = connection
         self._scope = scope
+        self._known: dict[tuple[str, str], dict[Book, Standing]] = {}
 
     def of(self, org_id: str, owner_id: str, book: Book) -> Standing:
-        this = _standing_of(org_id, owner_id, book)
-        row = self._connection.execute(select(standings).where(*this)).one_or_none()
-        return Standing(row.rung, row.told, row.emptied_at, row.funding) if row else Standing()
+        return self.of_wallet(org_id, owner_id).get(book, Standing())
+
+    def of_wallet(self, org_id: str, owner_id: str) -> dict[Book, Standing]:
+        """In each book in which it has ever been looked at."""
+        known = self._known.get((org_id, owner_id))
+        if known is None:
+            rows = self._connection.execute(_OF_WALLET, {"org": org_id, "owner": owner_id})
+            known = {Book(row.book): Standing(row.rung, row.told, row.emptied_at, row.funding) for row in rows}
+            self._known[org_id, owner_id] = known
+        return known
 
     def put(self, org_id: str, owner_id: str, book: Book, standing: Standing, look_at: int | None) -> None:
+        self._known.pop((org_id, owner_id), None)
         values = {**asdict(standing), "look_at": look_at}
         changed = update(standings).where(*_standing_of(org_id, owner_id, book)).values(**values)
         if self._connection.execute(changed).rowcount == 0:
@@ -141,6 +153,16 @@ def _standing_of(org_id: str, owner_id: str, book: Book) -> tuple[ColumnElement[
     return (standings.c.org_id == org_id, standings.c.owner_id == owner_id, standings.c.book == book.value)
 
 
+_CARDS = select(rate_cards).where(rate_cards.c.cluster_id == bindparam("cluster")).order_by(rate_cards.c.version)
+_OF_WALLET = select(standings).where(standings.c.org_id == bindparam("org"), standings.c.owner_id == bindparam("owner"))
+
+
+@cache
+def _all_limits(everything: bool) -> Select[Any]:
+    return select(limits).where(covered(limits, everything=everything)).order_by(limits.c.level, limits.c.subject)
+
+
+@lru_cache(maxsize=1_000)
 def _card(version: int, effective_from: int, prices: str) -> RateCard:
     kept = json.loads(prices)
     kept["gpu_models"] = tuple((name, price) for name, price in kept["gpu_models"])

@@ -8,9 +8,23 @@ from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Update, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from core.domain.flavors import RunRate
+from core.domain.lifecycle import State, has_open_run
 from core.domain.resources import Resources
 from core.ledger.accounts import AccountKey, treasury, wallet
 from core.ledger.meter import WHOLE, RunLine, Segment, Share
@@ -23,6 +37,7 @@ allocations = work.Allocation.__table__  # type: ignore[attr-defined]
 runs = work.Run.__table__  # type: ignore[attr-defined]
 pins = work.Pin.__table__  # type: ignore[attr-defined]
 nodes = work.Node.__table__  # type: ignore[attr-defined]
+deployments = work.Deployment.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +170,13 @@ class Runs:
 
     def open_of_payer(self, org_id: str, owner_id: str) -> list[RunRow]:
         """The runs that a member's wallet pays for now."""
-        whose = (runs.c.org_id == org_id, runs.c.owner_id == owner_id, runs.c.payer == "wallet")
-        return self._runs(runs.c.ended_at.is_(None), *whose)
+        found = self._connection.execute(_OPEN_OF_PAYER, {"org": org_id, "owner": owner_id})
+        return [_run(row) for row in found]
+
+    def burning_of(self, org_id: str, owner_id: str) -> list[tuple[RunRate, int, int]]:
+        """At which rates a member's wallet pays now: how many runs at each, and the start of the first."""
+        found = self._connection.execute(_RATES_OF_PAYER, {"org": org_id, "owner": owner_id})
+        return [(_rate(rate), count, since) for rate, count, since in found]
 
     def in_period(self, since: int, until: int) -> list[RunRow]:
         """Runs that lie at least partly in the half-open period."""
@@ -264,3 +284,19 @@ _CLOSE_RUN = (
     .values(ended_at=bindparam("at"), end_cause=bindparam("cause"))
 )
 _UNPIN = delete(pins).where(pins.c.deployment_id == bindparam("whose"))
+
+# By way of the deployments that may have an open run: what has ended is never looked at, however much that is.
+_PAYING = (
+    deployments.join(runs, and_(runs.c.deployment_id == deployments.c.id, runs.c.ended_at.is_(None))),
+    deployments.c.owner_id == bindparam("owner"),
+    deployments.c.state.in_([state.value for state in State if has_open_run(state)]),
+    runs.c.org_id == bindparam("org"),
+    runs.c.payer == "wallet",
+)
+_OPEN_OF_PAYER = select(runs).select_from(_PAYING[0]).where(*_PAYING[1:]).order_by(runs.c.started_at, runs.c.id)
+_RATES_OF_PAYER = (
+    select(runs.c.rate, func.count(), func.min(runs.c.started_at))
+    .select_from(_PAYING[0])
+    .where(*_PAYING[1:])
+    .group_by(runs.c.rate)
+)

@@ -40,7 +40,7 @@ class SlackCode(SQLModel, table=True):
     """A one-time code that was shown to somebody in Slack, to be confirmed where their account is logged in."""
 
     __tablename__ = "slack_codes"
-    __table_args__ = (STRICT,)
+    __table_args__ = (Index("ix_slack_codes_account_id", "account_id"), STRICT)
 
     code_hash: str = key_column()
     team_id: str = text_column()
@@ -49,6 +49,8 @@ class SlackCode(SQLModel, table=True):
     workspace: str = text_column()
     expires_at: int = whole_column()
     used_at: int | None = whole_column(nullable=True)
+    account_id: str | None = text_column(nullable=True)  # no foreign key: a code lives for minutes
+    offered_at: int | None = whole_column(nullable=True)
 
 
 class Inbox(SQLModel, table=True):

@@ -98,7 +98,7 @@ async def test_a_cancel_is_asked_for_by_the_name_and_shows_its_command_line(scen
         await desk.type("evaluate")
         shown = await desk.press("enter")
         assert desk.deployment(card.id).state is State.CANCELLED
-        assert f"$ bursar cancel {card.id}  ✓ cancelled" in shown
+        assert f"✓ cancelled  $ bursar cancel {card.id}" in shown
 
 
 async def test_escape_leaves_a_question_and_nothing_is_done(scene: Scene) -> None:
@@ -296,7 +296,7 @@ async def test_a_filter_of_an_unknown_field_is_told_beside_it(scene: Scene) -> N
 async def test_the_order_goes_round_and_turns_round(scene: Scene) -> None:
     async with sitting(scene, "ana", "3") as desk:
         shown = await desk.press("o")
-        names = [line.split()[1 if "▌" not in line else 2] for line in shown.splitlines() if "dep-" in line]
+        names = [line.strip("│ ").replace("▌", " ").split()[1] for line in shown.splitlines() if "dep-" in line]
         assert names == sorted(names)
         assert "name↓" in shown
         assert "name↑" in await desk.press("O")

@@ -22,6 +22,7 @@ from core.domain.lifecycle import State
 from core.domain.resources import Resources
 from core.domain.roles import Role
 from core.views.browsing import DeviceLine, EventLine, Holder
+from core.views.chat import LinkLine
 from core.views.foresight import BlockerLine, DelayLine, PreviewCard, QueueLine, WhyCard
 from core.views.money import (
     CreditsBook,
@@ -116,7 +117,7 @@ def statement(x: str) -> StatementCard:
 def people(x: str) -> messages.PeopleSeen:
     org = OrgCard(x, Role.ADMIN, True, 1, x, 1, 1, 1)
     invite = InviteCard(x, Role.MEMBER, 1, 1, x, 1, 1, 1, 1, x)
-    return messages.PeopleSeen(org, (MemberRow(x, Role.ADMIN, 1),), (invite,))
+    return messages.PeopleSeen(org, (MemberRow(x, Role.ADMIN, 1),), (invite,), (LinkLine(x, x, x, 1),))
 
 
 # screen -> what it is told, full of what somebody wrote

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,8 +27,8 @@ def pane(tmp_path: Path) -> Iterator[Pane]:
     made.close()
 
 
-def begin(pane: Pane) -> None:
-    """The first run: an operator, an organization, this machine as a cluster."""
+def begin(pane: Pane, offer: str = "processes") -> None:
+    """The first run: an operator, an organization, and a cluster of what is offered."""
     pane.bursar()
     pane.sees("a new installation")
     pane.types("olga")
@@ -43,11 +44,12 @@ def begin(pane: Pane) -> None:
     pane.types("vision")
     pane.sees("vision")
     pane.press("Enter")
-    while "it runs commands" not in pane.sees("this machine has", "enter makes it"):
-        pane.press("C-n")  # what runs containers here comes first
+    pane.sees("this machine has", "❯ processes")
+    while "❯ " + offer not in pane.screen:
+        pane.press("Down")
+        pane.waits(lambda screen: "❯ processes" not in screen, "another offer")
     pane.press("Enter")
-    pane.sees("here  process")
-    pane.sees("leads")
+    pane.sees("leads here", "begin here")
 
 
 def test_a_day_from_an_empty_home_to_a_clean_end(pane: Pane) -> None:
@@ -76,6 +78,75 @@ def test_a_day_from_an_empty_home_to_a_clean_end(pane: Pane) -> None:
     pane.sees("exit=0")
 
 
+def log_in(pane: Pane, name: str) -> None:
+    pane.sees("log in to go on")
+    pane.types(name)
+    pane.sees(name)
+    pane.press("Enter")
+    pane.types(PASSWORD)
+    pane.sees("•" * len(PASSWORD))
+    pane.press("Enter")
+    pane.sees(f"{name} (")
+
+
+def prompt(pane: Pane, line: str) -> None:
+    pane.press(":")
+    pane.types(line)
+    pane.sees(f": {line}")
+    pane.press("Enter")
+
+
+def test_a_member_asks_an_admin_approves_and_both_see_it_run_and_what_it_cost(tmp_path: Path) -> None:
+    pane = Pane(tmp_path, BURSAR_APPROVALS_POLICY="always")
+    try:
+        begin(pane, "a simulator")
+        pane.press("7", "i")
+        pane.sees("Invite")
+        pane.press("Enter")
+        code = re.search(r"code +(\S+)", pane.sees("the code is shown only now"))
+        assert code is not None
+        pane.press("Escape")
+        pane.waits(lambda screen: "only now" not in screen, "the answer to go")
+        prompt(pane, "quit")
+        pane.sees("This console led")
+        for line in ("register mia --password-stdin", "login mia --password-stdin"):
+            pane.shell(f"echo {PASSWORD!r} | {sys.executable} -m tui {line}")
+        pane.sees("logged in as mia")
+        pane.bursar(f"join {code.group(1)}")
+        pane.sees("member")
+        pane.bursar()
+        pane.sees("vision  mia (member)", "leads here")
+        prompt(pane, "submit hello --cluster sim --image busybox --gpu 2 --hours 0.1 --label sim.duration=4s")
+        pane.sees("✓ approval", "awaiting_approval")
+        pane.press("Escape")
+        pane.waits(lambda screen: "awaiting_approval" not in screen, "the answer to go")
+        pane.press("3")
+        pane.sees("hello", "◷ approval")
+        prompt(pane, "logout")
+        log_in(pane, "olga")
+        pane.sees("Approvals (1)")
+        pane.press("6")
+        pane.sees("hello", "mia", "what is asked for")
+        pane.press("a")
+        pane.sees("$ bursar approve", "nothing waits for a decision")
+        pane.press("3")
+        pane.sees("hello", "● running")
+        pane.press("l")
+        pane.sees("[simulated] hello runs")
+        pane.press("d")
+        pane.sees("✓ completed")
+        prompt(pane, "logout")
+        log_in(pane, "mia")
+        pane.press("8")
+        pane.sees("statement of mia", "settle", "release")
+        pane.press("C-q")
+        assert "Traceback" not in pane.sees("shell>")
+        pane.shell("echo exit=$?")
+        pane.sees("exit=0")
+    finally:
+        pane.close()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_E65_a_signal_leaves_the_terminal_as_it_was(pane: Pane, number: signal.Signals) -> None:
     pane.bursar()
@@ -100,7 +171,7 @@ def test_without_colours_a_state_is_still_a_sign_and_a_word(tmp_path: Path) -> N
     pane = Pane(tmp_path, NO_COLOR="1")
     try:
         begin(pane)
-        assert "● here" in pane.screen
+        pane.sees("● here  process")
         colours = re.findall(r"\x1b\[[34]8;2;(\d+);(\d+);(\d+)m", pane.coloured)
         assert colours
         assert [colour for colour in colours if len(set(colour)) > 1] == []

@@ -1,0 +1,101 @@
+"""Small parts of the screens: the line of keys, lines that hang, words that are picked, and what happened in words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.app import App, ComposeResult
+from textual.content import Content
+
+from core.domain.columns import columns
+from core.domain.lifecycle import Trigger
+from tests.tui.console.scene import Scene, settled
+from tests.tui.console.test_acting import sitting
+from tui.feed import event_word
+from tui.screens.deployments import DeploymentsScreen
+from tui.widgets.hanging import wrapped
+from tui.widgets.keys import Key, Keys, fitted
+from tui.widgets.pick import Pick
+from tui.widgets.plain import text
+
+KEY = st.builds(Key, st.just("x"), st.text("ab", min_size=1, max_size=3), st.text("cd", max_size=9), st.just(True))
+
+
+@given(first=st.lists(KEY, max_size=12), always=st.lists(KEY, max_size=2), width=st.integers(20, 200))
+def test_the_line_of_keys_fits_and_keeps_what_leads_to_the_rest(
+    first: list[Key], always: list[Key], width: int
+) -> None:
+    room = max(width, sum(key.width + 2 for key in always) + 3)
+    shown = fitted(first, always, room)
+    assert shown[len(shown) - len(always) :] == always
+    assert sum((1 if key is None else key.width) + 2 for key in shown) - 2 <= room
+    left_out = len(first) + len(always) - len([key for key in shown if key is not None])
+    assert (None in shown) == (left_out > 0)
+
+
+async def test_a_key_in_the_line_can_be_clicked(scene: Scene) -> None:
+    async with sitting(scene, "ana", "3") as desk:
+        assert isinstance(desk.app.screen, DeploymentsScreen)
+        line = desk.screen.splitlines()[-1]
+        await desk.pilot.click(Keys, offset=(line.index("o Order"), 0))
+        assert "name↓" in await settled(desk.app, desk.pilot)
+
+
+HEADS = st.text("ab ", max_size=6)
+BODIES = st.lists(st.text("xyz", min_size=1, max_size=9), min_size=1, max_size=12).map(" ".join)
+
+
+@given(head=HEADS, body=BODIES, width=st.integers(24, 60))
+def test_what_does_not_fit_beside_its_head_goes_on_below_itself(head: str, body: str, width: int) -> None:
+    lines = [line.plain for line in wrapped((text(head), text(body)), width)]
+    assert all(columns(line) <= width for line in lines)
+    assert lines[0].startswith(head)
+    assert all(line.startswith(" " * len(head)) and line.strip() for line in lines[1:])
+    assert " ".join(line[len(head) :].strip() for line in lines) == body
+
+
+def test_a_line_without_a_head_hangs_by_its_spaces() -> None:
+    lines = wrapped(Content("  needs three and has none at all"), 20)
+    assert [line.plain.rstrip() for line in lines] == ["  needs three and", "  has none at all"]
+
+
+class OnePick(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Pick([], "any", "", name="pick")
+
+
+@pytest.mark.parametrize(("typed", "picked"), [("r", "rack"), ("ra", "rack"), ("ri", "ridge"), ("x", ""), ("", "")])
+async def test_a_word_is_picked_by_its_beginning_even_before_it_is_offered(typed: str, picked: str) -> None:
+    for late in (False, True):
+        app = OnePick()
+        async with app.run_test(size=(40, 12)) as pilot:
+            pick = app.query_one(Pick)
+            pick.focus()
+            await pilot.pause()
+            if not late:
+                pick.offer(["edge", "rack", "ridge"])
+            await pilot.press(*typed)
+            if late:
+                pick.offer(["edge", "rack", "ridge"])
+            assert pick.picked == picked
+            await pilot.press("backspace")
+            assert pick.picked == ""
+
+
+async def test_what_was_picked_stays_while_it_is_offered_anew() -> None:
+    app = OnePick()
+    async with app.run_test(size=(40, 12)) as pilot:
+        pick = app.query_one(Pick)
+        pick.offer(["edge", "rack"])
+        pick.wish("rack")
+        pick.offer(["a", "rack"])
+        assert pick.picked == "rack"
+        pick.offer(["a"])
+        assert pick.picked == ""
+        await pilot.pause()
+
+
+def test_whatever_moves_a_deployment_is_told_in_words_of_its_own() -> None:
+    plain = [t for t in Trigger if event_word(f"deployment.{t.value}")[0] == t.value.replace("_", " ")]
+    assert plain == []
