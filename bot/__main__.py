@@ -9,13 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
 from bot import http, serving
 from bot.app import LOG, build_app, client_for
 from bot.delivery import Courier
 from bot.doctor import diagnosis
 from bot.manifest import as_yaml, manifest
 from core.bootstrap import Bursar, build
-from core.domain.errors import Invalid
+from core.domain.errors import Invalid, Unavailable
 from core.settings import Settings, load
 from core.views.operations import Verdict
 
@@ -63,6 +66,7 @@ def doctor(place: Place, _values: Mapping[str, Any], terminal: Terminal) -> int:
                 app_token.reveal() if app_token else None,
                 settings.slack.signing_secret is not None,
                 bursar.deliveries().counts(),
+                bursar.deliveries().workspaces(),
             )
         )
     finally:
@@ -75,11 +79,26 @@ def doctor(place: Place, _values: Mapping[str, Any], terminal: Terminal) -> int:
     return _FAILED if found.verdict is Verdict.FAIL else 0
 
 
+async def _workspace(client: AsyncWebClient) -> tuple[str, str]:
+    """Whose the token is: a bot serves that workspace, and leaves what others are to be told to theirs."""
+    try:
+        answer = await client.auth_test()
+    except SlackApiError as error:
+        word = error.response.get("error")
+        raise Invalid("slack_token", f"Slack does not take SLACK_BOT_TOKEN: {word}", "bursar slack doctor") from None
+    except (OSError, TimeoutError) as error:
+        reason = f"Slack cannot be reached ({type(error).__name__})"
+        raise Unavailable("slack_unreachable", reason, "look at the network, or at SLACK_API_URL") from None
+    team_id = str(answer["team_id"])
+    return team_id, f"{answer.get('team') or 'Slack'} ({team_id})"
+
+
 async def _serve(bursar: Bursar, settings: Settings, port: int | None, bot_token: str, terminal: Terminal) -> None:
     slack = settings.slack
     secret = slack.signing_secret.reveal() if slack.signing_secret and port is not None else ""
     client = client_for(bot_token, slack.api_url)
-    app, desk = build_app(bursar, client, signing_secret=secret, log=LOG)
+    team_id, workspace = await _workspace(client)
+    app, desk = build_app(bursar, client, signing_secret=secret, team_id=team_id, log=LOG)
     answering: Callable[[asyncio.Event], Awaitable[None]]
     if port is not None:
         if not secret:
@@ -87,12 +106,12 @@ async def _serve(bursar: Bursar, settings: Settings, port: int | None, bot_token
                 "slack_secret", "SLACK_SIGNING_SECRET is not set", "signed HTTP needs it; Socket Mode does not"
             )
         answering = partial(http.serve, app, secret, port)
-        terminal.write(f"serving Slack over HTTP on port {port}\n")
+        terminal.write(f"serving {workspace} over HTTP on port {port}\n")
     else:
         if slack.app_token is None:
             raise Invalid("slack_token", "SLACK_APP_TOKEN is not set", "Socket Mode needs it, or give --http PORT")
         answering = partial(serving.by_socket, app, slack.app_token.reveal())
-        terminal.write("serving Slack in Socket Mode\n")
+        terminal.write(f"serving {workspace} in Socket Mode\n")
     owner = bursar.deliveries().new_owner()
     courier = Courier(desk, owner, late_after_us=settings.reports.late_after_ms * 1000)
     await serving.serve(desk, courier, answering)

@@ -32,10 +32,11 @@ def build_app(
     *,
     signing_secret: str = "",
     answerer: Answerer = by_webhook,
+    team_id: str | None = None,
     log: logging.Logger = LOG,
 ) -> tuple[AsyncApp, Desk]:
     """For Socket Mode without a signing secret: there is nothing to verify, the socket is Slack's."""
-    desk = Desk(bursar, client, log, answerer)
+    desk = Desk(bursar, client, log, answerer, team_id)
     app = App(
         client=client,
         signing_secret=signing_secret,

@@ -38,7 +38,7 @@ class Courier:
     async def round(self) -> int:
         """Read on, take what is due, and deliver it; how much was found to do."""
         read = await in_thread(self._desk.deliveries.follow)
-        parcels = await in_thread(self._desk.deliveries.claim, self._owner, _AT_ONCE)
+        parcels = await in_thread(self._desk.deliveries.claim, self._owner, _AT_ONCE, self._desk.team_id)
         await asyncio.gather(*(self.deliver(parcel) for parcel in parcels))
         return read + len(parcels)
 

@@ -55,6 +55,7 @@ class Desk:
     client: AsyncWebClient
     log: logging.Logger
     answerer: Answerer = by_webhook
+    team_id: str | None = None  # the workspace that the client's token is good for; any, where it is not known
     home_seen: set[tuple[str, str]] = field(default_factory=set)
 
     @property
@@ -67,6 +68,15 @@ class Desk:
 
     async def visitor(self, who: Who, delivery: str | None = None) -> Visitor:
         return await in_thread(self.chat.visitor, who.team_id, who.user_id, delivery)
+
+    def serves(self, who: Who) -> None:
+        """Refuse people of another workspace: there this bot could neither open a form nor send a message."""
+        if self.team_id is not None and who.team_id != self.team_id:
+            raise Unavailable(
+                "other_workspace",
+                "this bot serves another workspace",
+                "an operator starts one more `bursar bot` with this workspace's own token",
+            )
 
     # Answers are seen by the one who asked, and always say so themselves: other Slacks have other defaults.
 

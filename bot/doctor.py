@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -21,16 +21,20 @@ _TROUBLE = {
 
 
 async def diagnosis(
-    client: AsyncWebClient | None, app_token: str | None, signed: bool, counts: Mapping[DeliveryState, int]
+    client: AsyncWebClient | None,
+    app_token: str | None,
+    signed: bool,
+    counts: Mapping[DeliveryState, int],
+    workspaces: Sequence[str] = (),
 ) -> Diagnosis:
-    findings = [*await _bot_token(client), *await _socket(client, app_token, signed), *_messages(counts)]
+    findings = [*await _bot_token(client, workspaces), *await _socket(client, app_token, signed), *_messages(counts)]
     drawn = "charts can be drawn" if charts.can_draw() else charts.MISSING
     findings.append(Finding("charts", "charts", _OK if charts.can_draw() else _WARN, drawn))
     worst = max((finding.verdict for finding in findings), key=list(Verdict).index)
     return Diagnosis(worst, tuple(findings))
 
 
-async def _bot_token(client: AsyncWebClient | None) -> list[Finding]:
+async def _bot_token(client: AsyncWebClient | None, workspaces: Sequence[str]) -> list[Finding]:
     if client is None:
         return [Finding("bot-token", "bot token", _FAIL, "SLACK_BOT_TOKEN is not set", "set it, or its _FILE")]
     answer = await _asked(client, "auth.test")
@@ -38,7 +42,14 @@ async def _bot_token(client: AsyncWebClient | None) -> list[Finding]:
         repair = "install the app and take its bot token"
         return [Finding("bot-token", "bot token", _FAIL, f"Slack says {answer}", repair)]
     whose = f"{answer.get('user')} in {answer.get('team')} ({answer.get('team_id')})"
-    return [Finding("bot-token", "bot token", _OK, f"it is {whose}"), _scopes(answer.headers)]
+    found = [Finding("bot-token", "bot token", _OK, f"it is {whose}"), _scopes(answer.headers)]
+    others = [team for team in workspaces if team != answer.get("team_id")]
+    if others:
+        said = f"{', '.join(others)}: not served by this token"
+        found.append(
+            Finding("workspaces", "workspaces", _WARN, said, "run one more `bursar bot` for each, by its token")
+        )
+    return found
 
 
 def _scopes(headers: Mapping[str, Any]) -> Finding:

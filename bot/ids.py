@@ -9,6 +9,7 @@ COMMAND = "/bursar"
 
 class Action(StrEnum):
     APPROVE = "approve"
+    CHANGE = "change"
     REJECT = "reject"
     CANCEL = "cancel"
     STOP = "stop"
@@ -35,6 +36,7 @@ class Form(StrEnum):
     """Callback ids of modals and shortcuts."""
 
     DEPLOY = "deploy"
+    APPROVE = "approve"
     REJECT = "reject"
     JOIN = "join"
     DONE = "done"

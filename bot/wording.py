@@ -8,9 +8,11 @@ from bot.ids import COMMAND
 from bot.markup import moment, safe_slack
 from core.commands.table import VERBS
 from core.domain.lifecycle import State
+from core.views.money import Sum
+from core.views.reports import rough_credits, rough_gpu_hours
 from core.views.wording import NOTHING, Wording, both_books, label
 
-__all__ = ["NOTHING", "both_books", "label", "shown", "slashed", "state_words"]
+__all__ = ["NOTHING", "both_books", "label", "rough_books", "shown", "slashed", "state_words"]
 
 _HERE = sorted({verb.path[0] for verb in VERBS if not verb.terminal_only})
 _SAID = re.compile(rf"(?<![/\w])bursar (?=(?:{'|'.join(_HERE)})\b)")
@@ -35,6 +37,14 @@ _GLYPHS: dict[State, str] = {
 
 def state_words(state: State) -> str:
     return f"{_GLYPHS[state]} {state.value.replace('_', ' ')}"
+
+
+def rough_books(amount: Sum) -> str:
+    """Both books as people read them at a glance, to a hundredth; a book with nothing in it is left out."""
+    parts = [f"{rough_credits(amount.credits_ucr)} credits"] if amount.credits_ucr or not amount.gpu_ms else []
+    if amount.gpu_ms:
+        parts.append(f"{rough_gpu_hours(amount.gpu_ms)} GPU-hours")
+    return ", ".join(parts)
 
 
 def slashed(text: str) -> str:

@@ -23,11 +23,16 @@ Texts = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A verb with what was typed for it: can be shown as a line, and asked of the services."""
+    """A verb with what was typed for it: can be shown as a line, and asked of the services.
+
+    `known_as` is what people call the thing that it is for; `undo` brings back what was before it.
+    """
 
     verb: Verb
     texts: Texts = field(default_factory=dict)
     given: Values | None = None  # where a line was read already
+    known_as: str = ""
+    undo: Command | None = None
 
     @property
     def values(self) -> Values:
@@ -159,3 +164,24 @@ def may(who: AccountCard | None, verb: Verb, owner: str | None = None) -> bool:
 
 def named(path: Sequence[str]) -> Verb | None:
     return _BY_PATH.get(tuple(path))
+
+
+# What takes an action back by doing its opposite; it works from then on, and brings nothing back that was lost.
+_OPPOSITES = {"stop": START, "start": STOP}
+
+
+def undo_of_deployment(action: Action, reference: str, priority: int) -> Command | None:
+    """What would take this action on a deployment back; a cancellation and a deletion cannot be."""
+    if action.name == "priority":
+        return Command(action.verb, {"deployment": (reference,), "priority": (str(priority),)})
+    opposite = _OPPOSITES.get(action.name)
+    return opposite.on(reference) if opposite is not None else None
+
+
+_NODE_STATES = {"up": RESUME, "cordoned": CORDON, "drained": DRAIN}
+
+
+def undo_of_node(cluster: str, node: str, state: str) -> Command | None:
+    """What would bring a node back into this state."""
+    action = _NODE_STATES.get(state)
+    return Command(action.verb, {"cluster": (cluster,), "node": (node,)}) if action is not None else None

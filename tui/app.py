@@ -32,8 +32,11 @@ from tui.screens.answer import AnswerScreen
 from tui.screens.first_run import FirstRunScreen
 from tui.screens.frame import Frame
 from tui.screens.login import LoginScreen
+from tui.screens.outcomes import OutcomesScreen
 from tui.screens.sure import SureScreen
 from tui.theme import DARK, LIGHT, LOOKS, THEMES, Tone
+from tui.together import Together
+from tui.widgets.plain import text
 from tui.widgets.prompt import Prompt
 
 # A screen is imported when somebody goes there: together they would cost half of the start.
@@ -173,7 +176,9 @@ class BursarConsole(Console):
 
     @on(Did)
     def _did(self, event: Did) -> None:
-        self.told(event.command, _outcome(event.answer), Tone.GOOD)
+        undo = " (u undoes)" if event.command.undo is not None else ""
+        self.told(event.command, _outcome(event.answer) + undo, Tone.GOOD)
+        self._all_told(self.settled(event.command))
         self.beat()
         self._look()
         if self.screen_stack and event.command.given is not None and not isinstance(event.answer, Done):
@@ -182,8 +187,18 @@ class BursarConsole(Console):
     @on(NotDone)
     def _not_done(self, event: NotDone) -> None:
         self.told(event.command, f"✗ {event.error.message}", Tone.BAD)
+        self._all_told(self.settled(event.command, event.error))
         if event.error.code == not_logged_in().code:
             self.beat()
+
+    def _all_told(self, together: Together | None) -> None:
+        """Of several at once what matters is the whole; where not all were done, each with its reason."""
+        if together is None:
+            return
+        failed = len(together.outcomes) - len(together.done)
+        self.echo(text(f"{'▲' if failed else '✓'} {together.summary}", Tone.WAIT if failed else Tone.GOOD))
+        if failed and self.screen_stack:
+            self.push_screen(OutcomesScreen(together))
 
     # From screen to screen
 

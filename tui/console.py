@@ -19,9 +19,11 @@ from core.views.people import AccountCard
 from tui.actions import Command
 from tui.gateway import Gateway
 from tui.theme import Tone
+from tui.together import Together
 from tui.widgets.plain import joined, text
 
 _MOST_ECHOES = 200
+_MOST_UNDONE = 50
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Console(App[int]):
     def __init__(self) -> None:
         super().__init__()
         self.log_of_commands: list[Content] = []
+        self._together: list[Together] = []
+        self._undoable: list[tuple[Command, ...]] = []
 
     def go(self, place: str) -> None:
         """To one of the main screens."""
@@ -59,6 +63,8 @@ class Console(App[int]):
 
     def do(self, commands: Sequence[Command]) -> None:
         """Each in turn, whatever becomes of the screen that asked."""
+        if len(commands) > 1:
+            self._together.append(Together(commands))
         for command in commands:
             self.echo(_echoed(command, "…", Tone.DIM))
             self.gateway.ask_to_do(self, command)
@@ -67,6 +73,31 @@ class Console(App[int]):
         """The answer of who was asked whether they are sure."""
         if commands:
             self.do(commands)
+
+    def undo(self) -> None:
+        """Take back what was done last, as far as anything can be."""
+        if not self._undoable:
+            self.echo(text("nothing to undo: a cancellation, a deletion and money stay as they are", Tone.DIM))
+            return
+        self.do(self._undoable.pop())
+
+    def settled(self, command: Command, error: BursarError | None = None) -> Together | None:
+        """Note how it turned out; answers those that it was asked for with, once all of them have turned out."""
+        for together in self._together:
+            if together.settle(command, error):
+                if together.is_over:
+                    self._together.remove(together)
+                    self._can_undo(together.done)
+                    return together
+                return None
+        if error is None:
+            self._can_undo((command,))
+        return None
+
+    def _can_undo(self, done: Sequence[Command]) -> None:
+        undos = tuple(command.undo for command in reversed(done) if command.undo is not None)
+        if undos:
+            self._undoable = [*self._undoable[1 - _MOST_UNDONE :], undos]
 
     def told(self, command: Command, outcome: str, tone: Tone) -> None:
         content = _echoed(command, outcome, tone)

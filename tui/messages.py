@@ -159,11 +159,9 @@ class PostingSeen(Message):
 
 @dataclass
 class MachineSeen(Message):
-    """What this machine would bring by itself, and what by its Docker or Podman."""
+    """What engines this machine has, and what each would bring; one that tells nothing says why."""
 
     nodes: tuple[FoundNode, ...]
-    containers: tuple[FoundNode, ...] = ()
-    no_containers: str | None = None  # why there are none
 
 
 @dataclass

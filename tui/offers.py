@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from core.views.work import FoundNode
 from tui.amounts import size_of
-from tui.messages import MachineSeen
 
 # Big enough to see a queue with GPUs, small enough to fill it by hand.
 _SIMULATED = {"cpu": ("64",), "ram": ("256",), "gpu": ("8",), "gpu_model": ("a100",)}
@@ -22,54 +21,42 @@ class Offer(NamedTuple):
     texts: Mapping[str, Sequence[str]] | None
 
 
-def offers(seen: MachineSeen) -> list[Offer]:
+def offers(nodes: Sequence[FoundNode]) -> list[Offer]:
     """What is really there first, and at last what can always be had."""
-    found = [_processes(seen.nodes[0])] if seen.nodes else []
-    return [*found, *_containers(seen), _simulator()]
+    containers = [_containers(node) for node in nodes if node.settings] or [_NO_CONTAINERS]
+    return [*(_processes(node) for node in nodes if not node.settings), *containers, _simulator()]
 
 
 def found_here(nodes: Sequence[FoundNode]) -> str:
     """What a machine has: `2 CPU 23.5 GiB 1 GPU (a100)`."""
-    if not nodes:
+    told = [node for node in nodes if node.trouble is None]
+    if not told:
         return "nothing that could be found out"
-    size, model = nodes[0].total, nodes[0].gpu_model
+    size, model = told[0].total, told[0].gpu_model
     words = size_of(size.cpu_milli, size.ram_mib, size.gpu_milli)
     return f"{words} ({model})" if model else words
 
 
 def _processes(node: FoundNode) -> Offer:
-    size = node.total
-    texts: dict[str, Sequence[str]] = {
-        "driver": ("process",),
-        "cpu": (f"{size.cpu_milli / 1000:g}",),
-        "ram": (f"{size.ram_mib}MiB",),
-    }
-    if size.gpu_milli:
-        texts["gpu"] = (f"{size.gpu_milli / 1000:g}",)
-    if node.gpu_model:
-        texts["gpu_model"] = (node.gpu_model,)
-    return Offer("processes", "commands on this machine, for operators at first", "here", texts)
+    return Offer("processes", "commands on this machine, for operators at first", "here", _words_of(node))
 
 
-def _containers(seen: MachineSeen) -> list[Offer]:
-    """One for each engine that answers."""
-    if not seen.containers:
-        return [Offer("containers", seen.no_containers or "no Docker or Podman was found", "docker", None)]
-    return [
-        Offer("containers", _engine(node), "docker", {"driver": (node.driver,), "set": _words(node.settings)})
-        for node in seen.containers
-    ]
+def _containers(node: FoundNode) -> Offer:
+    place = ", ".join(value.removeprefix("unix://") for value in node.settings.values())
+    about = f"images, by the engine at {place}" if node.trouble is None else f"{place}: {node.trouble}"
+    return Offer("containers", about, node.driver, _words_of(node))
 
 
-def _engine(node: FoundNode) -> str:
-    places = ", ".join(value.removeprefix("unix://") for value in node.settings.values())
-    return f"images, by {places}: {found_here((node,))}"
-
-
-def _words(settings: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(f"{name}={value}" for name, value in settings.items())
+def _words_of(node: FoundNode) -> Mapping[str, Sequence[str]] | None:
+    """No sizes: a cluster that is made without asks its engine for them."""
+    if node.trouble is not None:
+        return None
+    return {"driver": (node.driver,), "set": tuple(f"{key}={value}" for key, value in node.settings.items())}
 
 
 def _simulator() -> Offer:
     texts = {"driver": ("scripted",), **_SIMULATED}
     return Offer("a simulator", "eight GPUs to try things on; nothing really runs", "sim", texts)
+
+
+_NO_CONTAINERS = Offer("containers", "no Docker or Podman was found on this machine", "docker", None)

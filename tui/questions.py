@@ -144,14 +144,7 @@ def posting(number: int) -> Question:
 
 
 def machine(bursar: Bursar, caller: Caller) -> messages.MachineSeen:
-    """What could be a first cluster here. An engine that does not answer is no error, only nothing to offer."""
-    found = bursar.clusters.discover(caller).items
-    engines = [node for node in found if node.driver == "docker"]
-    return messages.MachineSeen(
-        tuple(node for node in found if node.driver == "process" and node.trouble is None),
-        tuple(node for node in engines if node.trouble is None),
-        next((node.trouble for node in engines if node.trouble is not None), None),
-    )
+    return messages.MachineSeen(bursar.clusters.discover(caller).items)
 
 
 def _allowed(who: AccountCard, permission: Permission) -> bool:

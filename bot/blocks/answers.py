@@ -206,8 +206,8 @@ def _why(answer: WhyCard) -> Message:
     blocks: list[Block] = [section(head)]
     for one in answer.blockers[:20]:
         said = safe_slack(one.message)
-        if one.need is not None and one.have is not None:
-            said += f": needs {safe_slack(one.need)}, {safe_slack(one.have)} there"
+        if one.shortage is not None:
+            said += f": {safe_slack(one.shortage)}"
         if one.earliest_at is not None:
             said += f"; at the earliest {shown('earliest_at', one.earliest_at)}"
         blocks.append(section(f"• {said}"))

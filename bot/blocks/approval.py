@@ -32,8 +32,9 @@ def approval(view: DeploymentCard, decision: Decision | None = None) -> Message:
     return message(f"{head}: {what}{f' by {who}' if who else ''}", blocks)
 
 
-def decide_buttons(deployment_id: str) -> tuple[Block, Block]:
+def decide_buttons(deployment_id: str) -> tuple[Block, ...]:
     return (
         button("Approve", Action.APPROVE, deployment_id, label=f"approve {deployment_id}", style="primary"),
+        button("Change …", Action.CHANGE, deployment_id, label=f"approve {deployment_id} with changes"),
         button("Reject …", Action.REJECT, deployment_id, label=f"reject {deployment_id}", style="danger"),
     )

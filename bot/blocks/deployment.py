@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.blocks.parts import Block, Message, button, buttons, confirmation, context, fields, message, quoted, section
 from bot.ids import Action
 from bot.markup import literal, moment, safe_slack
-from bot.wording import both_books, state_words
+from bot.wording import both_books, rough_books, state_words
 from core.domain.flavors import format_credits
 from core.domain.lifecycle import FINAL, State
 from core.domain.resources import format_cpu, format_duration, format_gpu, format_memory
@@ -18,7 +18,8 @@ _WAITING = frozenset({State.AWAITING_APPROVAL, State.QUEUED})
 def card(view: DeploymentCard) -> Message:
     """For its owner: the first line reads well alone, since a notification shows no more."""
     state = view.state.value.replace("_", " ")
-    text = f"{view.name} ({view.id}) on {view.cluster}: {state}" + (f" — {view.reason}" if view.reason else "")
+    text = f"{view.name} ({view.id}) on {view.cluster}: {state}, {size(view)}"
+    text += f" — {view.reason}" if view.reason else ""
     blocks: list[Block] = [section(f"*{safe_slack(view.name)}* · {state_words(view.state)}"), fields(facts(view))]
     if view.reason:
         blocks.append(quoted(literal(view.reason, 1000, lines=True)))
@@ -33,23 +34,24 @@ def facts(view: DeploymentCard) -> list[tuple[str, str]]:
     """What it is, then when, then money: at most as many as a section has fields for, whatever its state."""
     limit = f" of at most {format_duration(view.hours_ms)}" if view.hours_ms is not None else ""
     where = safe_slack(view.cluster) + (f" / {safe_slack(view.node)}" if view.node else "")
-    found = [("what", f"{view.kind.value}{limit} on {where}"), ("size", size(view))]
+    found = [("what", f"{view.kind.value}{limit} on {where}"), ("size", safe_slack(size(view)))]
     if view.image:
         found.append(("image", safe_slack(view.image, 300)))
     found += _times(view)
     if view.state not in FINAL:
         found.append(("costs an hour", both_books(view.rate)))
     if view.started_at is not None:
-        found.append(("cost in all" if view.state in FINAL else "cost so far", both_books(view.cost)))
+        found.append(("cost in all" if view.state in FINAL else "cost so far", rough_books(view.cost)))
     if view.held.credits_ucr or view.held.gpu_ms:
-        found.append(("set aside", both_books(view.held)))
+        found.append(("set aside", rough_books(view.held)))
     return found
 
 
 def _times(view: DeploymentCard) -> list[tuple[str, str]]:
     if view.state in _WAITING:
-        place = f"number {view.position}, " if view.position is not None else ""
-        found = [("place in the queue", f"{place}priority {view.priority}")]
+        found = [("priority", str(view.priority))]
+        if view.position is not None:
+            found = [("place in the queue", f"number {view.position}, priority {view.priority}")]
         return [*found, ("starts about", moment(view.estimate))] if view.estimate is not None else found
     found = []
     if view.started_at is not None:
@@ -72,7 +74,7 @@ def asked_words(view: DeploymentCard) -> str:
 def size(view: DeploymentCard) -> str:
     parts = [f"{format_cpu(view.cpu_milli)} CPU", format_memory(view.ram_mib)]
     if view.gpu_milli:
-        parts.append(f"{format_gpu(view.gpu_milli)} GPU{f' {safe_slack(view.gpu_model)}' if view.gpu_model else ''}")
+        parts.append(f"{format_gpu(view.gpu_milli)} GPU{f' {view.gpu_model}' if view.gpu_model else ''}")
     if view.disk_mib:
         parts.append(f"{format_memory(view.disk_mib)} disk")
     return (f"{view.replicas} × " if view.replicas > 1 else "") + ", ".join(parts)

@@ -1,4 +1,4 @@
-"""Modals: a request with its fit, start and price while it is filled in, and the reason of a rejection."""
+"""Modals: a request with its fit, start and price while it is filled in, and what is asked of who decides."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from bot.blocks.parts import Block, button, buttons, choice_input, modal, section, text_input
 from bot.ids import Action, Form
 from bot.markup import literal, safe_slack
-from core.domain.resources import format_resources
-from core.views.work import ClusterLine
+from core.domain.resources import format_duration, format_resources
+from core.views.work import ClusterLine, DeploymentCard
 
 # The inputs of a request, each named as the argument of `submit` that it becomes.
 INPUTS = ("name", "cluster", "image", "command", "cpu", "ram", "gpu", "hours", "priority")
@@ -61,6 +61,18 @@ def join_form() -> Block:
         text_input("code", "Code", hint="Ten characters.", optional=False, most=64),
     ]
     return modal("Join your team", blocks, callback_id=Form.JOIN, submit="Join", close="Back")
+
+
+def approve_form(view: DeploymentCard) -> Block:
+    """Approve with other hours or another priority; what is left as it was is not changed."""
+    asked = f"*{safe_slack(view.owner)}* asks for *{safe_slack(view.name)}* on {safe_slack(view.cluster)}"
+    blocks = [section(asked)]
+    if view.hours_ms is not None:
+        hours = format_duration(view.hours_ms)
+        blocks.append(text_input("hours", "Hours", hint=f"Asked for: {hours}; empty: as asked", most=20))
+    was = f"Asked for: {view.priority}; empty: as asked"
+    blocks.append(text_input("priority", "Priority", hint=was, most=3))
+    return modal("Approve", blocks, callback_id=Form.APPROVE, submit="Approve", close="Back", metadata=view.id)
 
 
 def reject_form(deployment_id: str) -> Block:

@@ -9,7 +9,7 @@ from bot.blocks.lists import channel_words
 from bot.blocks.parts import Block, Message, button, buttons, context, message, section
 from bot.ids import COMMAND, Action
 from bot.markup import moment, moment_utc, safe_slack
-from bot.wording import both_books, state_words
+from bot.wording import both_books, rough_books, state_words
 from core.domain.chat import FundsLevel, NoticeKind
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State
@@ -47,8 +47,8 @@ def preempted(view: DeploymentCard, facts: Facts) -> Message:
 
 def ended(view: DeploymentCard, facts: Facts, refund: Sum) -> Message:
     """How, what it has cost, and what came back."""
-    state, cost = str(facts.get("state", view.state.value)).replace("_", " "), both_books(view.cost)
-    back = f", {both_books(refund)} given back" if refund.credits_ucr or refund.gpu_ms else ""
+    state, cost = str(facts.get("state", view.state.value)).replace("_", " "), rough_books(view.cost)
+    back = f", {rough_books(refund)} given back" if refund.credits_ucr or refund.gpu_ms else ""
     why = f" — {view.reason}" if view.reason else ""
     by = str(facts.get("by", ""))
     whose = f" by {by}" if state in _BY_SOMEBODY and by not in ("", view.owner, "daemon") else ""
@@ -111,7 +111,7 @@ def funds(facts: Facts) -> Message:
     level, whose, in_credits = FundsLevel(str(facts["level"])), facts.get("whose"), bool(facts.get("credits"))
     used, left = (value if isinstance(value, int) else 0 for value in (facts.get("used"), facts.get("left")))
     unit = "credits" if in_credits else "GPU-hours"
-    there = both_books(Sum(left, 0) if in_credits else Sum(0, left)) if left > 0 else f"no {unit}"
+    there = rough_books(Sum(left, 0) if in_credits else Sum(0, left)) if left > 0 else f"no {unit}"
     if level is FundsLevel.FILLED:
         text = f"your {unit} are filled up: {there} left; what you ask for is taken again"
         return _said(text, f"✓ {text}")
@@ -138,7 +138,7 @@ _FOLLOWS = {
 
 def given(facts: Facts) -> Message:
     amounts = (value if isinstance(value, int) else 0 for value in (facts.get("credits_ucr"), facts.get("gpu_ms")))
-    amount, by, reason = both_books(Sum(*amounts)), str(facts.get("by", "")), facts.get("reason")
+    amount, by, reason = rough_books(Sum(*amounts)), str(facts.get("by", "")), facts.get("reason")
     why = f"“{safe_slack(str(reason), 500)}”" if reason else ""
     blocks = [section(f"✓ *{safe_slack(by)}* gave you {amount}"), *([context(why)] if why else [])]
     return message(f"{by} gave you {amount}" + (f": {reason}" if reason else ""), blocks)

@@ -54,18 +54,12 @@ def alt_text(card: ReportCard) -> str:
 
 
 def _facts(card: ReportCard) -> list[tuple[str, str]]:
-    last = card.lasts_until_day
     return [
         ("used", f"{_rough(card.total)} ({reports.change(card)})"),
         ("left", _rough(card.left)),
-        ("lasts until", f"about {last} at this pace" if last else _without_end(card)),
+        ("lasts until", reports.lasting(card)),
         ("waiting time", reports.waiting(card)),
     ]
-
-
-def _without_end(card: ReportCard) -> str:
-    used = card.total.credits_ucr > 0 or card.total.gpu_ms > 0
-    return "for more than two years at this pace" if used else "nothing was used"
 
 
 def _rough(amount: Sum) -> str:

@@ -29,7 +29,12 @@ def on_command(app: AsyncApp, desk: Desk, name: Any, work: CommandWork) -> None:
             desk.log.warning("a command that cannot be read: %s", error.message)
             return
         what = f"command of {command.who.user_id}"  # never its text: people type secrets where they should not
-        await desk.answered(partial(work, desk, command), partial(desk.reply, command.response_url), what)
+
+        async def served() -> Message | None:
+            desk.serves(command.who)
+            return await work(desk, command)
+
+        await desk.answered(served, partial(desk.reply, command.response_url), what)
 
     app.command(name)(ack=acknowledge, lazy=[later])
 
@@ -44,6 +49,7 @@ def on_press(app: AsyncApp, desk: Desk, action: Any, work: PressWork) -> None:
         what = f"press of {press.action_id[:40]}"
 
         async def then_home() -> Message | None:
+            desk.serves(press.who)
             answer = await work(desk, press)
             await desk.freshen_home(press.who.team_id, press.who.user_id)
             return answer

@@ -12,7 +12,7 @@ from bot.desk import Desk
 from bot.ids import Form
 from bot.listeners.commands import deploy
 from bot.listeners.frame import acknowledge
-from bot.payloads import shortcut_of
+from bot.payloads import Who, shortcut_of
 from core.domain.errors import BursarError
 
 
@@ -24,11 +24,15 @@ def hang(app: AsyncApp, desk: Desk) -> None:
             desk.log.warning("a shortcut that cannot be read: %s", error.message)
             return
 
+        async def opened(who: Who, trigger_id: str) -> Message | None:
+            desk.serves(who)
+            return await deploy.opened(desk, who, trigger_id)
+
         async def reply(answer: Message) -> None:
             view = modal("Bursar", list(answer.blocks), callback_id="answer")
             await desk.client.views_open(trigger_id=trigger_id, view=view)
 
-        await desk.answered(lambda: deploy.opened(desk, who, trigger_id), reply, "shortcut")
+        await desk.answered(lambda: opened(who, trigger_id), reply, "shortcut")
 
     app.shortcut(Form.NEW_REQUEST)(ack=acknowledge, lazy=[asked])
     app.shortcut(re.compile(".*"))(acknowledge)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.commands.asking import asked, changes, plain, spec_file, validation, workloads
 from core.commands.verbs import Argument, Bursar, Kind, Values, Verb
+from core.domain.browsing import Order
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind as DeploymentKind
 from core.domain.lifecycle import State
@@ -12,6 +15,7 @@ from core.domain.roles import Caller, Permission
 _DEPLOYMENT = Argument("deployment", "its id, the beginning of it, or its name", positional=True, required=True)
 _CLUSTER = Argument("cluster", "the cluster's name or id", positional=True, required=True)
 _LINES, _MOST_LINES = 100, 200
+_TASK, _LARGEST_SWEEP = "TASK_INDEX", 1_000
 
 # Flags that say one of several: the request holds them all under another name.
 _PLURAL = {"label": "labels"}
@@ -26,17 +30,42 @@ def _submit(bursar: Bursar, caller: Caller, values: Values) -> object:
     for needed in ("name", "cluster"):
         if needed not in wanted:
             raise Invalid("missing", f"{needed}: is missing", "usage: submit NAME --cluster C -- COMMAND")
+    wanted.pop("count", None)
+    if values["count"]:
+        return _submit_sweep(bursar, caller, wanted, values["count"])
     request = validation.validated(workloads.SubmitRequest, **wanted)
     service = bursar.foresight.preview if request.dry_run else bursar.deployments.submit
     return service(caller, request)
 
 
+def _submit_sweep(bursar: Bursar, caller: Caller, wanted: dict[str, Any], count: int) -> object:
+    """So many alike: each has its number in its name, in its environment, and in its key where one is given."""
+    if wanted.get("dry_run"):
+        raise Invalid("sweep_not_tried", "count: only one can be tried beforehand", "leave --count or --dry-run out")
+    if wanted.get("if_version"):
+        raise Invalid("sweep_changes_it", "count: the first would change the version", "leave --if-version out")
+    asked_for = []
+    for number in range(1, count + 1):
+        env, key = wanted.get("env", ()), wanted.get("key")
+        one = {
+            **wanted,
+            "name": f"{wanted['name']}-{number}",
+            "env": {**env, _TASK: str(number)} if isinstance(env, dict) else (*env, f"{_TASK}={number}"),
+        }
+        if key is not None:
+            one["key"] = f"{key}-{number}"
+        asked_for.append(validation.validated(workloads.SubmitRequest, **one))
+    return bursar.deployments.submit_all(caller, asked_for)
+
+
 def _list(bursar: Bursar, caller: Caller, values: Values) -> object:
-    return bursar.deployments.list(
+    ask = bursar.deployments.list_everywhere if values["all_orgs"] else bursar.deployments.list
+    return ask(
         caller,
         states=values["state"],
         cluster=values["cluster"],
         mine=values["mine"],
+        order=values["sort"] or Order.AGE.value,
         limit=values["limit"] or _LINES,
         after=values["after"],
     )
@@ -88,11 +117,15 @@ VERBS: tuple[Verb, ...] = (
             Argument("label", "a label", repeated=True, placeholder="K=V"),
             Argument("env", "a variable of its environment", repeated=True, placeholder="K=V"),
             Argument("public_ip", "the address a machine shall have", placeholder="IP"),
+            Argument("count", "so many alike, all or none", Kind.COUNT, bounds=(1, _LARGEST_SWEEP), default="one"),
             Argument("dry_run", "only say what it would do: fit, start, cost, whom it delays", Kind.FLAG),
             Argument("if_version", "only if the cluster is still at this version", placeholder="V"),
             Argument("key", "asked again with the same key, nothing happens twice", placeholder="K"),
             Argument("file", "read it from a spec file", Kind.FILE, placeholder="SPEC", short="-f"),
         ),
+        more="With --count N there are NAME-1 to NAME-N, admitted in one step: all of them or none. "
+        "Each finds its number in the variable TASK_INDEX.",
+        columns=("id", "name", "state", "cluster", "held"),
         afterwards="see how it stands: bursar show NAME",
     ),
     Verb(
@@ -104,10 +137,12 @@ VERBS: tuple[Verb, ...] = (
             Argument("state", "only in this state", Kind.CHOICE, repeated=True, choices=tuple(State)),
             Argument("cluster", "only on this cluster", placeholder="C"),
             Argument("mine", "only one's own", Kind.FLAG),
+            Argument("all_orgs", "of the whole installation, for operators", Kind.FLAG),
+            Argument("sort", "in this order", Kind.CHOICE, choices=tuple(Order), default=Order.AGE),
             Argument("limit", "how many", Kind.COUNT, bounds=(1, _MOST_LINES), default=str(_LINES)),
             Argument("after", "go on behind this id", placeholder="ID"),
         ),
-        columns=("id", "name", "owner", "state", "cluster", "gpu_milli", "priority", "created_at"),
+        columns=("id", "org", "name", "owner", "state", "cluster", "gpu_milli", "priority", "created_at"),
         nothing="no deployments; bursar submit asks for one",
         continued_by="after",
     ),

@@ -76,7 +76,8 @@ VERBS: tuple[Verb, ...] = (
         Program("bot"),
         (Argument("http", "serve signed HTTP on this port, not Socket Mode", Kind.COUNT, bounds=(1, 65_535)),),
         more="For who owns the installation's home; it asks for no login. SLACK_BOT_TOKEN and SLACK_APP_TOKEN"
-        " (or SLACK_SIGNING_SECRET with --http) come from the environment or from files named *_FILE.",
+        " (or SLACK_SIGNING_SECRET with --http) come from the environment or from files named *_FILE."
+        " A bot serves the workspace of its token; a second workspace has a bot of its own, on the same store.",
         terminal_only=True,
         asker=Asker.NOBODY,
     ),

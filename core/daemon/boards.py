@@ -25,7 +25,7 @@ MOST_NEWS = 2_000
 # Holds count in the fair share at once; what is settled may be this old.
 _SHARES_AFRESH = 5 * MINUTE
 # Events that may change more of a board than the one deployment they name.
-_CHANGES_ALL = ("cluster.", "wallet.", "org.")
+_CHANGES_ALL = ("cluster.", "wallet.", "treasury.", "org.")
 
 
 @dataclass(slots=True)

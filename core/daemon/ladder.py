@@ -1,4 +1,5 @@
-"""Lets wallets go down the run-out ladder: each is looked at when something moved it, or when it was computed to.
+"""Lets wallets and treasuries go down the run-out ladder: each is looked at when something moved it, or when it was
+computed to.
 
 What a rung asks for is taken once for each funding; what must not run on is stopped, with its disk.
 """
@@ -9,9 +10,8 @@ from core.clock import HOUR
 from core.daemon.ground import Ground
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State, StopCause, Trigger
-from core.ledger.accounts import wallet as wallet_account
 from core.ledger.amounts import Book
-from core.ledger.burn import accrued
+from core.ledger.burn import Burning, accrued, instant_when_left
 from core.ledger.ladder import LADDER, Funds, Rung, Standing, Step, next_look_at, next_steps
 from core.ledger.meter import draws_on
 from core.settings import RunOut
@@ -73,7 +73,7 @@ def rungs_of(rules: RunOut) -> tuple[Rung, ...]:
 def _look(unit: Unit, whose: Wallet, rungs: tuple[Rung, ...], kill_wait_us: int) -> int:
     runs = unit.runs.open_of_payer(*whose)
     burning = settlement.burning_to_limits(unit, runs)
-    account = wallet_account(*whose)
+    account = wallets.account_of(whose)
     posted = unit.ledger.balance(account).posted
     used_now = accrued(burning, unit.now)
     stopped = 0
@@ -83,7 +83,8 @@ def _look(unit: Unit, whose: Wallet, rungs: tuple[Rung, ...], kill_wait_us: int)
         funds = Funds(funded.used + more, posted.of(book) - more, funded.funding)
         before = unit.standings.of(*whose, book)
         computed = wallets.look_at(unit.connection, whose, book)
-        emptied_at = computed if computed is not None and computed <= unit.now else None
+        emptied_at = _emptied_at(posted.of(book), book, burning, computed)
+        emptied_at = emptied_at if emptied_at is not None and emptied_at <= unit.now else None
         after, steps = next_steps(before, funds, unit.now, emptied_at=emptied_at, ladder=rungs)
         look_at = next_look_at(after, funds, book, burning, unit.now, ladder=rungs)
         if (after, look_at) != (before, computed):
@@ -94,17 +95,32 @@ def _look(unit: Unit, whose: Wallet, rungs: tuple[Rung, ...], kill_wait_us: int)
     return stopped
 
 
+def _emptied_at(posted: int, book: Book, burning: list[Burning], computed: int | None) -> int | None:
+    """When the book came to nothing, also where several rungs were passed before anybody looked again."""
+    if posted <= 0 or not burning:
+        return computed  # by what is posted it was empty before: the last rung that was computed is near enough
+    return instant_when_left(posted, 0, book, burning, min(run.line.start for run in burning))
+
+
 def _tell(
     unit: Unit, whose: Wallet, book: Book, before: Standing, after: Standing, steps: list[Step], funds: Funds
 ) -> None:
     """Each step once for a funding; and that a wallet has come up again, for what waits because of it."""
-    owner = unit.accounts.by_id(whose[1])
-    name = owner.name if owner else whose[1]
+    about, name = _named(unit, whose)
     facts: dict[str, object] = {"book": book.value, "used": funds.used, "left": funds.left}
     for step in dict.fromkeys(steps):
-        unit.record(f"wallet.{step.value}", name, after=facts, org_id=whose[0])
+        unit.record(f"{about}.{step.value}", name, after=facts, org_id=whose[0])
     if before.refuses_submissions and not after.refuses_submissions:
-        unit.record("wallet.refilled", name, after=facts, org_id=whose[0])
+        unit.record(f"{about}.refilled", name, after=facts, org_id=whose[0])
+
+
+def _named(unit: Unit, whose: Wallet) -> tuple[str, str]:
+    """What is told of, and its name: the wallet of somebody, or the treasury of an organization."""
+    if not whose[1]:
+        org = unit.orgs.by_id(whose[0])
+        return "treasury", org.name if org else whose[0]
+    owner = unit.accounts.by_id(whose[1])
+    return "wallet", owner.name if owner else whose[1]
 
 
 def _stop_unheld(unit: Unit, runs: list[RunRow], book: Book, kill_wait_us: int) -> int:

@@ -14,7 +14,8 @@ _LONGEST = {State.STARTING: 15 * MINUTE, State.STOPPING: 30 * MINUTE}
 def keep(ground: Ground) -> tuple[int, int]:
     with ground.units.look() as unit:
         now = unit.now
-        late = [row for row in unit.deployments.in_states(_LONGEST.keys()) if _since(row) + _LONGEST[row.state] <= now]
+        old = unit.deployments.in_states(_LONGEST.keys(), since=now - min(_LONGEST.values()))
+        late = [row for row in old if _since(row) + _LONGEST[row.state] <= now]
         untold = [
             row
             for row in late

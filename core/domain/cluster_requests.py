@@ -80,6 +80,14 @@ class NewNode(_Size):
     settings: DriverSettings = Field(default_factory=dict, alias="set")
 
 
+class ClusterChange(Request):
+    """`cluster set`: settings of the driver, sizes of a node, and how long a job may run that names no hours."""
+
+    cluster: Reference
+    node: Reference | None = None
+    change: DriverSettings
+
+
 class Sharing(Request):
     cluster: Reference
     org: str

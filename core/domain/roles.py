@@ -68,6 +68,7 @@ class Permission(StrEnum):
     CLUSTER_SHARE = "cluster.share"
     SUBMIT = "deployment.submit"
     DEPLOYMENT_READ = "deployment.read"
+    DEPLOYMENT_READ_ALL = "deployment.read-all"
     DEPLOYMENT_ACT = "deployment.act"
     DEPLOYMENT_DECIDE = "deployment.decide"
     WALLET_READ = "wallet.read"
@@ -141,6 +142,7 @@ GRANTS: dict[Permission, Grant] = {
     _P.CLUSTER_SHARE: Grant(_OPERATORS),
     _P.SUBMIT: Grant(_ORG),
     _P.DEPLOYMENT_READ: Grant(_ORG),
+    _P.DEPLOYMENT_READ_ALL: Grant(_OPERATORS),
     _P.DEPLOYMENT_ACT: Grant(_ADMINS, to_own=_ORG),
     _P.DEPLOYMENT_DECIDE: Grant(_ADMINS),
     _P.WALLET_READ: Grant(_ADMINS, to_own=_ORG),
@@ -173,6 +175,7 @@ _READS = frozenset(
         _P.AUDIT_READ,
         _P.CLUSTER_READ,
         _P.DEPLOYMENT_READ,
+        _P.DEPLOYMENT_READ_ALL,
         _P.WALLET_READ,
         _P.LIMITS_READ,
         _P.RATES_READ,

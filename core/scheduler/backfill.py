@@ -7,6 +7,8 @@ fit into what is free at every instant from now to its own end, with every promi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from core.scheduler.board import Board
 from core.scheduler.capacity import Host, Room
@@ -64,16 +66,26 @@ class Promises:
         kept = [self._board.hosts[i] for i in self.on_host if admits(self._board.hosts[i].node, watch.shape)]
         if watch.shape.replicas == 1:
             return self._single_start(watch.shape, limit_ms, steps, kept)
-        first, soonest = self._now + 1, self._now + 1
-        instants = {max(at, first) for s in steps.values() for at, _ in s}
-        for host in kept:
-            instants.update(self._instants(host))
-        for at in sorted(instants):
-            if at >= soonest:
+        room_for, together = dict[int, int](), 0
+        for at, changes in groupby(self._most_over_time(watch.shape, steps, kept), key=itemgetter(0)):
+            for _, index, count in changes:
+                together += count - room_for.get(index, 0)
+                room_for[index] = count
+            if together >= watch.shape.replicas:
                 found = self._gang_at(watch.shape, limit_ms, at, steps, kept)
                 if found is not None:
                     return at, found
         return None
+
+    def _most_over_time(
+        self, shape: Shape, steps: dict[int, tuple[tuple[int, int], ...]], kept: list[Host]
+    ) -> list[tuple[int, int, int]]:
+        """(instant, host, replicas) whenever that may change: what the host holds at most from then on."""
+        first = self._now + 1
+        most = [(max(at, first), index, count) for index, known in steps.items() for at, count in known]
+        for host in kept:
+            most += [(at, host.index, replicas_in(shape, self._free(host, at), host)) for at in self._instants(host)]
+        return sorted(most)
 
     def _single_start(
         self, shape: Shape, limit_ms: int | None, steps: dict[int, tuple[tuple[int, int], ...]], kept: list[Host]

@@ -13,6 +13,8 @@ from core.scheduler.values import WHOLE, Claim, Holding, Node
 
 Outline = tuple[int, int, int, int, int]  # CPU, memory, disk, GPUs that are wholly free, the largest share of one
 
+END_OF_TIME = 1 << 63
+
 
 class Room:
     """Free amounts on one node, and the free thousandths of each of its devices. May be below zero."""
@@ -61,6 +63,7 @@ class Host:
 
     __slots__ = (
         "_allowed",
+        "_last_outline",
         "_outline",
         "by_id",
         "ends",
@@ -85,6 +88,7 @@ class Host:
         self._allowed: dict[frozenset[str], tuple[int, ...]] = {}
         self._cover([] if foreign is None else [foreign])
         self._outline: Outline | None = None
+        self._last_outline: Outline | None = None
         self.free = self._bare()
 
     def replace_node(self, node: Node, foreign: Claim | None) -> None:
@@ -109,6 +113,12 @@ class Host:
             self._outline = self.free.outline()
         return self._outline
 
+    def last_outline(self) -> Outline:
+        """Of what will be free once all has ended of which a projection sees an end."""
+        if self._last_outline is None:
+            self._last_outline = self.free_at(END_OF_TIME).outline()
+        return self._last_outline
+
     def seat(self, holding: Holding, claims: list[Claim]) -> None:
         grew = self._cover(claims)
         self.by_id[holding.id], self.residents[holding.id] = holding, claims
@@ -117,7 +127,7 @@ class Host:
         if grew or self._overlaps(holding):
             self.recount()
         else:
-            self._outline = None
+            self._outline = self._last_outline = None
             for claim in claims:
                 self.free.take(claim)
 
@@ -128,7 +138,7 @@ class Host:
         if self._overlaps(holding):
             self.recount()
         else:
-            self._outline = None
+            self._outline = self._last_outline = None
             for claim in claims:
                 self.free.give(claim)
 
@@ -150,7 +160,7 @@ class Host:
         self.recount()
 
     def recount(self) -> None:
-        self._outline = None
+        self._outline = self._last_outline = None
         self.free = self.room_if(lambda _: True)
 
     def room_if(self, stays: Callable[[Holding], bool], ignoring: frozenset[str] = frozenset()) -> Room:

@@ -241,7 +241,7 @@ def _ahead(made: Pass, item: Waiting, ahead: int) -> Blocker:
         have=ahead,
         unit="deployments",
         holders=_named(((o.id, o.org) for o in first), item.org),
-        detail="before it in the queue",
+        detail="others are before it in the queue",
     )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from core.domain.resources import NOTHING, Resources
+from core.domain.resources import Resources
+from core.scheduler.capacity import Host
 from core.scheduler.placement import Score, Shape, admits, is_beyond, replicas_in
 
 if TYPE_CHECKING:
-    from core.scheduler.capacity import Host, Room
+    from core.scheduler.capacity import Outline, Room
 
 T = TypeVar("T")
 
@@ -79,13 +80,19 @@ class Latest:
 class PerHost(Generic[T]):
     """A fact for each host for which there is one, computed again where the host changed.
 
-    With `need` it is a fact about what is free: hosts where so much is not free have none, and are not asked.
+    A host of which the outline says that `need` is beyond it has none, and is not asked.
     """
 
     def __init__(
-        self, hosts: list[Host], log: ChangeLog, compute: Callable[[Host], T | None], need: Resources = NOTHING
+        self,
+        hosts: list[Host],
+        log: ChangeLog,
+        compute: Callable[[Host], T | None],
+        need: Resources,
+        outline: Callable[[Host], Outline],
     ) -> None:
         self._hosts, self._latest, self._compute, self._need = hosts, Latest(log), compute, need
+        self._outline = outline
         self.facts: dict[int, T] = {}
 
     def current(self) -> dict[int, T]:
@@ -95,7 +102,7 @@ class PerHost(Generic[T]):
             changed = range(len(self._hosts))
         for index in changed:
             host = self._hosts[index]
-            fact = None if is_beyond(self._need, host.outline()) else self._compute(host)
+            fact = None if is_beyond(self._need, self._outline(host)) else self._compute(host)
             if fact is None:
                 self.facts.pop(index, None)
             else:
@@ -108,8 +115,9 @@ class ShapeWatch:
 
     def __init__(self, shape: Shape, hosts: list[Host], log: ChangeLog, packer: Packer) -> None:
         self.shape, self.packer = shape, packer
-        self.fitting: PerHost[tuple[Score, int]] = PerHost(hosts, log, self._fit, shape.resources)
-        self.later: PerHost[tuple[tuple[int, int], ...]] = PerHost(hosts, log, self._later)
+        need = shape.resources
+        self.fitting: PerHost[tuple[Score, int]] = PerHost(hosts, log, self._fit, need, Host.outline)
+        self.later: PerHost[tuple[tuple[int, int], ...]] = PerHost(hosts, log, self._later, need, Host.last_outline)
 
     def _fit(self, host: Host) -> tuple[Score, int] | None:
         count = replicas_in(self.shape, host.free, host)

@@ -11,17 +11,18 @@ from core.views.foresight import BlockerLine
 
 
 def lines_of(unit: Unit, blockers: Iterable[Blocker]) -> tuple[BlockerLine, ...]:
-    return tuple(
-        BlockerLine(
-            code=blocker.code.value,
-            message=blocker.detail or blocker.code.value.replace("_", " "),
-            need=amount(blocker.unit, blocker.need),
-            have=amount(blocker.unit, blocker.have),
-            holders=handles(unit, blocker.holders),
-            earliest_at=blocker.earliest,
-            suggestion=blocker.suggestion or None,
-        )
-        for blocker in blockers
+    return tuple(_line(blocker, handles(unit, blocker.holders)) for blocker in blockers)
+
+
+def _line(blocker: Blocker, holders: tuple[str, ...]) -> BlockerLine:
+    return BlockerLine(
+        code=blocker.code.value,
+        message=blocker.detail or blocker.code.value.replace("_", " "),
+        need=amount(blocker.unit, blocker.need),
+        have=amount(blocker.unit, blocker.have),
+        holders=holders,
+        earliest_at=blocker.earliest,
+        suggestion=blocker.suggestion or None,
     )
 
 
@@ -30,9 +31,8 @@ def in_short(blocker: Blocker | None) -> str:
     if blocker is None:
         return "starts next"
     words = blocker.code.value.replace("_", " ")
-    if blocker.need is None or blocker.have is None:
-        return words
-    return f"{words}: needs {amount(blocker.unit, blocker.need)}, {amount(blocker.unit, blocker.have)} there"
+    shortage = _line(blocker, ()).shortage
+    return f"{words}: {shortage}" if shortage is not None else words
 
 
 def amount(unit_of: str, value: int | None) -> str | None:
@@ -40,7 +40,8 @@ def amount(unit_of: str, value: int | None) -> str | None:
         return None
     words = {"gpu_milli": (format_gpu, " GPU"), "cpu_milli": (format_cpu, " CPU"), "ram_mib": (format_memory, "")}
     words["disk_mib"] = (format_memory, " disk")
-    shown, after = words.get(unit_of, (str, f" {unit_of}" if unit_of else ""))
+    counted = unit_of.removesuffix("s") if value == 1 else unit_of
+    shown, after = words.get(unit_of, (str, f" {counted}" if counted else ""))
     return f"{shown(value)}{after}"
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.domain.cluster_requests import NewCluster, NewNode, Sharing
+from core.domain.cluster_requests import ClusterChange, NewCluster, NewNode, Sharing
 from core.domain.engines import EngineHere, NodeFound, Registry
 from core.domain.errors import BursarError, Conflict, Forbidden, Invalid, NotFound
 from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.domain.names import check_gpu_model, suggested_name
 from core.domain.node_settings import FIRST_NODE, for_node
-from core.domain.resources import NOTHING, Resources, format_resources
+from core.domain.resources import NOTHING, Resources, format_resources, parse_hours
 from core.domain.roles import Caller, Permission, require
 from core.domain.text import visible
+from core.services import resizing
 from core.services.references import picked
 from core.services.usecase import composed, reads, writes
 from core.settings import Settings
@@ -147,6 +148,35 @@ class Clusters:
         if any(node.name == request.name for node in unit.clusters.nodes_of(row.id)):
             raise Conflict("node_name_taken", f"{row.name} has a node {request.name!r}", "choose another name")
         return row
+
+    @writes(Permission.CLUSTER_CHANGE)
+    def change(self, unit: Unit, request: ClusterChange) -> ClusterCard:
+        """Other settings of its driver, another size of a node, another time limit for jobs that name none."""
+        row = self._mine(unit, request.cluster)
+        given = dict(request.change)
+        if not given:
+            raise Invalid("nothing_to_set", "nothing to set", "bursar cluster set NAME KEY=VALUE")
+        sizes = {name: given.pop(name) for name in resizing.SIZES if name in given}
+        hours = given.pop("default_hours", None)
+        before: dict[str, object] = {}
+        after: dict[str, object] = {}
+        if given:
+            self._refuse_driver(unit, row.driver)
+            kept = {**row.settings, **given}
+            kept = self._registry.validated(row.driver, {name: value for name, value in kept.items() if value})
+            before["settings"], after["settings"] = dict(row.settings), kept
+            unit.clusters.set_settings(row.id, kept)
+        if hours is not None:
+            limit_ms = parse_hours(hours, name="default_hours")
+            before["default_limit_ms"], after["default_limit_ms"] = row.default_limit_ms, limit_ms
+            unit.clusters.set_default_limit(row.id, limit_ms)
+        if sizes:
+            old, new = resizing.resize(unit, row, request.node, sizes)
+            before["total"], after["total"] = format_resources(old.totals), format_resources(new.totals)
+            after["node"] = new.name
+        unit.clusters.touch(row.id)
+        unit.record("cluster.change", row.handle, before, after)
+        return card_of(unit, self._mine(unit, row.handle))
 
     @writes(Permission.CLUSTER_SHARE)
     def share(self, unit: Unit, request: Sharing) -> ClusterCard:

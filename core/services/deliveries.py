@@ -11,7 +11,7 @@ from core.domain.errors import Conflict, NotFound
 from core.domain.periods import Period
 from core.domain.roles import Caller, Permission, require
 from core.domain.schedule import next_due, period_before
-from core.services.notices import spread, tell_of_failure, want, warn_of_limits, warn_of_treasuries
+from core.services.notices import News, tell_of_failure, want, warn_of_limits, warn_of_treasuries
 from core.services.reporting import report_card, zone_of
 from core.services.reports import want_report
 from core.settings import Settings
@@ -30,7 +30,7 @@ LEASE_US = 2 * MINUTE
 PACE_US = SECOND
 MOST_ATTEMPTS = 8
 INBOX_KEPT_US = 2 * DAY  # Slack delivers again for less than an hour
-_AT_ONCE = 500
+_AT_ONCE = 100  # lines of the journal in one transaction, behind which every writer waits
 _MOST_SLOTS = 1_000
 
 
@@ -53,9 +53,7 @@ class Deliveries:
                 unit.deliveries.move_place(PLACE, unit.deliveries.newest_seq())
                 return 0
             happened = unit.deliveries.happened_after(place, _AT_ONCE)
-            for one in happened:
-                if one.org_id is not None:
-                    spread(unit, one, one.org_id, self._settings.run_out)
+            News(unit, happened, self._settings.run_out).tell()
             if happened:
                 unit.deliveries.move_place(PLACE, happened[-1].seq)
         return len(happened)
@@ -107,12 +105,15 @@ class Deliveries:
         with self._units.look() as unit:
             return f"bot-{unit.ids.new()}"
 
-    def claim(self, owner: str, most: int = 10) -> list[Parcel]:
+    def claim(self, owner: str, most: int = 10, team_id: str | None = None) -> list[Parcel]:
+        """With a workspace named, only what goes there."""
         with self._units.look() as unit:
-            if not unit.deliveries.any_due(unit.now):
+            if not unit.deliveries.any_due(unit.now, team_id):
                 return []
         with self._units.serve() as unit:
-            rows = unit.deliveries.claim(owner, unit.now, lease_us=LEASE_US, pace_us=PACE_US, most=most)
+            rows = unit.deliveries.claim(
+                owner, unit.now, lease_us=LEASE_US, pace_us=PACE_US, most=most, team_id=team_id
+            )
             return [_parcel(unit, row) for row in rows]
 
     def posted(self, parcel: Parcel, channel: str, message_ts: str) -> None:
@@ -219,6 +220,11 @@ class Deliveries:
 
     def now(self) -> int:
         return self._units.now()
+
+    def workspaces(self) -> tuple[str, ...]:
+        """Those that belong to an organization, and so want a bot."""
+        with self._units.look() as unit:
+            return tuple(unit.slack.bound_workspaces())
 
     def counts(self) -> dict[DeliveryState, int]:
         with self._units.look() as unit:

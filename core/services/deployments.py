@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from core.domain.browsing import Order
 from core.domain.engines import Registry
-from core.domain.errors import Conflict, Invalid
+from core.domain.errors import BursarError, Conflict, Invalid
 from core.domain.lifecycle import State, StopCause, Trigger, after
 from core.domain.names import did_you_mean
 from core.domain.roles import Permission, require
 from core.domain.text import visible
 from core.domain.workloads import SubmitRequest
-from core.ledger.amounts import Amounts
 from core.ledger.refunds import RefundCause
 from core.services import affording
 from core.services import deployment_cards as cards
@@ -23,7 +24,7 @@ from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import settlement
 from core.store.moves import move
-from core.store.queries import retention
+from core.store.queries import browsing, retention
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
@@ -45,32 +46,37 @@ class Deployments:
         return self._submit(unit, [request])[0]
 
     @writes(Permission.SUBMIT)
-    def submit_all(self, unit: Unit, requests: Sequence[SubmitRequest]) -> tuple[DeploymentCard, ...]:
+    def submit_all(self, unit: Unit, requests: Sequence[SubmitRequest]) -> Page[DeploymentCard]:
         """Many at once, each judged as if those before it were in the queue: all of them or none."""
         if not 1 <= len(requests) <= MOST_AT_ONCE:
             message = f"count: {len(requests)} is not between 1 and {MOST_AT_ONCE}"
             raise Invalid("out_of_range", message, "submit in parts")
-        return tuple(self._submit(unit, requests))
+        return Page(tuple(self._submit(unit, requests)))
 
     def _submit(self, unit: Unit, requests: Sequence[SubmitRequest]) -> list[DeploymentCard]:
-        first = [self._first_answer(unit, request) for request in requests]
-        desk = Desk(
-            unit, self._settings, self._registry, [r for r, known in zip(requests, first, strict=True) if not known]
-        )
-        holds: list[Amounts] = []
-        for request, known in zip(requests, first, strict=True):
-            if known is None:
+        known = [self._first_answer(unit, request) for request in requests]
+        asked = [request for request, answer in zip(requests, known, strict=True) if answer is None]
+        desk = Desk(unit, self._settings, self._registry, asked)
+        holds = []
+        for request in asked:
+            try:
                 admitted = desk.admit(request)
                 demand_version(unit, admitted, request.if_version, self._settings)
-                desk.take(admitted)
-                holds.append(admitted.hold)
-        fresh = iter(zip(desk.write(), holds, strict=True))
+            except BursarError as error:
+                if len(requests) > 1:
+                    raise type(error)(
+                        error.code, f"{request.name}: {error.message}; none was submitted", error.hint, error.fields
+                    ) from None
+                raise
+            desk.take(admitted)
+            holds.append(admitted.hold)
+        fresh = iter(zip(asked, desk.write(), holds, strict=True))
         answers = []
-        for request, known in zip(requests, first, strict=True):
-            if known is not None:
-                answers.append(cards.card(unit, find(unit, known)))
+        for answer in known:
+            if answer is not None:
+                answers.append(cards.card(unit, find(unit, answer)))
                 continue
-            row, hold = next(fresh)
+            request, row, hold = next(fresh)
             answers.append(cards.card(unit, row, just_held=hold))
             if request.key is not None:
                 unit.answers.keep(unit.me.account_id, request.key, "submit", _fingerprint(unit, request), row.handle)
@@ -94,21 +100,29 @@ class Deployments:
         states: tuple[str, ...] = (),
         cluster: str | None = None,
         mine: bool = False,
+        order: str = Order.AGE.value,
         limit: int = 100,
         after: str | None = None,
     ) -> Page[DeploymentLine]:
-        """Newest first. Without states, all but what is deleted."""
-        if not 1 <= limit <= MOST_LINES:
-            raise Invalid("out_of_range", f"limit: {limit} is not between 1 and {MOST_LINES}", "ask for fewer at once")
-        rows = unit.deployments.listed(
-            states=_states(states),
-            cluster_id=visible_cluster(unit, cluster).id if cluster else None,
-            owner_id=unit.me.account_id if mine else None,
-            limit=limit + 1,
-            after=find(unit, after).id if after else None,
-        )
-        shown = rows[:limit]
-        return Page(cards.lines(unit, shown), shown[-1].handle if len(rows) > limit else None)
+        """Newest first, or in another order. Without states, all but what is deleted."""
+        wanted = Wanted(_states(states), cluster, unit.me.account_id if mine else None, _order(order), limit, after)
+        return _listed(unit, wanted)
+
+    @reads(Permission.DEPLOYMENT_READ_ALL)
+    def list_everywhere(
+        self,
+        unit: Unit,
+        *,
+        states: tuple[str, ...] = (),
+        cluster: str | None = None,
+        mine: bool = False,
+        order: str = Order.AGE.value,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page[DeploymentLine]:
+        """The same of every organization, each line with its own."""
+        wanted = Wanted(_states(states), cluster, unit.me.account_id if mine else None, _order(order), limit, after)
+        return _listed(unit.for_all("operators see the installation"), wanted, with_org=True)
 
     @writes(Permission.DEPLOYMENT_ACT)
     def cancel(self, unit: Unit, reference: str) -> DeploymentCard:
@@ -197,6 +211,57 @@ class Deployments:
 def _fingerprint(unit: Unit, request: SubmitRequest) -> str:
     """In another organization it is another request."""
     return f"{unit.org_id}:{request.fingerprint()}"
+
+
+class Wanted(NamedTuple):
+    """Which deployments, in which order, and how many of them from where on."""
+
+    states: tuple[State, ...]
+    cluster: str | None
+    owner_id: str | None
+    order: Order
+    limit: int
+    after: str | None
+
+
+def _listed(unit: Unit, wanted: Wanted, *, with_org: bool = False) -> Page[DeploymentLine]:
+    limit = wanted.limit
+    if not 1 <= limit <= MOST_LINES:
+        raise Invalid("out_of_range", f"limit: {limit} is not between 1 and {MOST_LINES}", "ask for fewer at once")
+    cluster_id = visible_cluster(unit, wanted.cluster).id if wanted.cluster else None
+    after = find(unit, wanted.after) if wanted.after else None
+    if wanted.order is Order.AGE:
+        rows = unit.deployments.listed(
+            states=wanted.states,
+            cluster_id=cluster_id,
+            owner_id=wanted.owner_id,
+            limit=limit + 1,
+            after=after.id if after else None,
+        )
+    else:
+        handles = browsing.order_of_deployments(
+            unit.connection,
+            unit.scope,
+            states=[state.value for state in wanted.states],
+            words=(),
+            owner_id=wanted.owner_id,
+            order=wanted.order,
+            backwards=False,
+            cluster_id=cluster_id,
+        )
+        begin = handles.index(after.handle) + 1 if after is not None and after.handle in handles else 0
+        some = handles[begin : begin + limit + 1]
+        found = {row.handle: row for row in unit.deployments.by_handles(some)}
+        rows = [found[handle] for handle in some]
+    shown = rows[:limit]
+    return Page(cards.lines(unit, shown, with_org=with_org), shown[-1].handle if len(rows) > limit else None)
+
+
+def _order(word: str) -> Order:
+    known = [order.value for order in Order]
+    if word not in known:
+        raise Invalid("unknown_order", f"sort: there is no {visible(word)}", did_you_mean(word, known))
+    return Order(word)
 
 
 def find(unit: Unit, reference: str) -> DeploymentRow:

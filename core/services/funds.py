@@ -61,10 +61,8 @@ class Funds:
 def funds_of(unit: Unit, account: AccountKey) -> Funds:
     """Of an account of the unit's organization."""
     posted = unit.ledger.balance(account)
-    if account.kind is AccountKind.WALLET:
-        rows = unit.runs.open_of_payer(account.org, account.owner)
-    else:
-        rows = [run for run in unit.runs.all_open() if run.account == account]
+    may_burn = account.kind in (AccountKind.WALLET, AccountKind.TREASURY)
+    rows = unit.runs.open_of_payer(account.org, account.owner) if may_burn else []
     if not rows:
         return Funds(posted, (), {}, unit.now)
     holds = unit.ledger.holds_left([run.deployment_id for run in rows])

@@ -5,7 +5,7 @@ A message is unique by recipient, kind and subject, so the subject says what cou
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from core.clock import MINUTE
 from core.domain.chat import DeliveryKind, DeliveryState, FundsLevel, NoticeKind
@@ -24,6 +24,7 @@ MOST_WAITING_CARDS = 20
 MOST_FAILURES = 3
 _WARNINGS_MIN = (15, 5)
 _WALLET, _MONEY, _DEPLOYMENT = "wallet.", "money.", "deployment."
+_HEARD = (_WALLET, _MONEY, _DEPLOYMENT)
 
 _NOTICE_OF: dict[str, NoticeKind] = {
     Trigger.APPROVE.value: NoticeKind.APPROVED,
@@ -39,14 +40,49 @@ _DECIDED: dict[str, str] = {
 }
 
 
-def spread(unit: Unit, one: Happened, org_id: str, rules: RunOut) -> None:
-    """What follows from one line of the journal."""
-    if one.verb.startswith(_DEPLOYMENT):
-        _of_deployment(unit, one, org_id)
-    elif one.verb.startswith(_WALLET):
-        _of_wallet(unit, one, org_id, rules)
-    elif one.verb.startswith(_MONEY):
-        _of_money(unit, one, org_id)
+class News:
+    """Some lines of the journal with what is asked of all of them, asked once: writers wait meanwhile."""
+
+    def __init__(self, unit: Unit, lines: Sequence[Happened], rules: RunOut) -> None:
+        self._unit = unit
+        self._rules = rules
+        bound = set(unit.slack.bound_orgs())
+        self._lines = [one for one in lines if one.org_id in bound and one.verb.startswith(_HEARD)]
+        handles = sorted({one.target for one in self._lines if one.verb.startswith(_DEPLOYMENT)})
+        self._rows = {row.handle: row for row in unit.deployments.by_handles(handles)} if handles else {}
+        self._shown = unit.deliveries.subjects_among(handles) if handles else set()
+        self._people: dict[tuple[str, str], list[PersonRow]] = {}
+
+    def tell(self) -> None:
+        for one in self._lines:
+            org_id = one.org_id or ""
+            if one.verb.startswith(_DEPLOYMENT):
+                self._of_deployment(one, org_id)
+            elif one.verb.startswith(_WALLET):
+                _of_wallet(self._unit, one, org_id, self._rules)
+            else:
+                _of_money(self._unit, one, org_id)
+
+    def _of_deployment(self, one: Happened, org_id: str) -> None:
+        unit, row = self._unit, self._rows.get(one.target)
+        if row is None:
+            return
+        if row.handle in self._shown:
+            unit.deliveries.freshen(DeliveryKind.CARD, row.handle, unit.now)
+            unit.deliveries.freshen(DeliveryKind.APPROVAL, row.handle, unit.now, _decision(one))
+        for person in self._who(org_id, row.owner_id):
+            self._shown.add(row.handle)
+            if _has_card(unit, row, person):
+                _notice(unit, one, row, person)
+        if one.verb == "deployment.submit" and one.after.get("state") == State.AWAITING_APPROVAL.value:
+            self._shown.add(row.handle)
+            for person in unit.slack.recipients(org_id, _admins(unit, org_id)):
+                want(unit, person, org_id, DeliveryKind.APPROVAL, row.handle, {"deployment": row.handle})
+
+    def _who(self, org_id: str, account_id: str) -> list[PersonRow]:
+        if (org_id, account_id) not in self._people:
+            self._people[org_id, account_id] = self._unit.slack.recipients(org_id, {account_id})
+        return self._people[org_id, account_id]
 
 
 def want(
@@ -70,20 +106,6 @@ def want(
 
 
 # Of work
-
-
-def _of_deployment(unit: Unit, one: Happened, org_id: str) -> None:
-    row = next(iter(unit.deployments.by_handles([one.target])), None)
-    if row is None:
-        return
-    unit.deliveries.freshen(DeliveryKind.CARD, row.handle, unit.now)
-    unit.deliveries.freshen(DeliveryKind.APPROVAL, row.handle, unit.now, _decision(one))
-    for person in unit.slack.recipients(org_id, {row.owner_id}):
-        if _has_card(unit, row, person):
-            _notice(unit, one, row, person)
-    if one.verb == "deployment.submit" and one.after.get("state") == State.AWAITING_APPROVAL.value:
-        for person in unit.slack.recipients(org_id, _admins(unit, org_id)):
-            want(unit, person, org_id, DeliveryKind.APPROVAL, row.handle, {"deployment": row.handle})
 
 
 def _admins(unit: Unit, org_id: str) -> Collection[str]:

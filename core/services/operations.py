@@ -11,10 +11,10 @@ from core.domain.errors import Invalid
 from core.domain.roles import Caller, Permission, require
 from core.services.usecase import composed, reads
 from core.settings import Settings
-from core.store import leases
+from core.store import installation, leases
 from core.store.backup import copy_sqlite
 from core.store.manifest import place_of
-from core.store.queries import health, whole
+from core.store.queries import anchors, health, whole
 from core.store.queries.whole import walk
 from core.store.units import Unit, Units
 from core.views.background import DaemonHealth
@@ -58,6 +58,8 @@ class Operations:
         with self.units.read(caller) as unit:
             require(unit.me, Permission.DOCTOR)
             findings = whole.findings(database, unit.connection, unit.now)
+            install = installation.known_identity(unit.connection)
+            findings.append(anchors.finding(unit.connection, self._settings.home / "backups", install))
             background = health.of_daemon(unit.connection, unit.now, self._settings.daemon.lease_ms)
             if leases.in_quarantine(unit.connection):
                 findings.append(_QUARANTINED)

@@ -259,17 +259,20 @@ def _dependency(unit: Unit, wanted: Dependency) -> tuple[DeploymentRow, bool]:
 def _grounds(unit: Unit, row: DeploymentRow, hold: Amounts, settings: Settings) -> tuple[Reason, ...]:
     """Why somebody must agree first; a wallet that has run out is refused outright."""
     needs = [Book.CREDITS, *([Book.GPU_TIME] if row.resources.gpu_milli else [])]
-    known = unit.standings.of_wallet(row.org_id, row.owner_id)
+    known = unit.standings.of_wallet(row.org_id, row.purse)
     standings = [known[book] for book in needs if book in known]
-    if row.payer == "wallet" and any(standing.refuses_submissions for standing in standings):
-        raise Exhausted("run_out", "the balance is used up", "an admin can grant more: bursar grant USER --credits N")
+    if any(standing.refuses_submissions for standing in standings):
+        helps = "an admin can grant more: bursar grant USER --credits N"
+        if row.payer == "treasury":
+            helps = "an operator can fill the treasury: bursar grant --treasury --credits N"
+        raise Exhausted("run_out", "the balance is used up", helps)
     ask = Ask(
         gpu_ms=hold.gpu_ms if row.limit_ms is not None else None,
         credits_ucr=hold.ucr if row.limit_ms is not None else None,
         gpu_milli=row.all_resources.gpu_milli,
         priority=row.priority,
         by_admin=unit.me.operator or unit.me.role is Role.ADMIN,
-        nearly_spent=row.payer == "wallet" and any(standing.needs_approval for standing in standings),
+        nearly_spent=any(standing.needs_approval for standing in standings),
     )
     return grounds_for_approval(approval_policy(settings), ask)
 

@@ -20,6 +20,23 @@ class BlockerLine:
     earliest_at: int | None
     suggestion: str | None
 
+    @property
+    def shortage(self) -> str | None:
+        """What is needed and what is there, as a person would say it."""
+        if self.need is None or self.have is None:
+            return None
+        if self.code == "ahead":
+            return f"{self.have} to start before it"
+        if self.code == "preempting":
+            return f"{self.have} still to leave"
+        return f"needs {self.need}, {self.have} there"
+
+    @property
+    def held(self) -> str | None:
+        """Who is in the way, and how."""
+        words = {"ahead": "the first:", "preempting": "leaving:", "dependency": "waits for"}
+        return f"{words.get(self.code, 'held by')} {', '.join(self.holders)}" if self.holders else None
+
 
 @dataclass(frozen=True, slots=True)
 class WhyCard:

@@ -75,6 +75,13 @@ def sentence(card: ReportCard) -> str:
     return words + (f", which lasts until about {_day(card.lasts_until_day)}" if card.lasts_until_day else "")
 
 
+def lasting(card: ReportCard) -> str:
+    if card.lasts_until_day:
+        return f"about {_day(card.lasts_until_day)} at this pace"
+    used = card.total.credits_ucr > 0 or card.total.gpu_ms > 0
+    return "for more than two years at this pace" if used else "nothing was used"
+
+
 def change(card: ReportCard) -> str:
     """Against the period before: `+12 %`, `the same`, or in words where there is nothing to compare with."""
     now, before = (s.gpu_ms if card.uses_gpus else s.credits_ucr for s in (card.total, card.before))

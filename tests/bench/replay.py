@@ -3,113 +3,27 @@
 `python -m tests.bench replay [--policy P,...] [--sc20 CUT] FILE...` reads SWF and CSV logs. A machine of n
 processors is one node; with --nodes and --per-node it is that many GPU nodes. All starts are simulated. With
 --judge PATH the yardstick program at PATH replays the same file under the classic policies, for comparison.
-Without a file, and without BURSAR_TRACES, a generated log is replayed and said to be one.
+Without a file, and without BURSAR_TRACES, a generated log is replayed and said to be one. With --preempt base
+priorities are drawn by user, evictions are on, and each is checked as it happens.
 """
 
 from __future__ import annotations
 
 import argparse
-import heapq
 import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
-from core.clock import SECOND
-from core.domain.resources import Resources
-from core.scheduler import Board, Device, Kind, Node, Policy, Usage, Waiting, plan, policy_named
-from core.scheduler.policy import Aging, Order, Preemption
+from core.scheduler import Policy, policy_named
+from core.scheduler.policy import Order
+from tests.bench.evictions import evicting, replay_evicting
 from tests.bench.logs import Job, figures, generated, mean_of, read_csv, read_swf, slowdown, windows
+from tests.bench.machine import Replay, quiet
 
 COLUMNS = ("wait", "jct", "bsld", "longest", "p99wait", "util", "jain", "preempted", "passes_s", "wall")
-
-
-def quiet(policy: Policy) -> Policy:
-    """As the classics are measured: nobody is evicted, and the whole queue is looked at."""
-    return replace(policy, preemption=Preemption(enabled=False), backfill_depth=None, aging=Aging(cap=0))
-
-
-class Replay:
-    """Feeds the events of a log to a board and carries out each plan, in simulated time."""
-
-    def __init__(self, jobs: list[Job], policy: Policy, nodes: int, per_node: int, gpus: bool) -> None:
-        self._jobs, self._policy, self._gpus, self._per_node = jobs, policy, gpus, per_node
-        self._board = Board(make_node(i, per_node, gpus) for i in range(nodes))
-        self._by_id = {job.id: job for job in jobs}
-        self._ends: list[tuple[float, int, str]] = []
-        self._used: dict[str, Usage] = {}
-        self._serial = 0
-        self.passes = 0
-
-    def run(self) -> float:
-        began, position, total = time.perf_counter(), 0, len(self._jobs)
-        now = 0.0
-        while position < total or self._ends:
-            arrival = self._jobs[position].submit if position < total else float("inf")
-            now = min(arrival, self._ends[0][0]) if self._ends else max(now, arrival)
-            while self._ends and self._ends[0][0] <= now:
-                self._end(heapq.heappop(self._ends)[2], now)
-            while position < total and self._jobs[position].submit <= now:
-                self._arrive(self._jobs[position], position)
-                position += 1
-            if self._board.waiting:
-                self._pass(now)
-        return time.perf_counter() - began
-
-    def _pass(self, now: float) -> None:
-        self.passes += 1
-        made = plan(self._board, self._policy, instant(now))
-        for start in made.starts:
-            job = self._by_id[self._log_id(start.id)]
-            holding = self._board.waiting[start.id].seated(start.claims, instant(now))
-            self._board.started(holding)
-            job.start, job.end = now, now + job.run
-            self._serial += 1
-            heapq.heappush(self._ends, (job.end, self._serial, start.id))
-
-    def _arrive(self, job: Job, position: int) -> None:
-        replicas = job.n if self._gpus and job.n > self._per_node else 1
-        each = job.n // replicas
-        self._board.add_waiting(
-            Waiting(
-                id=f"{position:08}.{job.id}",
-                org="log",
-                member=job.user,
-                kind=Kind.JOB,
-                resources=Resources(gpu_milli=each * 1000) if self._gpus else Resources(cpu_milli=each * 1000),
-                submitted_at=instant(job.submit),
-                priority=job.priority if self._policy.name != "smart" else 50,
-                replicas=replicas,
-                limit_ms=round(job.est * 1000),
-            )
-        )
-
-    def _end(self, waiting_id: str, now: float) -> None:
-        self._board.ended(waiting_id, instant(now))
-        job = self._by_id[self._log_id(waiting_id)]
-        if self._policy.fair_share is not None:
-            before = self._used.get(job.user, Usage(0, instant(now)))
-            half_lives = (instant(now) - before.as_of) / (self._policy.fair_share.half_life_ms * 1000)
-            amount = round(before.amount * 2**-half_lives + job.run * job.n * 1000)
-            self._used[job.user] = Usage(amount, instant(now))
-            self._board.usage_changed("log", job.user, self._used[job.user])
-
-    def _log_id(self, waiting_id: str) -> str:
-        return waiting_id.partition(".")[2]
-
-
-def instant(seconds: float) -> int:
-    return round(seconds * SECOND)
-
-
-def make_node(number: int, per_node: int, gpus: bool) -> Node:
-    name = f"node{number:04}"
-    if gpus:
-        return Node(name, name, Resources(gpu_milli=per_node * 1000), (Device(),) * per_node)
-    return Node(name, name, Resources(cpu_milli=per_node * 1000))
 
 
 def replay(jobs: list[Job], policy: Policy, procs: int, nodes: int | None, per_node: int) -> dict[str, float]:
@@ -144,6 +58,8 @@ def load(file: Path, chosen: argparse.Namespace) -> tuple[list[Job], int]:
 
 
 def report(name: str, jobs: list[Job], procs: int, chosen: argparse.Namespace) -> list[dict[str, object]]:
+    if chosen.preempt:
+        return report_evictions(name, jobs, procs, chosen)
     rows: list[dict[str, object]] = []
     for policy_name in chosen.policy.split(","):
         policy = quiet(policy_named(policy_name))
@@ -152,11 +68,27 @@ def report(name: str, jobs: list[Job], procs: int, chosen: argparse.Namespace) -
         parts = [
             replay(w, policy, procs, chosen.nodes, chosen.per_node) for w in windows(jobs, chosen.sc20, chosen.count)
         ]
-        rows.append({"log": name, "policy": f"bursar:{policy_name}"} | mean_of(parts))
+        rows.append({"log": name, "policy": f"bursar:{policy_name}", **mean_of(parts)})
         show(rows[-1], chosen)
     if chosen.histogram:
         worst = sorted(jobs, key=slowdown)[-5:]
         print("  worst slowdowns:", [(j.id, round(slowdown(j))) for j in worst])
+    return rows
+
+
+def report_evictions(name: str, jobs: list[Job], procs: int, chosen: argparse.Namespace) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for policy_name in chosen.policy.split(","):
+        log = jobs[: chosen.count]
+        figured, seen = replay_evicting(log, evicting(policy_named(policy_name)), procs, chosen.nodes, chosen.per_node)
+        told = {"evictions": seen.evictions, "victims": seen.victims, "queued_again": seen.again}
+        rows.append({"log": name, "policy": f"evicting:{policy_name}", **figured, **told})
+        show(rows[-1], chosen)
+        if not chosen.json:
+            print(
+                f"  {seen.evictions} evictions of {seen.victims}, {seen.again} queued again: each for one that then "
+                "started, none for one evicted since the last end, nothing given away twice"
+            )
     return rows
 
 
@@ -184,6 +116,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--nodes", type=int, help="GPU nodes")
     parser.add_argument("--per-node", type=int, default=8)
     parser.add_argument("--priorities", action="store_true", help="use the priorities of the log")
+    parser.add_argument("--preempt", action="store_true", help="evictions on, base priorities 20, 50, 80 by user")
     parser.add_argument("--judge", type=Path, help="the yardstick program; default: replay.py in BURSAR_TRACES")
     parser.add_argument("--classics", default="easy", help="what the yardstick replays")
     parser.add_argument("--histogram", action="store_true", help="name the worst slowdowns")
@@ -199,9 +132,9 @@ def main(arguments: list[str]) -> int:
         jobs, procs = load(file, chosen)
         if not chosen.json:
             print(f"# {file.name}: {len(jobs)} jobs, {procs} processors")
-        if judge is not None and judge.exists():
+        if judge is not None and judge.exists() and not chosen.preempt:
             for name, row in judged(judge, file, chosen):
-                rows.append({"log": file.name, "policy": name} | row)
+                rows.append({"log": file.name, "policy": name, **row})
                 show(rows[-1], chosen)
         rows += report(file.name, jobs, procs, chosen)
     if not files:

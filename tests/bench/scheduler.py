@@ -1,11 +1,12 @@
 """How long one pass takes after one event, with a full cluster and a long queue.
 
 The cluster has 1,000 nodes of 8 GPUs and 10,000 running deployments; 1,000, 10,000 and 100,000 wait. An event is an
-arrival, an end, or what is due at that instant: a limit that is reached, a grace that is over. After each comes one
-pass, and what it decided is carried out. Only the pass is timed, in wall time and, since a machine may be shared, in
-processor time; `feed` is the board's own bookkeeping for the event. `first` is the very first pass, which judges
-everything, and `rest` all that follow it at the same instant until nothing more is decided, both in processor time.
-An hour of such events goes by before the measured ones, so that the cluster is as full as it stays.
+arrival, or an end: of a service by chance, of a job somewhere within its limit, of victims when their grace is over.
+After each comes one pass, and what it decided is carried out. Only the pass is timed, in wall time and, since a
+machine may be shared, in processor time; `feed` is the board's own bookkeeping for the event. `first` is the very
+first pass, which judges everything, and `rest` all that follow it at the same instant until nothing more is decided,
+both in processor time. An hour of such events goes by before the measured ones, so that the cluster is as full as it
+stays; `held` hold a place then.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class World:
         self.board, self._draw, self._policy, self._members = board, draw, policy, members
         self.now, self._number = NOW, 9_000_000
         self._due: list[tuple[int, str]] = []
+        self._due_at: dict[str, int] = {}
         self._next_chance = NOW
         self._ids: list[str] = []
         self._note(board.holdings)
@@ -111,7 +113,7 @@ class World:
         at = self._next_due()
         if at is not None and at <= self._next_chance:
             self.now = at
-            while self._next_due() == at:
+            while self._next_due() == at:  # the victims of one preemption leave together
                 self.board.ended(heapq.heappop(self._due)[1], at)
             return
         self.now = self._next_chance
@@ -128,8 +130,7 @@ class World:
     def _next_due(self) -> int | None:
         while self._due:
             at, holding_id = self._due[0]
-            holding = self.board.holdings.get(holding_id)
-            if holding is not None and holding.ends_at is not None and max(holding.ends_at, NOW) == at:
+            if holding_id in self.board.holdings and self._due_at[holding_id] == at:
                 return at
             heapq.heappop(self._due)  # it ended before, or will end sooner
         return None
@@ -137,9 +138,14 @@ class World:
     def _note(self, ids: Iterable[str]) -> None:
         for holding_id in ids:
             self._ids.append(holding_id)
-            ends_at = self.board.holdings[holding_id].ends_at
-            if ends_at is not None:
-                heapq.heappush(self._due, (max(ends_at, NOW), holding_id))
+            holding = self.board.holdings[holding_id]
+            if holding.ends_at is None:
+                continue
+            at = max(holding.ends_at, self.now)
+            if holding.ending_by is None:
+                at = self.now + round((at - self.now) * self._draw.random())
+            self._due_at[holding_id] = at
+            heapq.heappush(self._due, (at, holding_id))
 
 
 def measure(board: Board, draw: random.Random, policy: Policy, events: int, members: int) -> dict[str, float]:
@@ -174,6 +180,7 @@ def measure(board: Board, draw: random.Random, policy: Policy, events: int, memb
     passes.sort()
     cpu.sort()
     return {
+        "held": float(len(board.holdings)),
         "first_ms": first * 1000,
         "rest_ms": rest * 1000,
         "median_ms": passes[len(passes) // 2] * 1000,

@@ -209,6 +209,7 @@ def views_of(text: str) -> list[dict[str, Any]]:
         forms.deploy_form([cluster] * 150, literal(text), {"name": text, "command": text}),
         forms.no_clusters(),
         forms.reject_form(text),
+        forms.approve_form(a_card(text, State.AWAITING_APPROVAL)),
         forms.join_form(),
         forms.done_form("New request", deployment.asked_words(a_card(text, State.AWAITING_APPROVAL))),
         home.home_tab(full),
@@ -248,7 +249,7 @@ def test_a_text_is_cut_to_its_length_and_no_entity_is_split(text: str, limit: in
 def test_the_card_of_a_running_job_is_golden() -> None:
     card = a_card(reason=None, gpu_model="a100", image="train:v2", org="vision", owner="mia", cluster="rack", node="n1")
     message = deployment.card(card)
-    assert message.text == "train (dep-7k3f9q) on rack: running"
+    assert message.text == "train (dep-7k3f9q) on rack: running, 2 × 2 CPU, 20 GiB, 1 GPU a100"
     assert message.blocks[0]["text"]["text"] == "*train* · ▶ running"
     facts = {field["text"].split("\n")[0]: field["text"].split("\n")[1] for field in message.blocks[1]["fields"]}
     assert facts == {

@@ -65,6 +65,9 @@ async def test_check_shows_start_and_price_and_keeps_what_was_typed(scene: Scene
     form = scene.slack.views[-1]
     assert "starts now" in everything_said(form) and "credits" in everything_said(form)
     assert next(b for b in form["blocks"] if b.get("block_id") == "name")["element"]["initial_value"] == "web"
+    view["state"] = scene.form_body(MEMBER, "", {"cluster": "rack", "gpu": "1", "hours": "1"})["view"]["state"]
+    await scene.press(MEMBER, Action.CHANGED, "1", view=view, response_url="")
+    assert "starts now" in everything_said(scene.slack.views[-1]), "neither name nor image is needed to know that"
     view["state"] = scene.form_body(MEMBER, "", {**FORM, "gpu": "99", "name": ""})["view"]["state"]
     await scene.press(MEMBER, Action.CHANGED, "99", view=view, response_url="")
     assert "no node can hold" in everything_said(scene.slack.views[-1]), "an Enter in a size says it too"
@@ -105,6 +108,23 @@ async def test_reject_asks_why_and_a_tampered_form_is_judged_anew_B39(asks: Scen
     for _ in range(3):
         assert await asks.send_form(sent) == {}
     assert state_of(asks, card.id) is State.REJECTED
+
+
+async def test_an_approval_with_changes_is_made_by_a_form_that_keeps_what_is_left_empty(asks: Scene) -> None:
+    card = asks.world.submit(asks.member, "train", hours=3)
+    await asks.press(ADMIN, Action.CHANGE, card.id)
+    form = asks.slack.views[-1]
+    assert (form["callback_id"], form["private_metadata"]) == (Form.APPROVE, card.id)
+    assert "Asked for: 3 h" in everything_said(form)
+    theirs = asks.form_body(MEMBER, Form.APPROVE, {"hours": "2"}, card.id)
+    assert "only an admin" in (await asks.send_form(theirs))["priority"]
+    wrong = asks.form_body(ADMIN, Form.APPROVE, {"hours": "many"}, card.id)
+    assert set(await asks.send_form(wrong)) == {"hours"}
+    assert await asks.send_form(asks.form_body(ADMIN, Form.APPROVE, {"hours": "2"}, card.id)) == {}
+    shown = asks.world.bursar.deployments.show(asks.member, card.id)
+    assert (shown.state, shown.hours_ms, shown.priority) == (State.QUEUED, 2 * 3_600_000, 50)
+    assert "cannot approve" in (await asks.send_form(asks.form_body(ADMIN, Form.APPROVE, {}, card.id)))["priority"]
+    assert "queued already" in said(await asks.press(ADMIN, Action.CHANGE, card.id))
 
 
 WHO_MAY = {

@@ -60,7 +60,7 @@ async def test_approvals_go_to_admins_and_lose_their_buttons_when_decided(on_eit
     await scene.delivered()
     (asked,) = cards_of(scene, ADMIN)
     buttons = asked["blocks"][-2]["elements"]
-    assert [one["action_id"] for one in buttons] == [Action.APPROVE, Action.REJECT]
+    assert [one["action_id"] for one in buttons] == [Action.APPROVE, Action.CHANGE, Action.REJECT]
     assert "is approved" in said(await scene.press(ADMIN, buttons[0]["action_id"], buttons[0]["value"]))
     await scene.delivered()
     assert "approved by ana" in everything_said(asked["blocks"])

@@ -127,6 +127,7 @@ OWN_LINES: dict[str, tuple[str, str, bool]] = {
 PRESSES: dict[Action, tuple[str, str, bool]] = {
     Action.APPROVE: (ADMIN, "{asked}", CHANGES),
     Action.REJECT: (ADMIN, "{asked}", LOOKS),
+    Action.CHANGE: (ADMIN, "{asked}", LOOKS),
     Action.CANCEL: (MEMBER, "{queued}", CHANGES),
     Action.STOP: (MEMBER, "{queued}", CHANGES),
     Action.START: (MEMBER, "{stopped}", CHANGES),
@@ -149,6 +150,7 @@ PRESSES: dict[Action, tuple[str, str, bool]] = {
 }
 FORMS: dict[Form, tuple[str, dict[str, str], str]] = {
     Form.DEPLOY: (MEMBER, {"name": "web", "cluster": "rack", "image": "busybox", "hours": "1"}, ""),
+    Form.APPROVE: (ADMIN, {"hours": "2"}, "{asked}"),
     Form.REJECT: (ADMIN, {"reason": "too large"}, "{asked}"),
     Form.JOIN: (MEMBER, {"code": "{beta_code}"}, ""),
 }

@@ -49,6 +49,7 @@ class _Service:
 
 
 SAMPLES: dict[str, object] = {
+    "change": ("cpu=2",),
     "after": ("dep-7k3f9q",),
     "command": ("true",),
     "cpu": "1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from core.clock import DAY, HOUR, MINUTE, SECOND
@@ -10,7 +12,7 @@ from core.domain.errors import Exhausted
 from core.domain.lifecycle import State
 from core.domain.validation import validated
 from core.ledger.amounts import NOTHING, Amounts
-from core.settings import Approvals
+from core.settings import Approvals, Orgs
 from core.store.queries import health
 from core.views.background import Agreement
 from tests.daemon.world import HOUR_MS, RICH, World
@@ -212,3 +214,25 @@ def test_health_tells_who_leads_what_is_late_and_which_engine_is_in_trouble(sim:
         seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)
     assert [(trouble.cluster, trouble.code) for trouble in seen.troubles] == [("sim", "unauthorized")]
     assert sim.state(work) is State.STOPPING
+
+
+def test_a_treasury_that_members_fall_back_on_goes_down_the_ladder_like_a_wallet(home: Path, store_url: str) -> None:
+    world = World(home, store_url, orgs=Orgs(treasury_ucr=15 * WEB_UCR, allowance_ucr=0, fall_back_on_treasury=True))
+    world.cluster()
+    ann = world.member("ann", Amounts(0, 0))
+    web = world.submit("web", by=ann)
+    assert world.row(web).payer == "treasury"
+    daemon = world.daemon()
+    daemon.once()
+    told = []
+    for _ in range(16):
+        world.pass_time(HOUR, daemon)
+        told.append([verb for verb, name in world.events("treasury.") if name == "lab"])
+    assert told[10] == []
+    assert told[11] == ["treasury.notice"], "at 80 of a hundred"
+    assert told[14][-1] == "treasury.refuse_submissions"
+    with pytest.raises(Exhausted):
+        world.submit("more", by=ann)
+    assert (world.state(web), world.row(web).reason) == (State.STOPPED, "the balance is used up")
+    assert world.cost(web).ucr == 16 * WEB_UCR, "it is looked at once an hour here"
+    world.close()

@@ -183,6 +183,21 @@ class Harness:
         await self.deliver("interactive", body)
         return body
 
+    async def press_in_form(self, user: str, action_id: str, view: dict[str, Any], inputs: dict[str, str]) -> None:
+        """An input that says so at once: what stands in the whole form comes with it."""
+        values = {name: {"value": {"type": "plain_text_input", "value": value}} for name, value in inputs.items()}
+        body = {
+            "type": "block_actions",
+            "team": {"id": TEAM},
+            "user": {"id": user, "username": "x", "team_id": TEAM},
+            "api_app_id": APP["appId"],
+            "container": {"type": "view", "view_id": view["id"]},
+            "view": {**view, "state": {"values": values}},
+            "actions": [{"type": "plain_text_input", "action_id": action_id, "action_ts": str(next(self._numbers))}],
+            "trigger_id": await self.trigger(),
+        }
+        await self.deliver("interactive", body)
+
     async def until(self, seen: Callable[[], Any], what: str) -> Any:
         """Waits for the next call or answer, and looks again."""
         try:

@@ -85,7 +85,9 @@ async def test_the_least_scopes_are_enough_for_everything_that_the_bot_does(serv
     await harness.until(lambda: harness.call("chat.update", "cancelled"), "the card that was brought up to date")
     await harness.until(lambda: harness.call("chat.postMessage", "cost", answer["ts"]), "the notice in its thread")
     await harness.command(served.bob_id, "deploy")
-    await harness.until(lambda: harness.call("views.open", "New request"), "the form")
+    _, opened = await harness.until(lambda: harness.call("views.open", "New request"), "the form")
+    await harness.press_in_form(served.bob_id, "changed", opened["view"], {"cluster": "rack", "gpu": "2", "hours": "1"})
+    await harness.until(lambda: harness.call("views.update", "starts now on"), "its fit, start and price")
     home = {"type": "app_home_opened", "user": served.bob_id, "tab": "home"}
     await harness.deliver("events_api", {"type": "event_callback", "team_id": TEAM, "event_id": "Ev1", "event": home})
     await harness.until(lambda: harness.call("views.publish", "Your work"), "the home tab")

@@ -16,7 +16,7 @@ from core.scheduler.guard import VirtualEasy
 from core.scheduler.ordering import Closed
 from core.scheduler.policy import Smart
 from tests.bench.logs import Job, figures
-from tests.bench.replay import Replay, quiet
+from tests.bench.machine import Replay, quiet
 from tests.scheduler.boards import NOW, carry_out, job, node, random_board, running
 
 

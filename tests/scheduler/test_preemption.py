@@ -59,8 +59,17 @@ def test_victims_are_a_minimal_set_checked_against_all_sets_of_up_to_12(seed: in
     victims = frozenset(made.victims)
     assert victims in enough
     assert not any(smaller < victims for smaller in enough)
-    highest = min(max(board.holdings[i].priority for i in chosen) for chosen in enough)
-    assert max(board.holdings[i].priority for i in victims) == highest
+    assert most_precious(board, victims) == min(most_precious(board, chosen) for chosen in enough)
+
+
+def most_precious(board: Board, chosen: frozenset[str]) -> tuple[int, int, int, int, str]:
+    """Of these, whoever would be the last to be evicted: base priority, GPU and CPU time lost, start, id."""
+
+    def place(holding: Holding) -> tuple[int, int, int, int, str]:
+        total, ran = board.totals[holding.id], NOW - holding.started_at
+        return holding.priority, ran * total.gpu_milli, ran * total.cpu_milli, -holding.started_at, holding.id
+
+    return max(place(board.holdings[i]) for i in chosen)
 
 
 @given(seed=st.integers(0, 1_000_000))
@@ -125,6 +134,25 @@ def requeued(gone: Holding, now: int) -> Waiting:
         preempted_at=now,
         preemptions=gone.preemptions + 1,
     )
+
+
+@given(seed=st.integers(0, 1_000_000))
+@settings(max_examples=60, deadline=None)
+def test_a_pass_evicts_for_so_many_heads_and_the_next_ones_go_on_until_all_is_decided(seed: int) -> None:
+    board, whole = random_board(seed, crowd=24), random_board(seed, crowd=24)
+    one_by_one = policy_named("priority", preemption=replace(RULES, heads_per_pass=1))
+    evicted_for: list[str] = []
+    for _ in range(100):
+        made = plan(board, one_by_one, NOW)
+        assert len(made.preempts) <= 1
+        evicted_for += [preempt.for_id for preempt in made.preempts]
+        carry_out(board, made)
+        if made.is_empty:
+            break
+    else:
+        raise AssertionError("it never comes to rest")
+    at_once = plan(whole, Policy(), NOW)
+    assert evicted_for[: len(at_once.preempts)] == [preempt.for_id for preempt in at_once.preempts]
 
 
 G1 = node("g1", gpus=2)

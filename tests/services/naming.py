@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
-from core.domain.cluster_requests import NewCluster, NewNode, Sharing
+from core.domain.cluster_requests import ClusterChange, NewCluster, NewNode, Sharing
 from core.domain.money_requests import (
     FlavorRequest,
     GrantRequest,
@@ -126,6 +126,7 @@ NAMES_A_THING: dict[str, tuple[Way, ...]] = {
     "clusters.delete.reference": _of(lambda x: x.spare_cluster, lambda x: x.cluster),
     "clusters.cluster": _of(lambda x: x.cluster),
     "NewNode": _of(lambda x: validated(NewNode, cluster=x.cluster, name="new-node", cpu=1)),
+    "ClusterChange": _of(lambda x: validated(ClusterChange, cluster=x.cluster, change=["cpu=64"], node=x.node)),
     "Sharing": (
         lambda named, own, _: validated(Sharing, cluster=named.cluster, org=own.org if named != own else "beta"),
         lambda named, own, _: validated(Sharing, cluster=own.cluster, org=named.org),
@@ -137,6 +138,10 @@ NAMES_A_THING: dict[str, tuple[Way, ...]] = {
     "SubmitRequest": (
         lambda named, _own, _: job(f"new-{next(_fresh)}", named.cluster),
         lambda named, own, _: job(f"new-{next(_fresh)}", own.cluster, after=[named.deployment]),
+    ),
+    "Sequence[SubmitRequest]": (
+        lambda named, _own, _: [job(f"new-{next(_fresh)}", named.cluster)],
+        lambda named, own, _: [job(f"new-{next(_fresh)}", own.cluster, after=[named.deployment])],
     ),
     "browsing.reference": _of(lambda x: x.deployment),
     "browsing.ids": _of(lambda x: (x.deployment,)),
@@ -193,8 +198,11 @@ NAMES_NOTHING: dict[str, Way] = {
     "clusters.driver": lambda *_: "scripted",
     "clusters.settings": lambda *_: {},
     "upkeep.apply": lambda *_: False,
+    "deployments.list_everywhere.cluster": lambda _named, own, _: own.cluster,  # operators see what everybody has
+    "deployments.list_everywhere.after": lambda _named, own, _: own.deployment,
     "deployments.states": lambda *_: (),
     "deployments.mine": lambda *_: True,
+    "deployments.order": lambda *_: "priority",
     "deployments.limit": lambda *_: 10,
     "browsing.filter": lambda *_: "",
     "browsing.order": lambda *_: "age",

@@ -48,7 +48,11 @@ def test_a_good_store_has_no_fault(world: World, operator: Caller) -> None:
     failing = [finding.check for finding in diagnosis.findings if finding.verdict is Verdict.FAIL]
     # The throw-away server of the tests runs without fsync to be quick, and the doctor rightly says so.
     assert failing == ([] if world.store.is_sqlite else ["durability (fsync)"])
-    assert {finding.id for finding in diagnosis.findings} >= {rule.id for rule in checks.PEOPLE} | {"I-A2", "I-D1"}
+    assert {finding.id for finding in diagnosis.findings} >= {rule.id for rule in checks.PEOPLE} | {
+        "I-A2",
+        "I-A3",
+        "I-D1",
+    }
     assert dump(world.store) == before
 
 
@@ -92,6 +96,22 @@ def test_I_A2_a_broken_chain_is_found(world: World, operator: Caller) -> None:
     assert finding.verdict is Verdict.FAIL
     assert "row 2" in finding.message
     assert finding.repair
+
+
+def test_I_A3_a_chain_that_was_cut_off_is_found_by_what_a_backup_remembers(world: World, operator: Caller) -> None:
+    if world.store.path is None:
+        pytest.skip("PostgreSQL keeps its own backups")
+    made = world.bursar.operations.backup(operator)
+    (before,) = found(world.bursar.operations.doctor(operator), "I-A3")
+    assert (before.verdict, before.message) == (Verdict.OK, "what backups remember is all there (1 compared)")
+    with world.store.write() as connection:
+        connection.execute(text("DROP TRIGGER audit_no_delete"))
+        connection.execute(text(f"DELETE FROM audit WHERE seq = {made.audit_rows}"))
+    diagnosis = world.bursar.operations.doctor(operator)
+    (chain,), (anchor,) = found(diagnosis, "I-A2"), found(diagnosis, "I-A3")
+    assert chain.verdict is Verdict.OK, "what is left of it holds"
+    assert anchor.verdict is Verdict.FAIL
+    assert anchor.message == f"{Path(made.path).name} remembers row {made.audit_rows}, which is not there any more"
 
 
 def test_I_D2_another_schema_than_the_programs_is_found(world: World, operator: Caller) -> None:

@@ -14,7 +14,7 @@ from core.clock import SECOND
 from core.domain.errors import Conflict
 from core.domain.lifecycle import FINAL, TRANSITIONS, State, StopCause, Trigger
 from core.domain.roles import Caller
-from core.store.moves import move
+from core.store.moves import Move, move, move_all
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit
 from tests.builders import World, dump
@@ -130,3 +130,28 @@ def test_a_move_and_its_record_are_one_commit(world: World, admin: Caller) -> No
     assert [line.verb for line in lines] == ["deployment.stop"]
     assert lines[0].before == '{"state":"queued"}'
     assert world.bursar.deployments.show(admin, lines[0].target).state is State.STOPPED
+
+
+def test_many_move_together_each_by_its_own_trigger(world: World, admin: Caller) -> None:
+    more = [world.submit(admin, f"more-{number}") for number in range(3)]
+    with world.units.write(admin) as unit:
+        rows = unit.deployments.by_handles([card.id for card in more])
+        triggers = [Trigger.PLACE, Trigger.CANCEL, Trigger.PLACE]
+        changes = [{"generation": 1}, {}, {"generation": 1}]
+        wanted = [Move(row, trigger, None, its) for row, trigger, its in zip(rows, triggers, changes, strict=True)]
+        moved = move_all(unit, wanted)
+    with world.units.read(admin) as unit:
+        assert unit.deployments.by_ids([row.id for row in rows]) == sorted(moved, key=lambda row: row.id)
+    assert [row.state for row in moved] == [State.STARTING, State.CANCELLED, State.STARTING]
+
+
+def test_of_many_that_move_one_that_somebody_moved_before_keeps_all_where_they_are(world: World, admin: Caller) -> None:
+    more = [world.submit(admin, f"more-{number}") for number in range(3)]
+    with world.units.read(admin) as unit:
+        rows = unit.deployments.by_handles([card.id for card in more])
+    world.bursar.deployments.cancel(admin, rows[1].handle)
+    before = dump(world.store)
+    with pytest.raises(Conflict) as refused, world.units.write(admin) as unit:
+        move_all(unit, [Move(row, Trigger.PLACE, None, {"generation": 1}) for row in rows])
+    assert refused.value.code == "changed_meanwhile" and rows[1].handle in refused.value.message
+    assert dump(world.store) == before

@@ -75,7 +75,7 @@ def test_a_backup_is_taken_before_a_migration(
     monkeypatch.setattr(schema, "HEAD", "next")
     monkeypatch.setattr(schema, "migrate", lambda *_: None)
     schema.bring_up_to_date(database, backup_folder=tmp_path / "backups")
-    copies = list((tmp_path / "backups").iterdir())
+    copies = list((tmp_path / "backups").glob("*.db"))
     database.close()
     assert [copy.stat().st_mode & 0o777 for copy in copies] == [0o600]
     copied = Database(f"sqlite:///{copies[0]}")

@@ -17,7 +17,7 @@ def report(answer: ReportCard, width: int) -> str:
             ("used", f"{shown('total', answer.total)} ({reports.change(answer)})"),
             ("before", shown("before", answer.before)),
             ("left", shown("left", answer.left)),
-            ("lasts until", answer.lasts_until_day or "more than two years, or nothing was used"),
+            ("lasts until", reports.lasting(answer)),
             ("waiting time", reports.waiting(answer)),
             ("day by day", f"{reports.bars(answer)} {answer.first_day} to {answer.last_day}".strip()),
         ],

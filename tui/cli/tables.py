@@ -29,7 +29,9 @@ def table(heads: Sequence[Column], rows: Sequence[Sequence[str]], width: int) ->
 
 
 def listed(names: Sequence[str], items: Sequence[object], width: int) -> str:
-    """A row for each item with these fields of it."""
+    """A row for each item with these fields of it; the organization only where more than one was asked for."""
+    if all(getattr(item, "org", "") is None for item in items):
+        names = [name for name in names if name != "org"]
     values = [[getattr(item, name) for name in names] for item in items]
     heads = [_head(name, [row[place] for row in values]) for place, name in enumerate(names)]
     return table(heads, [[shown(name, v) for name, v in zip(names, row, strict=True)] for row in values], width)

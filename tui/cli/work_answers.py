@@ -28,10 +28,10 @@ def why(answer: WhyCard, width: int) -> str:
 def _blocker(blocker: BlockerLine, width: int) -> list[str]:
     """What is in the way, by whom it is held, until when, and what would help."""
     text = safe_text(blocker.message)
-    if blocker.need is not None and blocker.have is not None:
-        text += f": needs {blocker.need}, {blocker.have} there"
-    if blocker.holders:
-        text += f"; held by {safe_text(', '.join(blocker.holders))}"
+    if blocker.shortage is not None:
+        text += f": {blocker.shortage}"
+    if blocker.held is not None:
+        text += f"; {safe_text(blocker.held)}"
     if blocker.earliest_at is not None:
         text += f"; changes at {instant(blocker.earliest_at)}"
     lines = wrapped(f"- {blocker.code.replace('_', ' ')}: ", text, width)

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from core.domain.resources import format_cpu, format_gpu
 from core.views.work import ClusterCard, NodeCard
 from tui import actions, questions
-from tui.actions import Action
+from tui.actions import Action, Command, undo_of_node
 from tui.amounts import NOTHING
 from tui.messages import ClustersSeen, DevicesSeen
 from tui.screens.frame import Frame
@@ -99,6 +99,12 @@ class ClustersScreen(Frame):
     def fixed(self, action: Action) -> dict[str, Sequence[str]]:
         row = self._chosen
         return {"cluster": (row[0].id,)} if row is not None and action.name in _OF_NODES else {}
+
+    def undo(self, action: Action, subject: str) -> Command | None:
+        row = self._chosen
+        if row is None or row[1] is None or action.name not in _OF_NODES:
+            return None
+        return undo_of_node(row[0].id, subject, row[1].state)
 
     def names(self) -> Iterable[str]:
         return [cluster.name for cluster, node in self._rows.values() if node is None]

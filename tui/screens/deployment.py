@@ -21,7 +21,7 @@ from core.domain.text import safe_text
 from core.views.browsing import EventLine
 from core.views.work import DeploymentCard
 from tui import actions, questions
-from tui.actions import Action, Command, named
+from tui.actions import Action, Command, named, undo_of_deployment
 from tui.amounts import age, sum_of
 from tui.deployment_facts import fact_lines, money_lines, run_lines
 from tui.feed import event_word
@@ -191,6 +191,9 @@ class DeploymentScreen(Frame):
     def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
         card = self._card
         return [(card.id, card.name)] if card is not None and action.applies_to(card.state) else []
+
+    def undo(self, action: Action, subject: str) -> Command | None:
+        return undo_of_deployment(action, subject, self._card.priority) if self._card is not None else None
 
     def owners(self) -> Sequence[str]:
         return [self._card.owner] if self._card else []

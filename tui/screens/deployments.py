@@ -13,7 +13,7 @@ from core.domain.browsing import Order
 from core.domain.errors import BursarError, Invalid
 from core.views.work import DeploymentLine
 from tui import actions, questions
-from tui.actions import Action
+from tui.actions import Action, Command, undo_of_deployment
 from tui.amounts import age, size_of
 from tui.messages import LinesSeen, OrderSeen
 from tui.screens.frame import Frame
@@ -196,6 +196,10 @@ class DeploymentsScreen(Frame):
             if line is None or action.applies_to(line.state):
                 found.append((key, line.name if line else key))
         return found[:1] if action.fill else found
+
+    def undo(self, action: Action, subject: str) -> Command | None:
+        line = self._known.get(subject)
+        return undo_of_deployment(action, subject, line.priority) if line is not None else None
 
     def owners(self) -> Sequence[str]:
         return [self._known[key].owner for key in self.query_one(LineTable).picked if key in self._known]

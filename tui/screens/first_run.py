@@ -101,7 +101,7 @@ class FirstRunScreen(Screen[None]):
 
     @on(MachineSeen)
     def _machine_seen(self, seen: MachineSeen) -> None:
-        self._offers = offers(seen)
+        self._offers = offers(seen.nodes)
         self._chosen = self._to_be_had[0]
         found = joined("this machine has ", text(found_here(seen.nodes), Tone.GOOD))
         self.query_one(".why", Plain).say(stacked([found, text("what shall be the first cluster?")]))
@@ -159,7 +159,7 @@ class FirstRunScreen(Screen[None]):
     def _refused(self, event: Refused) -> None:
         event.stop()
         if event.about == "machine":
-            self._machine_seen(MachineSeen((), no_containers="this machine could not be looked at"))
+            self._machine_seen(MachineSeen(()))
         self._tell(event.error)
 
     @on(NotDone)

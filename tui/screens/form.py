@@ -31,8 +31,11 @@ class FormScreen(ModalScreen[None]):
         Binding("ctrl+s", "submit", "Do it", show=False),
     ]
 
-    def __init__(self, action: Action, fixed: Mapping[str, Sequence[str]], known_as: str = "") -> None:
+    def __init__(
+        self, action: Action, fixed: Mapping[str, Sequence[str]], known_as: str = "", undo: Command | None = None
+    ) -> None:
         super().__init__()
+        self._undo = undo
         self._action = action
         self._fixed = dict(fixed)
         self._known_as = known_as
@@ -55,7 +58,8 @@ class FormScreen(ModalScreen[None]):
 
     @property
     def command(self) -> Command:
-        return Command(self._action.verb, {**self._fixed, **self.query_one(Fields).texts})
+        texts = {**self._fixed, **self.query_one(Fields).texts}
+        return Command(self._action.verb, texts, known_as=self._known_as, undo=self._undo)
 
     @on(Fields.Changed)
     def _show_line(self) -> None:
@@ -114,9 +118,10 @@ class FormScreen(ModalScreen[None]):
 
     @on(Did)
     def _did(self, event: Did) -> None:
+        event.stop()  # it would reach the console by itself as well, and be told twice
         app = self.app
         self.dismiss(None)
-        app.post_message(event)
+        app.post_message(Did(event.command, event.answer))
         if self._action.shows:
             app.push_screen(AnswerScreen(event.command, event.answer))
 

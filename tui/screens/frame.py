@@ -36,7 +36,7 @@ from tui.widgets.table import LineTable
 
 _OLD = 15_000_000  # what was seen so long ago is told as old
 SMALLEST = (60, 16)
-_GENERAL = frozenset({"prompt", "help", "back", "last", "reload"})
+_GENERAL = frozenset({"prompt", "help", "back", "last", "reload", "undo"})
 
 
 class Frame(Screen[None]):
@@ -55,6 +55,7 @@ class Frame(Screen[None]):
         Binding("escape", "back", "Back", show=False),
         Binding("q", "back", "Back", show=False),
         Binding("minus", "last", "Last screen", show=False),
+        Binding("u", "undo", "Undo what was done last", show=False),
         Binding("ctrl+r", "reload", "Look anew", show=False),
     ]
     DEFAULT_CSS = """
@@ -103,6 +104,11 @@ class Frame(Screen[None]):
 
     def owners(self) -> Sequence[str]:
         return ()
+
+    def undo(self, action: Action, subject: str) -> Command | None:
+        """What would take this action back, as long as it is not done yet; None where nothing would."""
+        del action, subject
+        return None
 
     def names(self) -> Iterable[str]:
         """What a command could name, for completion."""
@@ -210,6 +216,9 @@ class Frame(Screen[None]):
     def action_last(self) -> None:
         self.console.go("")
 
+    def action_undo(self) -> None:
+        self.console.undo()
+
     def action_reload(self) -> None:
         self.look_if_known()
 
@@ -241,9 +250,9 @@ class Frame(Screen[None]):
         if action.fill:
             word, known_as = chosen[0]
             fixed = self.fixed(action) | ({action.subject: (word,)} if action.subject else {})
-            self.app.push_screen(FormScreen(action, fixed, known_as))
+            self.app.push_screen(FormScreen(action, fixed, known_as, self.undo(action, word)))
             return
-        commands = [self._command(action, word) for word, _ in chosen]
+        commands = [self._command(action, word, known_as) for word, known_as in chosen]
         if not action.sure:
             self.console.do(commands)
             return
@@ -253,8 +262,9 @@ class Frame(Screen[None]):
         """What the screen knows of a command besides its subject."""
         return dict(action.preset)
 
-    def _command(self, action: Action, subject: str) -> Command:
-        return Command(action.verb, {**self.fixed(action), **({action.subject: (subject,)} if action.subject else {})})
+    def _command(self, action: Action, subject: str, known_as: str) -> Command:
+        texts = {**self.fixed(action), **({action.subject: (subject,)} if action.subject else {})}
+        return Command(action.verb, texts, known_as=known_as, undo=self.undo(action, subject))
 
     def _action(self, name: str) -> Action:
         return next(action for action in self.ACTIONS if action.name == name)

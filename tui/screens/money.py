@@ -45,7 +45,11 @@ class MoneyScreen(Frame):
         with Horizontal():
             with Panel("wallets", classes="wallets"):
                 yield LineTable(
-                    [Column("of", 10, grow=True), Column("credits", 11, right=True), Column("GPUh", 9, right=True)],
+                    [
+                        Column("of", 8, grow=True),
+                        Column("credits", 10, right=True),
+                        Column("GPUh", 8, right=True, drop=1),
+                    ],
                     name="wallets",
                     nothing="no wallets",
                 )
@@ -53,13 +57,13 @@ class MoneyScreen(Frame):
                 yield Plain(classes="card")
                 yield LineTable(
                     [
-                        Column("no", 6, right=True),
+                        Column("no", 5, right=True),
                         Column("when", 11, drop=1),
                         Column("kind", 9),
-                        Column("credits", 11, right=True),
-                        Column("GPUh", 8, right=True),
-                        Column("held", 11, right=True, drop=3),
-                        Column("for", 10, drop=2),
+                        Column("credits", 10, right=True),
+                        Column("GPUh", 7, right=True),
+                        Column("held", 10, right=True, drop=2),
+                        Column("for", 10, drop=3),
                         Column("reason", 8, grow=True, drop=4),
                     ],
                     name="entries",

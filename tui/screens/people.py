@@ -11,7 +11,7 @@ from textual.widget import Widget
 from core.views.chat import LinkLine
 from core.views.people import InviteCard, MemberRow
 from tui import actions, questions
-from tui.actions import Action
+from tui.actions import Action, Command
 from tui.amounts import age, credits_of, gpu_hours_of, until
 from tui.messages import PeopleSeen
 from tui.screens.frame import Frame
@@ -109,6 +109,12 @@ class PeopleScreen(Frame):
         if key is None or (action.subject == "id" and not table.has_focus):
             return []
         return [(key, key)]
+
+    def undo(self, action: Action, subject: str) -> Command | None:
+        member = self._members.get(subject)
+        if action is not actions.ROLE or member is None:
+            return None
+        return Command(action.verb, {"user": (subject,), "role": (member.role.value,)})
 
     def names(self) -> Iterable[str]:
         return [*self._members, *self._invites]

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from core.domain.lifecycle import State
 from core.views.foresight import QueueLine
 from tui import actions, questions
-from tui.actions import Action
+from tui.actions import Action, Command, undo_of_deployment
 from tui.amounts import age, until
 from tui.messages import QueueSeen, WhySeen
 from tui.screens.frame import Frame
@@ -92,6 +92,12 @@ class QueueScreen(Frame):
         if line is None or line.id is None or not action.applies_to(State.QUEUED):
             return []
         return [(line.id, line.name or line.id)]
+
+    def undo(self, action: Action, subject: str) -> Command | None:
+        line = self._chosen
+        if line is None or line.priority is None:
+            return None
+        return undo_of_deployment(action, subject, line.priority)
 
     def owners(self) -> Sequence[str]:
         line = self._chosen

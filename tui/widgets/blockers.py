@@ -26,10 +26,7 @@ def blocker_lines(blocker: BlockerLine, now: int) -> list[Line]:
     message = "" if blocker.message == words else f"  {blocker.message}"
     lines: list[Line] = [(text("• ", Tone.WAIT), joined(text(words, Tone.WAIT), text(message)))]
     facts = []
-    if blocker.need is not None and blocker.have is not None:
-        facts.append(f"needs {blocker.need}, {blocker.have} there")
-    if blocker.holders:
-        facts.append(f"held by {', '.join(blocker.holders)}")
+    facts += [said for said in (blocker.shortage, blocker.held) if said is not None]
     if blocker.earliest_at is not None:
         facts.append(f"changes {until(blocker.earliest_at, now)}")
     if facts:

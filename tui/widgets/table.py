@@ -24,7 +24,7 @@ from core.domain.columns import cut
 from core.domain.text import safe_text
 from tui.theme import Tone
 
-_GAP, _GUTTER, _EDGE = 2, 2, 1
+_GAP, _EDGE = 2, 1
 _CURSOR, _MARK = "▌", "◆"
 
 
@@ -121,6 +121,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._columns = tuple(columns)
         self._nothing = nothing
         self._marks, self._opens = marks, opens
+        self._gutter = 3 if marks else 2  # a mark stands apart from what it marks
         self._keys: Sequence[str] = ()
         self._cells: Cells = lambda _index: ()
         self._fitted: list[tuple[int, int]] = []
@@ -255,7 +256,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Which columns fit into the width, and how wide each is."""
         self.virtual_size = Size(self.size.width, len(self._keys) + 1)
         kept = list(range(len(self._columns)))
-        room = self.scrollable_content_region.width - _GUTTER - _EDGE
+        room = self.scrollable_content_region.width - self._gutter - _EDGE
 
         def needed() -> int:
             return sum(self._columns[i].width + _GAP for i in kept) - _GAP
@@ -272,10 +273,12 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y == 0:
-            return self._line([Cell(column.head) for column in self._columns], self._style("table--head"), "  ", width)
+            return self._line(
+                [Cell(column.head) for column in self._columns], self._style("table--head"), " " * self._gutter, width
+            )
         index = y - 1 + self.scroll_offset.y
         if index >= len(self._keys):
-            said = f"  {self._nothing}" if index == 0 else ""
+            said = f"{' ' * self._gutter}{self._nothing}" if index == 0 else ""
             return Strip([Segment(said, self._style("tone--dim"))]).adjust_cell_length(width, self.rich_style)
         return self._row(index, width)
 
@@ -288,7 +291,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         base = self.rich_style
         if here:
             base += self._style("table--cursor" if self.has_focus else "table--quiet-cursor")
-        gutter = (_CURSOR if here else " ") + (_MARK if key in self.marked else " ")
+        gutter = f"{_CURSOR if here else ' '}{_MARK if key in self.marked else ' '}".ljust(self._gutter)
         return self._line(cells, base, gutter, width)
 
     def _want(self) -> None:

@@ -14,6 +14,7 @@ from bot.listeners.actions import (
     again,
     approve,
     begin,
+    change,
     check,
     confirm,
     extend,
@@ -28,6 +29,7 @@ from bot.payloads import Press
 
 WORK: dict[Action, PressWork] = {
     Action.APPROVE: approve.pressed,
+    Action.CHANGE: change.pressed,
     Action.REJECT: reject.pressed,
     Action.CANCEL: acts.cancel,
     Action.STOP: acts.stop,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.blocks.answers import preview_words
 from bot.blocks.forms import deploy_form
 from bot.blocks.parts import Message
@@ -28,7 +30,12 @@ async def pressed(desk: Desk, press: Press) -> Message | None:
 
 def _tried(desk: Desk, caller: Caller, press: Press) -> str:
     try:
-        inputs = {"name": "request", **press.inputs}  # the name is what people fill in last, and changes nothing
-        return preview_words(desk.bursar.foresight.preview(caller, request_of(inputs)))
+        return preview_words(desk.bursar.foresight.preview(caller, request_of(_with_the_rest(press.inputs))))
     except BursarError as error:
         return f"✗ {safe_slack(error.message, 1000)}" + (f" — {safe_slack(error.hint, 500)}" if error.hint else "")
+
+
+def _with_the_rest(inputs: Mapping[str, str]) -> dict[str, str]:
+    """What is not yet filled in, and changes neither fit nor start nor price: a name, and something to run."""
+    runs = {} if inputs.get("image") or inputs.get("command") else {"command": "true"}
+    return {"name": "request", **runs, **inputs}

@@ -16,6 +16,7 @@ def hang(app: AsyncApp, desk: Desk, event_type: str) -> None:
     async def opened(body: dict[str, Any]) -> None:
         async def work() -> None:
             event = event_of(body)
+            desk.serves(event.who)
             if event.who.user_id and event.tab in ("home", ""):
                 desk.home_seen.add((event.who.team_id, event.who.user_id))
                 await desk.publish_home(event.who)

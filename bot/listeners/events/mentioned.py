@@ -42,6 +42,7 @@ def hang(app: AsyncApp, desk: Desk, event_type: str) -> None:
 
 
 async def _work(desk: Desk, event: Event) -> Message | None:
+    desk.serves(event.who)
     text = _ME.sub("", event.text).strip()
     if (await desk.visitor(event.who)).caller is None:
         return begin()

@@ -20,7 +20,9 @@ async def sent(
     told: dict[str, str] = {}
     view: Block | None = None
     try:
-        view = await work(desk, submission_of(body))
+        form = submission_of(body)
+        desk.serves(form.who)
+        view = await work(desk, form)
     except BursarError as error:
         told = {} if error.code == DELIVERED_BEFORE else errors(error)
     except Exception as found:  # noqa: BLE001 - a form must be answered whatever happens; the bug is written down

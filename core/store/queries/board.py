@@ -104,10 +104,10 @@ def _run_out(unit: Unit, waiting: Sequence[DeploymentRow]) -> set[str]:
     found: set[str] = set()
     known: dict[tuple[str, str, Book], bool] = {}
     for row in waiting:
-        if row.kind is JOB or row.payer != "wallet":
+        if row.kind is JOB:
             continue
         for book in (Book.CREDITS, *((Book.GPU_TIME,) if row.resources.gpu_milli else ())):
-            whose = (row.org_id, row.owner_id, book)
+            whose = (row.org_id, row.purse, book)
             if whose not in known:
                 known[whose] = unit.standings.of(*whose).refuses_submissions
             if known[whose]:

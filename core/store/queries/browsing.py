@@ -49,11 +49,14 @@ def order_of_deployments(
     owner_id: str | None,
     order: Order,
     backwards: bool,
+    cluster_id: str | None = None,
 ) -> tuple[str, ...]:
     """The ids of all that fit, in order; ties by age."""
     conditions = [scope.covers(deployments), deployments.c.state.in_(list(states)), *map(_fits, words)]
     if owner_id is not None:
         conditions.append(deployments.c.owner_id == owner_id)
+    if cluster_id is not None:
+        conditions.append(deployments.c.cluster_id == cluster_id)
     plain = order is Order.AGE and not words
     statement = select(deployments.c.handle).select_from(deployments if plain else _JOINED).where(and_(*conditions))
     return tuple(row[0] for row in connection.execute(_ordered(statement, order, backwards)))

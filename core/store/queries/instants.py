@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.ledger.postings import METERED
-from core.store.repositories.deployments import deployments
+from core.store.repositories.deployments import ON_A_CLUSTER, deployments
 from core.store.repositories.journal import events
 from core.store.repositories.ledger import postings
 from core.store.repositories.runs import pins
@@ -58,7 +58,10 @@ def limited(connection: Connection, before: int | None = None) -> list[Limited]:
     statement = select(
         deployments.c.id, deployments.c.handle, deployments.c.org_id, deployments.c.started_at, ends_at
     ).where(
-        deployments.c.state.in_(_LIMITED), deployments.c.limit_ms.is_not(None), deployments.c.started_at.is_not(None)
+        ON_A_CLUSTER,
+        deployments.c.state.in_(_LIMITED),
+        deployments.c.limit_ms.is_not(None),
+        deployments.c.started_at.is_not(None),
     )
     if before is not None:
         statement = statement.where(ends_at <= before)
@@ -68,14 +71,14 @@ def limited(connection: Connection, before: int | None = None) -> list[Limited]:
 def next_limit(connection: Connection, after: int) -> int | None:
     """The first limit that will be reached behind an instant."""
     ends_at = deployments.c.started_at + deployments.c.limit_ms * 1000
-    statement = select(func.min(ends_at)).where(deployments.c.state.in_(_LIMITED), ends_at > after)
+    statement = select(func.min(ends_at)).where(ON_A_CLUSTER, deployments.c.state.in_(_LIMITED), ends_at > after)
     found: int | None = connection.execute(statement).scalar()
     return found
 
 
 def oldest_in(connection: Connection, state: State) -> int | None:
     """Since when the one that has been longest in a state is in it."""
-    statement = select(func.min(deployments.c.state_since)).where(deployments.c.state == state.value)
+    statement = select(func.min(deployments.c.state_since)).where(ON_A_CLUSTER, deployments.c.state == state.value)
     found: int | None = connection.execute(statement).scalar()
     return found
 

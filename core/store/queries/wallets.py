@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, case, func, or_, select
 
-from core.ledger.accounts import AccountKey
+from core.ledger.accounts import AccountKey, treasury, wallet
 from core.ledger.amounts import Book
 from core.ledger.postings import FUNDING, Side
 from core.store.repositories.deployments import deployments
@@ -15,7 +15,7 @@ from core.store.repositories.ledger import entries, postings
 from core.store.repositories.prices import standings
 from core.store.repositories.runs import runs
 
-Wallet = tuple[str, str]  # organization and owner
+Wallet = tuple[str, str]  # organization and owner; no owner: its treasury
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,13 @@ def _of(account: AccountKey, book: Book) -> tuple[ColumnElement[bool], ...]:
 
 def that_matter(connection: Connection, org_ids: Collection[str] | None = None) -> set[Wallet]:
     """Wallets that pay for something now, or that stand on a rung; with `org_ids` of these organizations alone."""
-    paying = select(runs.c.org_id, runs.c.owner_id).where(runs.c.ended_at.is_(None), runs.c.payer == "wallet")
+    # Asked for all, and chosen here: by organization the store would look at every run that ever was.
+    paying = select(runs.c.org_id, _purse(runs)).where(runs.c.ended_at.is_(None))
     standing = select(standings.c.org_id, standings.c.owner_id).where(
         or_(standings.c.rung > 0, standings.c.look_at.is_not(None))
     )
-    if org_ids is not None:
-        paying = paying.where(runs.c.org_id.in_(org_ids))
-        standing = standing.where(standings.c.org_id.in_(org_ids))
-    return {(row[0], row[1]) for statement in (paying, standing) for row in connection.execute(statement.distinct())}
+    found = {(row[0], row[1]) for each in (paying, standing) for row in connection.execute(each.distinct())}
+    return found if org_ids is None else {wallet for wallet in found if wallet[0] in org_ids}
 
 
 def of_deployments(connection: Connection, handles: Collection[str]) -> set[Wallet]:
@@ -66,17 +65,25 @@ def of_deployments(connection: Connection, handles: Collection[str]) -> set[Wall
     found: set[Wallet] = set()
     ordered = sorted(handles)
     for start in range(0, len(ordered), 500):
-        statement = select(deployments.c.org_id, deployments.c.owner_id).where(
-            deployments.c.handle.in_(ordered[start : start + 500]), deployments.c.payer == "wallet"
+        statement = select(deployments.c.org_id, _purse(deployments)).where(
+            deployments.c.handle.in_(ordered[start : start + 500])
         )
         found.update((row[0], row[1]) for row in connection.execute(statement.distinct()))
     return found
 
 
-def look_at(connection: Connection, wallet: Wallet, book: Book) -> int | None:
+def _purse(table: Table) -> ColumnElement[str]:
+    return case((table.c.payer == "wallet", table.c.owner_id), else_="")
+
+
+def account_of(whose: Wallet) -> AccountKey:
+    return wallet(*whose) if whose[1] else treasury(whose[0])
+
+
+def look_at(connection: Connection, whose: Wallet, book: Book) -> int | None:
     """When the next rung was computed to be reached."""
     statement = select(standings.c.look_at).where(
-        standings.c.org_id == wallet[0], standings.c.owner_id == wallet[1], standings.c.book == book.value
+        standings.c.org_id == whose[0], standings.c.owner_id == whose[1], standings.c.book == book.value
     )
     found: int | None = connection.execute(statement).scalar()
     return found

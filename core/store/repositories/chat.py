@@ -99,6 +99,9 @@ class Slack:
     def account_name(self, account_id: str) -> str:
         return str(self._connection.execute(select(accounts.c.name).where(accounts.c.id == account_id)).scalar_one())
 
+    def bound_workspaces(self) -> list[str]:
+        return list(self._connection.execute(select(workspaces.c.team_id).order_by(workspaces.c.team_id)).scalars())
+
     def bound_orgs(self) -> list[str]:
         """Organizations that have a workspace."""
         statement = select(workspaces.c.org_id).distinct().order_by(workspaces.c.org_id)
@@ -109,9 +112,6 @@ class Slack:
 
     def unbind(self, team_id: str) -> None:
         self._connection.execute(delete(workspaces).where(workspaces.c.team_id == team_id))
-
-    def any_people(self) -> bool:
-        return self._connection.execute(select(people.c.team_id).limit(1)).first() is not None
 
     def offer(self, row: CodeRow) -> None:
         """A new code; those that the same person was shown before are worth nothing from now on."""

@@ -93,6 +93,9 @@ class Clusters:
     def set_settings(self, cluster_id: str, settings: Mapping[str, str]) -> None:
         self._set(cluster_id, settings=json.dumps(dict(settings)))
 
+    def set_default_limit(self, cluster_id: str, limit_ms: int) -> None:
+        self._set(cluster_id, default_limit_ms=limit_ms)
+
     def touch(self, cluster_id: str) -> None:
         """Queue, capacity or rates changed: what was foretold for the version before may not hold any more."""
         self._connection.execute(_TOUCH, {"cluster": cluster_id})

@@ -6,7 +6,7 @@ A row whose claim runs out before it was marked was perhaps posted: it becomes u
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,17 +128,25 @@ class Deliveries:
         sent = update(deliveries).where(of, deliveries.c.state == _S.SENT.value)
         self._connection.execute(sent.values(state=_S.DUE.value, due_at=now, attempts=0))
 
-    def any_due(self, now: int) -> bool:
-        due = select(deliveries.c.id).where(deliveries.c.state == _S.DUE.value, deliveries.c.due_at <= now)
+    def subjects_among(self, subjects: Sequence[str]) -> set[str]:
+        """Those of which something is or was shown to somebody."""
+        found = select(deliveries.c.subject).where(deliveries.c.subject.in_(list(subjects)))
+        kinds = [DeliveryKind.CARD.value, DeliveryKind.APPROVAL.value]
+        return set(self._connection.execute(found.where(deliveries.c.kind.in_(kinds)).distinct()).scalars())
+
+    def any_due(self, now: int, team_id: str | None = None) -> bool:
+        due = select(deliveries.c.id).where(*_due(now, team_id))
         return self._connection.execute(due.limit(1)).first() is not None
 
-    def claim(self, owner: str, now: int, *, lease_us: int, pace_us: int, most: int) -> list[DeliveryRow]:
+    def claim(
+        self, owner: str, now: int, *, lease_us: int, pace_us: int, most: int, team_id: str | None = None
+    ) -> list[DeliveryRow]:
         """What is due, at most one message for each recipient, and none within the pace that a channel bears."""
         just_sent = select(deliveries.c.team_id, deliveries.c.recipient).where(deliveries.c.sent_at > now - pace_us)
         busy = {tuple(row) for row in self._connection.execute(just_sent)}
         in_work = select(deliveries.c.team_id, deliveries.c.recipient).where(deliveries.c.state == _S.CLAIMED.value)
         busy |= {tuple(row) for row in self._connection.execute(in_work)}
-        due = self._found(deliveries.c.state == _S.DUE.value, deliveries.c.due_at <= now, limit=20 * most)
+        due = self._found(*_due(now, team_id), limit=20 * most)
         claimed: list[DeliveryRow] = []
         for row in due:
             if (row.team_id, row.recipient) in busy or len(claimed) == most:
@@ -230,6 +238,12 @@ class Deliveries:
         statement = select(deliveries).where(self._scope.covers(deliveries), *conditions)
         found = self._connection.execute(statement.order_by(deliveries.c.due_at, deliveries.c.id).limit(limit))
         return [_row(row._mapping) for row in found]
+
+
+def _due(now: int, team_id: str | None) -> list[ColumnElement[bool]]:
+    """Of every workspace, or of one: a bot's token is good for its own alone."""
+    of_team = [] if team_id is None else [deliveries.c.team_id == team_id]
+    return [deliveries.c.state == _S.DUE.value, deliveries.c.due_at <= now, *of_team]
 
 
 def _row(values: Mapping[Any, Any]) -> DeliveryRow:

@@ -69,6 +69,11 @@ class DeploymentRow:
         return wallet(self.org_id, self.owner_id) if self.payer == "wallet" else treasury(self.org_id)
 
     @property
+    def purse(self) -> str:
+        """Whose purse that is, as the run-out ladder names it: the owner's, or nobody's for the treasury."""
+        return self.owner_id if self.payer == "wallet" else ""
+
+    @property
     def all_resources(self) -> Resources:
         return self.resources.times(self.replicas)
 
@@ -120,10 +125,17 @@ class Deployments:
         found = self._found(begins | (deployments.c.name == reference))
         return sorted(found, key=lambda row: (row.state in FINAL, -row.created_at))
 
-    def in_states(self, states: Collection[State], cluster_id: str | None = None) -> list[DeploymentRow]:
+    def in_states(
+        self, states: Collection[State], cluster_id: str | None = None, *, since: int | None = None
+    ) -> list[DeploymentRow]:
+        """With `since` only those that have been in their state for so long."""
         conditions = [deployments.c.state.in_([state.value for state in states])]
         if cluster_id is not None:
             conditions.append(deployments.c.cluster_id == cluster_id)
+        elif self._scope.is_everything:
+            conditions.append(ON_A_CLUSTER)
+        if since is not None:
+            conditions.append(deployments.c.state_since <= since)
         return self._found(*conditions)
 
     def listed(
@@ -240,6 +252,9 @@ def _row(row: Row[tuple[object, ...]]) -> DeploymentRow:
     values["stop_cause"] = None if cause is None else StopCause(cause)
     return DeploymentRow(**values, resources=Resources(*amounts))
 
+
+# True of each, and a way to those in a few states by the index of clusters and states: what has ended is not looked at.
+ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))  # type: ignore[attr-defined]
 
 _FIELDS = tuple(field.name for field in fields(DeploymentRow))
 _COLUMNS = tuple(deployments.c.keys())

@@ -133,8 +133,8 @@ class Ledger:
     def _given_by(self, statement: Select[Any], keys: Sequence[str]) -> dict[str, Amounts]:
         """What payers gave on a side, by deployment or run."""
         sums: dict[str, Amounts] = {}
-        for key, book, gained in in_parts(self._connection, statement, keys, {}):
-            sums[key] = sums.get(key, NOTHING) + in_book(_BOOKS[book], -int(gained))
+        for row in in_parts(self._connection, statement, keys, {}):
+            sums[row.whose] = sums.get(row.whose, NOTHING) + in_book(_BOOKS[row.book], -int(row.gained))
         return sums
 
     def last_metered_at(self, run: str) -> int | None:
@@ -262,7 +262,7 @@ _BOOKS = {book.value: book for book in Book}
 def _gained(column: ColumnElement[Any], side: Side, *also: ColumnElement[bool]) -> Select[Any]:
     """What payers gained on a side, by deployment or run."""
     return (
-        select(column, entries.c.book, func.sum(entries.c.amount))
+        select(column.label("whose"), entries.c.book, func.sum(entries.c.amount).label("gained"))
         .select_from(postings.join(entries, entries.c.seq == postings.c.seq))
         .where(column.in_(KEYS), entries.c.side == side.value, entries.c.account_kind.in_(_PAYERS), *also)
         .group_by(column, entries.c.book)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, bindparam
 
 PART = 500
-KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+KEYS: BindParameter[list[str]] = bindparam("keys", expanding=True)
 
 
 def in_parts(

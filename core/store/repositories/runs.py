@@ -165,17 +165,20 @@ class Runs:
         return self._runs(runs.c.deployment_id == deployment_id)
 
     def all_open(self, cluster_id: str | None = None) -> list[RunRow]:
-        on = [] if cluster_id is None else [runs.c.cluster_id == cluster_id]
-        return self._runs(runs.c.ended_at.is_(None), *on)
+        statement = _all_open(self._scope.is_everything)
+        if cluster_id is not None:
+            statement = statement.where(runs.c.cluster_id == cluster_id)
+        return [_run(row) for row in self._connection.execute(statement, self._scope.bound)]
 
     def open_of_payer(self, org_id: str, owner_id: str) -> list[RunRow]:
-        """The runs that a member's wallet pays for now."""
-        found = self._connection.execute(_OPEN_OF_PAYER, {"org": org_id, "owner": owner_id})
+        """The runs that a member's wallet pays for now; without an owner, the organization's treasury."""
+        whose = {"org": org_id, "owner": owner_id} if owner_id else {"org": org_id}
+        found = self._connection.execute(_OPEN_OF_WALLET if owner_id else _OPEN_OF_TREASURY, whose)
         return [_run(row) for row in found]
 
     def burning_of(self, org_id: str, owner_id: str) -> list[tuple[RunRate, int, int]]:
         """At which rates a member's wallet pays now: how many runs at each, and the start of the first."""
-        found = self._connection.execute(_RATES_OF_PAYER, {"org": org_id, "owner": owner_id})
+        found = self._connection.execute(_RATES_OF_WALLET, {"org": org_id, "owner": owner_id})
         return [(_rate(rate), count, since) for rate, count, since in found]
 
     def in_period(self, since: int, until: int) -> list[RunRow]:
@@ -285,18 +288,30 @@ _CLOSE_RUN = (
 )
 _UNPIN = delete(pins).where(pins.c.deployment_id == bindparam("whose"))
 
-# By way of the deployments that may have an open run: what has ended is never looked at, however much that is.
-_PAYING = (
-    deployments.join(runs, and_(runs.c.deployment_id == deployments.c.id, runs.c.ended_at.is_(None))),
-    deployments.c.owner_id == bindparam("owner"),
-    deployments.c.state.in_([state.value for state in State if has_open_run(state)]),
-    runs.c.org_id == bindparam("org"),
-    runs.c.payer == "wallet",
-)
-_OPEN_OF_PAYER = select(runs).select_from(_PAYING[0]).where(*_PAYING[1:]).order_by(runs.c.started_at, runs.c.id)
-_RATES_OF_PAYER = (
-    select(runs.c.rate, func.count(), func.min(runs.c.started_at))
-    .select_from(_PAYING[0])
-    .where(*_PAYING[1:])
-    .group_by(runs.c.rate)
-)
+_MAY_RUN = deployments.c.state.in_([state.value for state in State if has_open_run(state)])
+_IN_WALLET = (deployments.c.owner_id == bindparam("owner"), runs.c.payer == "wallet")
+
+
+def _by_deployments(statement: Select[Any]) -> Select[Any]:
+    """By way of the deployments that may have an open run: what has ended is never looked at, however much that is."""
+    joined = deployments.join(runs, and_(runs.c.deployment_id == deployments.c.id, runs.c.ended_at.is_(None)))
+    return statement.select_from(joined).where(_MAY_RUN)
+
+
+def _paying(statement: Select[Any], *whose: ColumnElement[bool]) -> Select[Any]:
+    return _by_deployments(statement).where(runs.c.org_id == bindparam("org"), *whose)
+
+
+@cache
+def _all_open(everything: bool) -> Select[Any]:
+    """Of all by the index of what is open."""
+    if everything:
+        return _IN_ORDER.where(runs.c.ended_at.is_(None))
+    return _by_deployments(_IN_ORDER).where(covered(deployments, everything=False), covered(runs, everything=False))
+
+
+_IN_ORDER = select(runs).order_by(runs.c.started_at, runs.c.id)
+_OPEN_OF_WALLET = _paying(_IN_ORDER, *_IN_WALLET)
+_OPEN_OF_TREASURY = _paying(_IN_ORDER, runs.c.payer == "treasury")
+_RATES = select(runs.c.rate, func.count(), func.min(runs.c.started_at)).group_by(runs.c.rate)
+_RATES_OF_WALLET = _paying(_RATES, *_IN_WALLET)

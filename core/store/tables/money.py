@@ -123,13 +123,13 @@ class LimitRow(SQLModel, table=True):
 
 
 class WalletStanding(SQLModel, table=True):
-    """Where a wallet stands on the run-out ladder, and when to look at it again."""
+    """Where a wallet stands on the run-out ladder, and when to look at it again. No owner: the treasury."""
 
     __tablename__ = "wallet_standings"
     __table_args__ = (one_of("book", Book), Index("ix_wallet_standings_look_at", "look_at"), STRICT)
 
     org_id: str = key_column(foreign_key="orgs.id")
-    owner_id: str = key_column(foreign_key="accounts.id")
+    owner_id: str = key_column()
     book: str = key_column()
     rung: int = whole_column()
     told: int = whole_column()

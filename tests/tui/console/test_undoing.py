@@ -1,0 +1,118 @@
+"""Several at once, told one by one; and what was done last taken back, where anything can take it back."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.domain.errors import Conflict
+from core.domain.lifecycle import State
+from tests.tui.console.scene import Scene
+from tests.tui.console.test_acting import sitting
+from tui import actions
+from tui.actions import Command, undo_of_deployment, undo_of_node
+from tui.screens.deployments import DeploymentsScreen
+from tui.screens.outcomes import OutcomesScreen
+from tui.together import Together
+
+
+def nodes(scene: Scene) -> dict[str, str]:
+    return {node.name: node.state for node in scene.world.bursar.clusters.show(scene.operator, "rack").nodes}
+
+
+async def test_of_several_at_once_those_that_were_not_done_are_told_with_their_reason(scene: Scene) -> None:
+    async with sitting(scene, "ana", "3") as desk:
+        for name in ("evaluate", "sweep"):
+            await desk.cursor_on(name)
+            await desk.press("space")
+        scene.world.bursar.deployments.cancel(scene.mia, "evaluate")  # by somebody else, behind the screen's back
+        await desk.press("c")
+        await desk.type("cancel 2")
+        shown = await desk.press("enter")
+        assert isinstance(desk.app.screen, OutcomesScreen)
+        assert "cancel: 1 done, 1 not" in shown
+        assert "✗ evaluate" in shown
+        assert "✓ sweep" in shown
+        assert desk.deployment("sweep").state is State.STOPPING
+        await desk.press("escape")
+        assert isinstance(desk.app.screen, DeploymentsScreen)
+
+
+async def test_of_several_at_once_that_were_all_done_a_line_says_so(scene: Scene) -> None:
+    async with sitting(scene, "ana", "3") as desk:
+        for name in ("evaluate", "notebook"):
+            await desk.cursor_on(name)
+            await desk.press("space")
+        shown = await desk.press("s")
+        assert "✓ stop: all 2 done" in shown
+        assert isinstance(desk.app.screen, DeploymentsScreen)
+        await desk.press("u")
+        assert [desk.deployment(name).state for name in ("evaluate", "notebook")] == [State.QUEUED, State.QUEUED]
+
+
+async def test_another_priority_is_taken_back(scene: Scene) -> None:
+    async with sitting(scene, "ana", "3") as desk:
+        await desk.cursor_on("evaluate")
+        await desk.press("p")
+        await desk.type("40")
+        shown = await desk.press("enter")
+        assert desk.deployment("evaluate").priority == 40
+        assert "(u undoes)" in shown
+        await desk.press("u")
+        assert desk.deployment("evaluate").priority == 50
+        assert "nothing to undo" in await desk.press("u")
+
+
+async def test_a_drained_node_is_brought_back_into_the_state_it_was_in(scene: Scene) -> None:
+    async with sitting(scene, "olga", "5") as desk:
+        await desk.cursor_on("node-2")
+        await desk.press("c", "x")
+        assert nodes(scene)["node-2"] == "drained"
+        await desk.press("u")
+        assert nodes(scene)["node-2"] == "cordoned"
+        await desk.press("u")
+        assert nodes(scene)["node-2"] == "up"
+
+
+async def test_a_cancellation_is_not_offered_to_be_undone(scene: Scene) -> None:
+    async with sitting(scene, "mia", "3") as desk:
+        await desk.cursor_on("evaluate")
+        await desk.press("c")
+        await desk.type("evaluate")
+        shown = await desk.press("enter")
+        assert "✓ cancelled" in shown
+        assert "u undoes" not in shown
+        assert "nothing to undo" in await desk.press("u")
+        assert desk.deployment("evaluate").state is State.CANCELLED
+
+
+@pytest.mark.parametrize("action", [actions.CANCEL, actions.DELETE, actions.EXTEND, actions.APPROVE, actions.COMPLETE])
+def test_what_cannot_be_brought_back_has_no_undo(action: actions.Action) -> None:
+    assert undo_of_deployment(action, "dep-1", 50) is None
+
+
+def test_an_undo_can_be_read_by_its_verb() -> None:
+    undos = [undo_of_deployment(a, "dep-1", 50) for a in (actions.PRIORITY, actions.STOP, actions.START)]
+    undos += [undo_of_node("rack", "node-1", state) for state in ("up", "cordoned", "drained")]
+    lines = [undo.line for undo in undos if undo is not None and undo.values]
+    assert lines == [
+        "bursar priority dep-1 50",
+        "bursar start dep-1",
+        "bursar stop dep-1",
+        "bursar cluster resume rack node-1",
+        "bursar cluster cordon rack node-1",
+        "bursar cluster drain rack node-1",
+    ]
+    assert undo_of_node("rack", "node-1", "down") is None
+
+
+def test_the_whole_is_over_when_each_has_turned_out_in_whatever_order() -> None:
+    commands = [Command(actions.CANCEL.verb, {"deployment": (name,)}) for name in ("a", "b", "a")]
+    together = Together(commands)
+    assert not together.settle(Command(actions.CANCEL.verb, {"deployment": ("a",)}))
+    assert together.settle(commands[2])
+    assert together.settle(commands[0], Conflict("x", "it is over"))
+    assert not together.is_over
+    assert together.settle(commands[1])
+    assert together.is_over
+    assert [outcome.command for outcome in together.outcomes] == commands
+    assert together.summary == "cancel: 2 done, 1 not"
