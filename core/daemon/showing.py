@@ -22,7 +22,7 @@ class Shown:
     _last: dict[Token, Observed] = field(default_factory=dict)
 
     def news(self, seen: Iterable[Observed]) -> list[Observed]:
-        return [one for one in seen if _is_worth_it(one) and one.token is not None and self._is_new(one.token, one)]
+        return [one for one in seen if one.token is not None and self._is_new(one.token, one)]
 
     def keep(self, written: Iterable[Observed]) -> None:
         """Said when the unit that wrote them is done: what was not committed is news again."""
@@ -35,15 +35,21 @@ class Shown:
 
     def _is_new(self, token: Token, one: Observed) -> bool:
         last = self._last.get(token)
-        return last is not one and (last is None or _said(last) != _said(one))
+        if last is None:
+            return _is_worth_it(one)
+        return last is not one and _said(last) != _said(one)
 
 
-def write(unit: Unit, news: Sequence[Observed]) -> None:
-    """Of the present generation alone: what is late must not stand in the place of what runs now."""
+def write(unit: Unit, news: Sequence[Observed], rows: Iterable[DeploymentRow] | None = None) -> None:
+    """Of the present generation alone: what is late must not stand in the place of what runs now.
+
+    `rows` are their deployments, where the caller has just read them.
+    """
     if not news:
         return
-    handles = sorted({one.token.deployment for one in news if one.token is not None})
-    by_handle = {row.handle: row for row in unit.deployments.by_handles(handles)}
+    if rows is None:
+        rows = unit.deployments.by_handles(sorted({one.token.deployment for one in news if one.token is not None}))
+    by_handle = {row.handle: row for row in rows}
     found = []
     for one in news:
         row = by_handle.get(one.token.deployment) if one.token is not None else None

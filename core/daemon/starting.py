@@ -96,7 +96,7 @@ def _start(
             if now.state is State.STARTING and now.generation == row.generation and len(of_row) == row.replicas:
                 moved += apply(outcomes, now, of_row)
         outcomes.write()
-        showing.write(unit, news)
+        showing.write(unit, news, fresh.values())
     shown.keep(news)
     errors = [answer for answer in answers if isinstance(answer, BursarError) and answer.code in OF_THE_ENGINE]
     return moved, errors[0] if errors else None

@@ -72,7 +72,7 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation, shown: showing
         with ground.units.lead(ground.leadership) as unit:
             rows = unit.deployments.by_ids(part_of_rest)
             judged.judge(unit, [row for row in rows if row.state in HOLDS_CAPACITY], ground.engines.tokens, by_token)
-            showing.write(unit, news)
+            showing.write(unit, news, rows)
         shown.keep(news)
     shown.forget_all_but(by_token)
     known = {token for tokens in expected.values() for token in tokens}

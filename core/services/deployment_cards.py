@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.domain.engines import Use
 from core.domain.environment import masked
 from core.domain.flavors import RunRate
-from core.domain.lifecycle import State, Trigger
+from core.domain.lifecycle import State, Trigger, has_open_run
 from core.ledger.amounts import NOTHING, Amounts
 from core.ledger.meter import hourly, prices_after
 from core.store import settlement
@@ -86,7 +87,7 @@ def card(unit: Unit, row: DeploymentRow, *, just_held: Amounts | None = None) ->
             if trigger in OFFERED
         ),
         version=cluster.version if cluster else 0,
-        instances=tuple(_instance_card(shown) for shown in unit.instances.of(row.id)) if was_placed else (),
+        instances=tuple(_instance_card(shown, row) for shown in unit.instances.of(row.id)) if was_placed else (),
     )
 
 
@@ -165,17 +166,19 @@ def _place(unit: Unit, row: DeploymentRow) -> tuple[str | None, tuple[str, ...]]
     return ", ".join(names), tuple(devices)
 
 
-def _instance_card(shown: InstanceRow) -> InstanceCard:
+def _instance_card(shown: InstanceRow, row: DeploymentRow) -> InstanceCard:
+    """What it takes is told while it can take something: the last figures of what has ended mean nothing."""
+    use = shown.use if has_open_run(row.state) and shown.generation == row.generation else Use()
     return InstanceCard(
         replica=shown.replica,
         generation=shown.generation,
         node=shown.node,
         engine_id=shown.engine_id,
         facts=dict(shown.facts),
-        cpu_used_milli=shown.use.cpu_milli,
-        ram_used_mib=shown.use.ram_mib,
-        gpu_busy_milli=shown.use.gpu_busy_milli,
-        gpu_ram_used_mib=shown.use.gpu_ram_mib,
+        cpu_used_milli=use.cpu_milli,
+        ram_used_mib=use.ram_mib,
+        gpu_busy_milli=use.gpu_busy_milli,
+        gpu_ram_used_mib=use.gpu_ram_mib,
         exit_code=shown.exit_code,
         oom=shown.oom,
         message=shown.message,

@@ -30,7 +30,8 @@ def test_what_runs_is_shown_with_what_it_takes_and_later_with_how_it_ended(world
     assert (shown.exit_code, shown.seen_at) == (None, world.time.now())
     world.pass_time(60 * SECOND, daemon)
     (over,) = world.bursar.deployments.show(world.olga, work).instances
-    assert (over.engine_id, over.exit_code, over.gpu_busy_milli) == (shown.engine_id, 3, None)
+    assert (over.engine_id, over.gpu_busy_milli) == (shown.engine_id, None), "what has ended takes nothing"
+    assert world.row(work).exit_code == 3
 
 
 def test_a_change_of_its_use_is_shown(world: World) -> None:
@@ -46,7 +47,7 @@ def test_a_change_of_its_use_is_shown(world: World) -> None:
 
 def test_each_member_of_a_gang_is_shown_and_the_next_start_takes_the_place_of_the_last(world: World) -> None:
     world.cluster()
-    gang = world.submit(replicas=3)
+    gang = world.submit(replicas=3, labels={"sim.gpu": "10%"})
     daemon = world.daemon()
     world.pass_time(0, daemon)
     assert [one.replica for one in world.bursar.deployments.show(world.olga, gang).instances] == [0, 1, 2]
@@ -60,7 +61,7 @@ def test_each_member_of_a_gang_is_shown_and_the_next_start_takes_the_place_of_th
 
 def test_a_tombstone_tells_nothing_of_it_and_strangers_never_see_it(world: World) -> None:
     world.cluster()
-    work = world.submit()
+    work = world.submit(labels={"sim.gpu": "10%"})
     world.pass_time(0)
     stranger = world.member("mia")
     world.bursar.organizations.create(world.olga, NewOrg(name="other"))
@@ -83,6 +84,8 @@ def test_what_was_not_committed_is_news_again() -> None:
     shown.keep([one])
     assert shown.news([one, Observed(TOKEN, "e", Phase.RUNNING, use=Use(100, 64))]) == []
     assert shown.news([Observed(TOKEN, "e", Phase.RUNNING, use=Use(200, 64))]) != []
+    ended = Observed(TOKEN, "e", Phase.FINISHED, exit_code=3)
+    assert shown.news([ended]) == [ended], "of what was shown the end is shown too"
     shown.forget_all_but([])
     assert shown.news([one]) == [one]
 

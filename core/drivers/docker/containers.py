@@ -28,6 +28,7 @@ _BELIEVED = MINUTE
 # A monitor needs a moment to tell an end; only after that does its silence mean that it is dead itself.
 _SILENT = 2 * SECOND
 _SAME_BATCH = 5 * SECOND
+_GPUS_FRESH = SECOND
 _BLOCK = 1 << 16
 _GOING = ("running", "paused", "restarting")
 
@@ -54,6 +55,7 @@ class Containers:
         self._dead_since: dict[str, int] = {}
         self._killed: set[str] = set()
         self._meter = usage.UsageMeter()
+        self._gpus_seen: tuple[int, dict[str, GpuFound]] = (-_GPUS_FRESH, {})
         self._guard = threading.Lock()
 
     @property
@@ -122,7 +124,7 @@ class Containers:
             self._dead_since.pop(gone, None)
         self._meter.keep(ids)
         inspected = [one for one in pool.map(lambda s: self._refreshed(s, now), summaries) if one is not None]
-        gpus = self._gpus() if any(map(devices_of, inspected)) else {}
+        gpus = self._gpus(now) if any(map(devices_of, inspected)) else {}
         found = [observed(one, self._circumstances(one, install, gpus)) for one in inspected]
         return found + self.pulls.shown(install, [one.token for one in found if one.token is not None])
 
@@ -296,12 +298,17 @@ class Containers:
         since = self._dead_since.setdefault(container, now)
         return since if now - since >= _SILENT else None
 
-    def _gpus(self) -> dict[str, GpuFound]:
+    def _gpus(self, now: int) -> dict[str, GpuFound]:
+        """By id and by number; asked no oftener than their figures say anything new."""
         if self.engine.host.socket is None:
             return {}
         with self._guard:
-            found = nvml.find_gpus(nvml.load_library())
-        return {key: gpu for gpu in found for key in (gpu.id, str(gpu.index))}
+            at, known = self._gpus_seen
+            if now - at >= _GPUS_FRESH:
+                found = nvml.find_gpus(nvml.load_library())
+                known = {key: gpu for gpu in found for key in (gpu.id, str(gpu.index))}
+                self._gpus_seen = (now, known)
+        return known
 
     def _do(self, question: Callable[[Any], object]) -> None:
         """A signal to something that has just ended is not refused: there is nothing more to do."""

@@ -102,7 +102,7 @@ class Instance:
             signal=code - 128 if self.stopped and code is not None else None,
             oom=self.oom and over,
             use=None if busy is None else Use(gpu_busy_milli=busy),
-            facts={"engine": "simulated, deleted" if phase is Phase.GONE else "simulated"},
+            facts={"record": "deleted"} if phase is Phase.GONE else {},
         )
 
     def end(self, at: int, exit_code: int) -> None:
