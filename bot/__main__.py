@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -79,14 +80,14 @@ def doctor(place: Place, _values: Mapping[str, Any], terminal: Terminal) -> int:
     return _FAILED if found.verdict is Verdict.FAIL else 0
 
 
-async def _workspace(client: AsyncWebClient) -> tuple[str, str]:
+async def workspace_of(client: AsyncWebClient) -> tuple[str, str]:
     """Whose the token is: a bot serves that workspace, and leaves what others are to be told to theirs."""
     try:
         answer = await client.auth_test()
     except SlackApiError as error:
         word = error.response.get("error")
         raise Invalid("slack_token", f"Slack does not take SLACK_BOT_TOKEN: {word}", "bursar slack doctor") from None
-    except (OSError, TimeoutError) as error:
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
         reason = f"Slack cannot be reached ({type(error).__name__})"
         raise Unavailable("slack_unreachable", reason, "look at the network, or at SLACK_API_URL") from None
     team_id = str(answer["team_id"])
@@ -97,7 +98,7 @@ async def _serve(bursar: Bursar, settings: Settings, port: int | None, bot_token
     slack = settings.slack
     secret = slack.signing_secret.reveal() if slack.signing_secret and port is not None else ""
     client = client_for(bot_token, slack.api_url)
-    team_id, workspace = await _workspace(client)
+    team_id, workspace = await workspace_of(client)
     app, desk = build_app(bursar, client, signing_secret=secret, team_id=team_id, log=LOG)
     answering: Callable[[asyncio.Event], Awaitable[None]]
     if port is not None:

@@ -14,6 +14,7 @@ from core.domain.chat import DeliveryState
 from core.views.operations import Diagnosis, Finding, Verdict
 
 _OK, _WARN, _FAIL = Verdict.OK, Verdict.WARN, Verdict.FAIL
+_SILENCE = "nothing"
 _TROUBLE = {
     DeliveryState.DEAD: "could not be posted; `report list` and the log say why",
     DeliveryState.UNSURE: "were perhaps posted; their readers are asked",
@@ -39,7 +40,7 @@ async def _bot_token(client: AsyncWebClient | None, workspaces: Sequence[str]) -
         return [Finding("bot-token", "bot token", _FAIL, "SLACK_BOT_TOKEN is not set", "set it, or its _FILE")]
     answer = await _asked(client, "auth.test")
     if isinstance(answer, str):
-        repair = "install the app and take its bot token"
+        repair = _of_network(answer) or "install the app and take its bot token"
         return [Finding("bot-token", "bot token", _FAIL, f"Slack says {answer}", repair)]
     whose = f"{answer.get('user')} in {answer.get('team')} ({answer.get('team_id')})"
     found = [Finding("bot-token", "bot token", _OK, f"it is {whose}"), _scopes(answer.headers)]
@@ -73,9 +74,14 @@ async def _socket(client: AsyncWebClient | None, app_token: str | None, signed: 
         return [Finding("socket", "connection", verdict, said, None if signed else "set one of them")]
     answer = await _asked(client, "apps.connections.open", app_token)
     if isinstance(answer, str):
-        repair = "make an app-level token with connections:write"
+        repair = _of_network(answer) or "make an app-level token with connections:write"
         return [Finding("socket", "connection", _FAIL, f"Slack opens no socket: {answer}", repair)]
     return [Finding("socket", "connection", _OK, "Slack opens a socket")]
+
+
+def _of_network(answer: str) -> str | None:
+    """Where nothing at all was answered, no token is to blame."""
+    return "look at the network, or at SLACK_API_URL" if answer.startswith(_SILENCE) else None
 
 
 def _messages(counts: Mapping[DeliveryState, int]) -> Iterator[Finding]:
@@ -95,4 +101,4 @@ async def _asked(client: AsyncWebClient, method: str, token: str | None = None) 
     except SlackApiError as error:
         return str(error.response.get("error"))
     except Exception as error:  # noqa: BLE001 - what keeps Slack away is what the doctor is asked for
-        return f"nothing ({method}: {type(error).__name__})"
+        return f"{_SILENCE} ({method}: {type(error).__name__})"

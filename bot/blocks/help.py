@@ -35,12 +35,12 @@ def overview(families: Sequence[Family], *, known: bool = True, admin: bool = Tr
     for family in families if known else ():
         names = ", ".join(f"`{verb.name}`" for verb in family.verbs)
         blocks.append(section(f"*{family.title}*\n{names}"))
+    if not known:
+        blocks.append(buttons(*beginnings()))
     more = f"`{COMMAND} help VERB` says more of one · " if known else ""
     leave = f" · `{COMMAND} unlink` ends the link with your account" if known else ""
     blocks.append(context(f"{more}answers are seen by you alone{leave}"))
-    return message(
-        f"say {COMMAND} VERB; register, link, deploy, list, why, wallet and others; help VERB says more", blocks
-    )
+    return message(f"say {COMMAND} and a word: {', '.join(words for words, _ in own)}", blocks)
 
 
 def of_verb(verb: Verb) -> Message:
@@ -50,10 +50,15 @@ def of_verb(verb: Verb) -> Message:
 def begin(reason: str = "") -> Message:
     """For somebody who is not linked: two ways in, none of which asks for a password."""
     said = reason or "I do not know you yet."
-    register = button("Make an account", Action.REGISTER, "me", style="primary", label="make a Bursar account")
-    link = button("I have an account", Action.LINK, "me", label="link a Bursar account")
     text = f"{said} Say {COMMAND} register to make an account, or {COMMAND} link if you have one."
-    return message(text, [section(safe_slack(text)), buttons(register, link)])
+    return message(text, [section(safe_slack(text)), buttons(*beginnings())])
+
+
+def beginnings() -> tuple[Block, Block]:
+    return (
+        button("Make an account", Action.REGISTER, "me", style="primary", label="make a Bursar account"),
+        button("I have an account", Action.LINK, "me", label="link a Bursar account"),
+    )
 
 
 def join(name: str, org: str | None) -> Message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.blocks import lists
-from bot.blocks.help import join_button
+from bot.blocks.help import beginnings, join_button
 from bot.blocks.parts import Block, button, buttons, confirmation, context, divider, fields, header, home, section
 from bot.blocks.wallet import pairs
 from bot.ids import Action
@@ -66,12 +66,10 @@ def _glance(view: HomeView) -> str:
 
 
 def _beginning() -> list[Block]:
-    register = button("Make an account", Action.REGISTER, "me", style="primary", label="make a Bursar account")
-    link = button("I have an account", Action.LINK, "me", label="link a Bursar account")
     return [
         header("Bursar"),
         section("Compute for your team: ask for machines, see why they wait, and what they cost."),
-        buttons(register, link),
+        buttons(*beginnings()),
         context("no password is ever asked for in Slack"),
     ]
 

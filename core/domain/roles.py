@@ -277,4 +277,6 @@ def _described(who: Principal) -> str:
         return "not logged in"
     if who.operator:
         return "an operator"
-    return f"a {who.role.value} of {who.org_name}" if who.role else "not a member of an organization here"
+    if who.role is None:
+        return "not a member of an organization here"
+    return f"{'an' if who.role is Role.ADMIN else 'a'} {who.role.value} of {who.org_name}"

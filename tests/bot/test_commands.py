@@ -75,13 +75,16 @@ async def test_E56_a_command_that_is_delivered_three_times_has_one_effect_and_on
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "register"),
+        ("", "deploy"),
         ("help", "deploy"),
         ("help wallet", "Usage"),
-        ("HELP", "register"),
+        ("HELP", "deploy"),
         ("clusters", "rack"),
         ("org", "vision"),
-        ("invite", "needs another word"),
+        ("token", "needs another word"),
+        ("invite", "only an admin"),
+        ("queue", "nothing waits"),
+        ("forecast", "nothing runs or waits on rack"),
         ("frobnicate", "there is no verb"),
         ("walet", "did you mean"),
         ("deploy busybox on rack cpuu 2", "cpu"),
@@ -96,6 +99,56 @@ async def test_B36_whatever_is_typed_gets_an_answer_that_points_at_what_is_wrong
     scene: Scene, text: str, told: str
 ) -> None:
     assert told in said(await scene.command(MEMBER, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("invite", "/bursar join "),
+        ("Invites", "inv-"),
+        ("report", "vision: use"),
+        ("reports", "/bursar report here weekly mon 09:00"),
+        ("limits show", "/bursar limits set"),
+        ("org", "vision"),
+    ],
+)
+async def test_a_word_alone_means_what_people_mean_by_it_and_hints_are_said_as_here(
+    scene: Scene, text: str, told: str
+) -> None:
+    assert told in said(await scene.command(ADMIN, text))
+
+
+async def test_of_several_clusters_it_must_be_said_whose_queue(scene: Scene) -> None:
+    scene.world.cluster(scene.admin, "shelf")
+    assert "is missing" in said(await scene.command(MEMBER, "queue"))
+    assert "nothing waits" in said(await scene.command(MEMBER, "queue shelf"))
+
+
+@pytest.mark.parametrize(
+    ("user", "there", "not_there"),
+    [
+        (STRANGER, ("register", "link"), ("wallet", "approvals", "cluster create")),
+        (MEMBER, ("deploy", "wallet", "submit"), ("approvals", "invite create", "org role", "register")),
+        (ADMIN, ("approvals", "invite create", "report here", "org role"), ("register", "reconcile", "flavor set")),
+    ],
+)
+async def test_help_offers_what_the_one_who_asks_may_do(
+    scene: Scene, user: str, there: tuple[str, ...], not_there: tuple[str, ...]
+) -> None:
+    told = said(await scene.command(user, "help"))
+    assert [word for word in there if word not in told] == []
+    assert [word for word in not_there if word in told] == []
+
+
+async def test_a_list_leads_on_to_a_card_and_an_approval_to_a_decision(scene: Scene) -> None:
+    (empty,) = await scene.command(MEMBER, "list")
+    assert empty["blocks"][-1]["elements"][0]["action_id"] == "new_request"
+    card = scene.world.submit(scene.member, "train")
+    (listed,) = await scene.command(MEMBER, "list")
+    button = listed["blocks"][0]["accessory"]
+    assert "*train*" in everything_said(listed["blocks"]) and "train queued" in listed["text"]
+    assert "1 GPU" in said(await scene.press(MEMBER, button["action_id"], button["value"]))
+    assert card.id == button["value"]
 
 
 async def test_smart_quotes_and_a_mention_mean_what_the_person_meant(scene: Scene) -> None:

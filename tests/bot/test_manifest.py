@@ -7,15 +7,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 import bot
+from bot.__main__ import workspace_of
 from bot.doctor import diagnosis
 from bot.ids import COMMAND
 from bot.listeners.events import HEARD
 from bot.manifest import METHODS, as_yaml, manifest, scopes
 from core.domain.chat import DeliveryState
-from core.domain.errors import Invalid
+from core.domain.errors import BursarError, Invalid
 from core.views.operations import Verdict
 from tests.bot.fake_slack import FakeSlack
 
@@ -106,3 +108,33 @@ async def test_the_doctor_without_any_token_and_with_messages_that_did_not_arriv
     assert found.verdict is Verdict.FAIL
     said = " ".join(one.message for one in found.findings)
     assert "SLACK_BOT_TOKEN is not set" in said and "2 could not be posted" in said and "1 were perhaps" in said
+
+
+class Silent(Doctored):
+    async def auth_test(self, **_given: Any) -> Any:
+        raise aiohttp.ServerDisconnectedError
+
+    async def apps_connections_open(self, *, app_token: str, **_given: Any) -> Any:
+        raise TimeoutError
+
+
+async def test_where_slack_is_silent_the_doctor_blames_no_token() -> None:
+    found = await diagnosis(Silent(""), "xapp-1", signed=False, counts={})
+    silent = [one for one in found.findings if one.verdict is Verdict.FAIL]
+    assert len(silent) == 2 and all("look at the network" in str(one.repair) for one in silent)
+
+
+class Refused(Doctored):
+    async def auth_test(self, **_given: Any) -> Any:
+        raise self.refusal("invalid_auth")
+
+
+@pytest.mark.parametrize(
+    ("slack", "told"),
+    [(Silent(""), "Slack cannot be reached"), (Refused(""), "does not take SLACK_BOT_TOKEN: invalid_auth")],
+)
+async def test_a_bot_that_cannot_say_whose_its_token_is_ends_with_the_reason(slack: Doctored, told: str) -> None:
+    with pytest.raises(BursarError, match=told) as ended:
+        await workspace_of(slack)
+    assert ended.value.hint
+    assert await workspace_of(Doctored("")) == ("T0ACME", "Acme (T0ACME)")

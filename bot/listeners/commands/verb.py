@@ -20,6 +20,8 @@ from core.domain.roles import NEEDS_ORG, Caller
 from core.views.chat import Visitor
 
 _MENTION = re.compile(r"<@([UW][A-Z0-9]{2,20})(?:\|[^>]{0,100})?>")
+# What is meant by a word that the table wants another behind, where a chat has no page of help to turn to.
+_ALONE = {"invite": "invite create", "invites": "invite list", "report": "report show", "reports": "report list"}
 _OF_A_CLUSTER = frozenset({"queue", "forecast"})
 _LINK = re.compile(r"<(?:https?://[^|>]*|mailto:[^|>]*)\|([^>]*)>|<(https?://[^|>]*)>")
 
@@ -32,7 +34,9 @@ async def asked(desk: Desk, who: Who, text: str, key: str, *, sure: bool = False
     visitor = await desk.visitor(who, key)
     if visitor.caller is None:
         return begin()
-    verb, values = parse_words(await _placed(desk, visitor, expanded(await _typed(desk, who, text))))
+    typed = await _typed(desk, who, text)
+    line = expanded(_ALONE.get(typed.strip().lower(), typed))
+    verb, values = parse_words(await _placed(desk, visitor, line))
     if verb.path == ("org", "switch"):
         raise Conflict("org_of_workspace", f"this workspace works in {visitor.org}", "switch in a terminal")
     if verb.permission in NEEDS_ORG and not visitor.belongs:
