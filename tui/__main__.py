@@ -62,7 +62,8 @@ class ThisMachine:
         return code
 
     def console(self, place: Place, org: str | None) -> int:
-        from tui.app import run_console  # noqa: PLC0415 - see above
+        with _loading():
+            from tui.app import run_console  # noqa: PLC0415 - see above
 
         return run_console(place, self.now, sys.stderr.write, org)
 

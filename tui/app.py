@@ -119,21 +119,26 @@ class BursarConsole(Console):
         before = self.pulse
         self.seen_at = self.now()
         self.pulse = beaten.pulse
-        self._know(beaten)
+        is_known = self._know(beaten)
         moved = before is None or (before.changed_at, before.leader) != (beaten.pulse.changed_at, beaten.pulse.leader)
-        if moved or self.tick % _ANEW_EVERY == 0:
+        if is_known and (moved or self.tick % _ANEW_EVERY == 0):
             self._look()
 
-    def _know(self, beaten: Beaten) -> None:
-        """Another person or organization begins with screens that know nothing of the one before."""
+    def _know(self, beaten: Beaten) -> bool:
+        """Another person or organization begins with screens that know nothing of the one before.
+
+        Whether it was the same already; where not, the screens look anew by themselves.
+        """
         assert beaten.who is not None
         whose = (beaten.who.name, beaten.who.org)
         if whose != self._whose and self._whose != (None, None):
             self._frames.clear()
         self._whose = whose
-        if self.who != beaten.who:
+        is_known = self.who == beaten.who
+        if not is_known:
             self.who = beaten.who
         self._enter()
+        return is_known
 
     def _enter(self) -> None:
         """To a screen of the one who is here now, unless they are still being asked who they are."""

@@ -18,12 +18,12 @@ class Outcome(NamedTuple):
 
 class Together:
     def __init__(self, commands: Sequence[Command]) -> None:
-        self._commands = tuple(commands)
+        self.commands = tuple(commands)
         self._errors: dict[int, BursarError | None] = {}
 
     def settle(self, command: Command, error: BursarError | None = None) -> bool:
         """Whether it is one of these."""
-        place = next((i for i, mine in enumerate(self._commands) if mine is command), None)
+        place = next((i for i, mine in enumerate(self.commands) if mine is command), None)
         if place is None:
             return False
         self._errors[place] = error
@@ -31,12 +31,12 @@ class Together:
 
     @property
     def is_over(self) -> bool:
-        return len(self._errors) == len(self._commands)
+        return len(self._errors) == len(self.commands)
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
         """In the order in which they were asked for."""
-        return tuple(Outcome(self._commands[place], self._errors[place]) for place in sorted(self._errors))
+        return tuple(Outcome(self.commands[place], self._errors[place]) for place in sorted(self._errors))
 
     @property
     def done(self) -> tuple[Command, ...]:
@@ -45,6 +45,6 @@ class Together:
     @property
     def summary(self) -> str:
         """`cancel: 3 done, 1 not`."""
-        done, name = len(self.done), self._commands[0].verb.name
+        done, name = len(self.done), self.commands[0].verb.name
         failed = len(self._errors) - done
         return f"{name}: {done} done, {failed} not" if failed else f"{name}: all {done} done"

@@ -66,6 +66,7 @@ class DeploymentsScreen(Frame):
         self._order, self._backwards, self._mine = Order.AGE, False, False
         self._ids: tuple[str, ...] = ()
         self._known: dict[str, DeploymentLine] = {}
+        self._asked_for: tuple[str, ...] = ()
         self._wrong: BursarError | None = None
 
     def body(self) -> Iterator[Widget]:
@@ -95,17 +96,21 @@ class DeploymentsScreen(Frame):
         self._ask_lines(event.first, event.end)
 
     def _ask_lines(self, first: int, end: int) -> None:
+        """With some before and behind, for whoever moves on; what is on its way is not asked for twice."""
         wanted = self._ids[max(0, first - questions.PAGE // 2) : end + questions.PAGE // 2]
-        if wanted:
+        if wanted and wanted != self._asked_for:
+            self._asked_for = wanted
             self.ask(questions.lines(wanted), "lines")
 
     @on(LinesSeen)
     def _lines_seen(self, seen: LinesSeen) -> None:
+        self._asked_for = ()
         self._known.update((line.id, line) for line in seen.lines)
         self.query_one(LineTable).show(self._ids, self._cells)
         self.refresh_bindings()
 
     def show_refusal(self, error: BursarError) -> None:
+        self._asked_for = ()
         if isinstance(error, Invalid) and self._filter:
             self._wrong = error
             self._title()

@@ -134,14 +134,16 @@ class Frame(Screen[None]):
     def on_mount(self) -> None:
         self._composed = True
         self.query_one(Nav).here = self.PLACE
-        self.watch(self.app, "who", self._who_changed)
+        self.watch(self.app, "who", self._who_changed, init=False)
         self.watch(self.app, "pulse", self._standing_changed, init=False)
         for name in ("tick", "leads_here", "trouble"):
             self.watch(self.app, name, self._standing_changed, init=False)
         self.watch(self.app, "approvals", self._approvals_changed)
+        self._show_who()
         self._standing_changed()
 
     def on_screen_resume(self) -> None:
+        """Also the first time, behind the mount: each coming here asks once."""
         self.look_if_known()
 
     def look_if_known(self) -> None:
@@ -274,9 +276,12 @@ class Frame(Screen[None]):
         return completions(line, offered, [*(place.name for place in PLACES), "help", "quit"], self.names())
 
     def _who_changed(self) -> None:
+        self._show_who()
+        self.look_if_known()
+
+    def _show_who(self) -> None:
         self.query_one(Masthead).who = self.console.who
         self.refresh_bindings()
-        self.look_if_known()
 
     def _approvals_changed(self) -> None:
         self.query_one(Nav).waiting = self.console.approvals

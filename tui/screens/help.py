@@ -31,6 +31,7 @@ _NAMES = {
 _HERE, _LISTS, _EVERYWHERE = "here", "in lists", "everywhere"
 _KEYS_WIDE = 17
 _SIDE_BY_SIDE = 96  # columns of a terminal
+_NOTES = ("behind the colon: any verb, a screen's name, org switch NAME, theme, logout, quit",)
 _MOST_COMMANDS = 8
 _NO_HELP = ("go(", "app.focus", "screen.")  # the screens are one line, and what every program has is none
 
@@ -94,8 +95,7 @@ class HelpScreen(ModalScreen[None]):
             with Horizontal(classes="parts") if side_by_side else Vertical(classes="parts"):
                 yield Plain(stacked([*here, *lists] if side_by_side else here), classes="part")
                 yield Plain(stacked(everywhere if side_by_side else [*everywhere, *lists]), classes="part")
-            if self._notes:
-                yield Hanging([text(note, Tone.DIM) for note in self._notes])
+            yield Hanging([text(note, Tone.DIM) for note in (*self._notes, *_NOTES)])
             if self._commands:
                 yield Plain(text("commands done", Tone.LOUD), classes="done")
                 yield Plain(stacked(list(self._commands)))

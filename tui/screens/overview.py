@@ -35,6 +35,7 @@ class OverviewScreen(Frame):
     def __init__(self) -> None:
         super().__init__()
         self._seen: OverviewSeen | None = None
+        self._asked_doctor = False
 
     def body(self) -> Iterator[Widget]:
         with Horizontal():
@@ -71,8 +72,6 @@ class OverviewScreen(Frame):
             self._without_org()
             return
         self.ask(questions.overview(who), "all")
-        if allows(principal(who), Permission.DOCTOR) and not self.query_one(".doctor", Plain).content:
-            self.ask(questions.diagnosis, "doctor")
 
     def _without_org(self) -> None:
         self.query_one(".bars", Plain).say(
@@ -91,6 +90,14 @@ class OverviewScreen(Frame):
         self._seen = seen
         self.console.approvals = seen.approvals
         self._draw()
+        self._ask_doctor()
+
+    def _ask_doctor(self) -> None:
+        """Once, and behind the first data: its checks would keep them waiting."""
+        who = self.console.who
+        if who is not None and allows(principal(who), Permission.DOCTOR) and not self._asked_doctor:
+            self._asked_doctor = True
+            self.ask(questions.diagnosis, "doctor")
 
     @on(events.Resize)
     def _resized(self) -> None:

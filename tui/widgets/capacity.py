@@ -16,6 +16,7 @@ from tui.theme import LOOKS, Tone, node_look
 from tui.widgets.plain import joined, text
 
 OTHER_ORG = "other org"
+_OTHERS = "other"  # the same on a device, where there is less room
 _NEARLY_FULL = 90
 _WORD, _NUMBERS = 5, 14
 _WIDEST_BOX = 16
@@ -99,7 +100,7 @@ def _holding(device: DeviceLine) -> tuple[str, str, Tone]:
     holder = device.holders[0]
     sign, tone = _state_of(holder)
     part = f" {format_gpu(holder.milli)}" if device.free_milli else ""
-    return sign, (holder.owner or OTHER_ORG) + part, tone
+    return sign, (holder.owner or _OTHERS) + part, tone
 
 
 def _state_of(holder: Holder) -> tuple[str, Tone]:

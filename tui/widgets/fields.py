@@ -96,7 +96,8 @@ class Fields(Vertical, can_focus=False):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """What the field under the cursor means, in full: beside it there may be no room."""
-        argument = next((a for a in self._arguments if _id(a) == event.widget.id), None)
+        here = {node.id for node in event.widget.ancestors_with_self}
+        argument = next((a for a in self._arguments if _id(a) in here), None)
         if argument is not None:
             self.query_one(".hint", Plain).say(text(argument.help))
 

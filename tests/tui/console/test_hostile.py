@@ -43,7 +43,10 @@ from tui.actions import CANCEL, Command, named
 from tui.console import Console
 from tui.screens.answer import AnswerScreen
 from tui.screens.deployment import DeploymentScreen
+from tui.screens.help import HelpScreen
+from tui.screens.outcomes import OutcomesScreen
 from tui.screens.sure import SureScreen
+from tui.together import Together
 from tui.widgets.plain import Plain, text
 from tui.widgets.table import Cell, Column, LineTable
 
@@ -208,7 +211,15 @@ async def look_at_dialogs(app: Console, pilot: Pilot[int], texts: list[str]) -> 
     assert show is not None
     for x in texts:
         command = Command(show, {"deployment": (x,)})
-        for screen in (SureScreen.of(CANCEL, [command], [x]), AnswerScreen(command, deployment(x))):
+        several = Together([Command(show, {"deployment": (x,)}, known_as=x), command])
+        for one, error in zip(several.commands, (NotFound("x", x, x), None), strict=True):
+            several.settle(one, error)
+        for screen in (
+            SureScreen.of(CANCEL, [command], [x]),
+            AnswerScreen(command, deployment(x)),
+            OutcomesScreen(several),
+            HelpScreen(x, {"here": [], "in lists": [], "everywhere": []}, (x,), [text(x)]),
+        ):
             await app.push_screen(screen)
             await tell(app, pilot, ())
             app.pop_screen()

@@ -14,6 +14,9 @@ from tests.tui.console.scene import Scene, settled
 from tests.tui.console.test_acting import sitting
 from tui.feed import event_word
 from tui.screens.deployments import DeploymentsScreen
+from tui.screens.help import HelpScreen
+from tui.screens.overview import OverviewScreen
+from tui.screens.submit import SubmitScreen
 from tui.widgets.hanging import wrapped
 from tui.widgets.keys import Key, Keys, fitted
 from tui.widgets.pick import Pick
@@ -99,3 +102,36 @@ async def test_what_was_picked_stays_while_it_is_offered_anew() -> None:
 def test_whatever_moves_a_deployment_is_told_in_words_of_its_own() -> None:
     plain = [t for t in Trigger if event_word(f"deployment.{t.value}")[0] == t.value.replace("_", " ")]
     assert plain == []
+
+
+async def test_the_mouse_turns_tabs_and_opens_what_can_be_picked(scene: Scene) -> None:
+    async with sitting(scene, "ana", "3") as desk:
+        await desk.cursor_on("prepare")
+        await desk.press("enter")
+        await desk.pilot.click("#--content-tab-logs")
+        assert "[simulated] prepare ended" in await settled(desk.app, desk.pilot)
+        await desk.press("4")
+        await desk.pilot.click("#field-cluster SelectCurrent")
+        await settled(desk.app, desk.pilot)
+        await desk.press("down", "down", "down", "enter")  # the first is none of them
+        assert desk.app.screen.query_one("#field-cluster", Pick).picked == "rack"
+
+
+async def test_what_is_typed_into_a_form_is_no_key_of_the_screen_and_help_is_still_there(scene: Scene) -> None:
+    async with sitting(scene, "ana", "4") as desk:
+        assert "f1 Help" in desk.screen.splitlines()[-1]
+        await desk.press("tab", "3", "question_mark")
+        assert isinstance(desk.app.screen, SubmitScreen)
+        await desk.press("f1")
+        assert isinstance(desk.app.screen, HelpScreen)
+        await desk.press("escape", "escape")
+        assert isinstance(desk.app.screen, OverviewScreen)
+
+
+async def test_the_help_says_where_a_key_works_and_leaves_out_how_widgets_scroll(scene: Scene) -> None:
+    async with sitting(scene, "ana", "3", "question_mark") as desk:
+        shown = desk.screen
+        for words in ("deployments", "in lists", "everywhere", "1-8", "Turn order round", "Undo what was done last"):
+            assert words in shown
+        assert "Scroll" not in shown
+        assert "Focus" not in shown
