@@ -82,9 +82,11 @@ def _lines(
             cost.gpu_ms,
             stopped=one.token is not None and one.token in stopped,
         )
-    if not seen.complete:
-        return
-    shown = {one.token for one in seen.instances}
+    shown = {one.token: one.is_live for one in seen.instances}
     for row in unit.deployments.in_states(_AT_REST, cluster.id):
-        if any(token not in shown for token in ground.engines.tokens(row)):
-            yield Reconciled(Agreement.MISSING, cluster.name, row.handle, None, None, row.started_at)
+        tokens = ground.engines.tokens(row)
+        if any(token not in shown for token in tokens):
+            if seen.complete:  # else it proves nothing
+                yield Reconciled(Agreement.MISSING, cluster.name, row.handle, None, None, row.started_at)
+        elif not all(shown[token] for token in tokens):
+            yield Reconciled(Agreement.ENDED, cluster.name, row.handle, None, None, row.started_at)
