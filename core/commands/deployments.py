@@ -13,7 +13,7 @@ from core.domain.lifecycle import State
 from core.domain.roles import Caller, Permission
 
 _DEPLOYMENT = Argument("deployment", "its id, the beginning of it, or its name", positional=True, required=True)
-_CLUSTER = Argument("cluster", "the cluster's name or id", positional=True, required=True)
+_CLUSTER = Argument("cluster", "the cluster's name or id, where there are several", positional=True)
 _LINES, _MOST_LINES = 100, 200
 _TASK, _LARGEST_SWEEP = "TASK_INDEX", 1_000
 

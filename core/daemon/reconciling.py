@@ -82,14 +82,14 @@ def _lines(
             cost.gpu_ms,
             stopped=one.token is not None and one.token in stopped,
         )
-    if not seen.complete and not seen.nodes:
-        return
-    shown = {one.token for one in seen.instances}
+    shown = {one.token: one.is_live for one in seen.instances}
     names = {node.id: node.name for node in unit.clusters.nodes_of(cluster.id)}
     for row in unit.deployments.in_states(_AT_REST, cluster.id):
-        missing = {token.rank for token in ground.engines.tokens(row) if token not in shown}
-        if not missing:
-            continue
-        places = [names[place.node_id] for place in unit.runs.allocations_of([row.id]) if place.replica in missing]
-        if any(seen.proves_absence_from(node) for node in places):
-            yield Reconciled(Agreement.MISSING, cluster.name, row.handle, None, None, row.started_at)
+        tokens = ground.engines.tokens(row)
+        missing = {token.rank for token in tokens if token not in shown}
+        if missing:
+            places = [names[place.node_id] for place in unit.runs.allocations_of([row.id]) if place.replica in missing]
+            if any(seen.proves_absence_from(node) for node in places):  # else it proves nothing
+                yield Reconciled(Agreement.MISSING, cluster.name, row.handle, None, None, row.started_at)
+        elif not all(shown[token] for token in tokens):
+            yield Reconciled(Agreement.ENDED, cluster.name, row.handle, None, None, row.started_at)

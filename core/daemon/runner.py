@@ -54,6 +54,7 @@ class Worker:
         self._now = now
         self._news = threading.Event()
         self._ended = threading.Event()
+        self.exhausted: MemoryError | None = None
         self._thread = threading.Thread(target=self._work, name=f"bursar-cluster-{tender.name}", daemon=True)
         self._thread.start()
 
@@ -69,6 +70,12 @@ class Worker:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
+        try:
+            self._tend()
+        except MemoryError as error:  # the runner hears of it, and ends the process
+            self.exhausted = error
+
+    def _tend(self) -> None:
         while not self._ended.is_set():
             self._news.clear()
             moved = _guarded(lambda: self.tender.tend(now_or_later=True), cluster=self.tender.name)
@@ -116,6 +123,9 @@ class Runner:
         if self._ground.leadership.epoch is None:
             self._lose()
             return 0
+        for worker in self._workers.values():
+            if worker.exhausted is not None:
+                raise worker.exhausted
         self._turned_at = self._now()
         self._keep_workers()
         self._daemon.keep_time(only_due=True)
@@ -212,6 +222,8 @@ def _guarded(work: Callable[[], int | bool], **where: object) -> int | None:
         return int(work())
     except BursarError as error:
         log.warning(error.message, extra=told(code=error.code, **where))
+    except MemoryError:
+        raise  # whatever was half done is undone, and who starts the process anew starts it with all its memory
     except Exception:  # one bug must not leave every cluster untended
         log.exception("a bug", extra=told(**where))
     return None

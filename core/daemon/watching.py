@@ -231,9 +231,11 @@ def _foreign(unit: Unit, cluster: ClusterRow, seen: Observation) -> tuple[Claim,
     if not strangers:
         return ()
     nodes = {node.name: node for node in unit.clusters.nodes_of(cluster.id)}
+    # An engine of a single machine need not know what that is called here.
+    only = next(iter(nodes.values())) if len(nodes) == 1 else None
     taken: dict[str, Claim] = {}
     for one in strangers:
-        node = nodes.get(one.node)
+        node = nodes.get(one.node) or only
         if node is None:
             continue
         shares = tuple((node.gpu_ids.index(device), 1000) for device in one.gpu_devices if device in node.gpu_ids)

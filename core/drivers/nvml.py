@@ -41,6 +41,39 @@ def find_gpus(library: Any) -> tuple[GpuFound, ...]:
         library.nvmlShutdown()
 
 
+class Lookout:
+    """Which GPUs some process computes on now, whosever it is. Asked at each look, so the library stays open."""
+
+    _MORE_THAN_ASKED = 7
+
+    def __init__(self) -> None:
+        self._library: Any = None
+        self._tried = False
+
+    def busy(self) -> list[tuple[str, int]]:
+        """The id and the index of each."""
+        if not self._tried:
+            self._tried, library = True, load_library()
+            self._library = library if library is not None and library.nvmlInit_v2() == 0 else None
+        library, count = self._library, ctypes.c_uint(0)
+        if library is None or library.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
+            return []
+        return [seen for index in range(count.value) if (seen := self._if_busy(library, index)) is not None]
+
+    def _if_busy(self, library: Any, index: int) -> tuple[str, int] | None:
+        """Asked for none of its processes, the library says that there are more where there is one."""
+        device, none = ctypes.c_void_p(), ctypes.c_uint(0)
+        if library.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(device)) != 0:
+            return None
+        found = library.nvmlDeviceGetComputeRunningProcesses_v3(device, ctypes.byref(none), None)
+        return (_text(library.nvmlDeviceGetUUID, device), index) if found == self._MORE_THAN_ASKED else None
+
+    def close(self) -> None:
+        if self._library is not None:
+            self._library.nvmlShutdown()
+        self._library, self._tried = None, False
+
+
 def _gpu(library: Any, index: int) -> GpuFound | None:
     device = ctypes.c_void_p()
     if library.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(device)) != 0:

@@ -273,6 +273,18 @@ def visible_cluster(unit: Unit, reference: str) -> ClusterRow:
     return picked(reference, rows, lambda row: (row.handle, row.name), what="cluster", see="bursar cluster list")
 
 
+def named_or_only(unit: Unit, reference: str | None) -> ClusterRow:
+    """The cluster that is named; unnamed, the only one that there is to see."""
+    if reference is not None:
+        return visible_cluster(unit, reference)
+    rows = unit.clusters.all()
+    if len(rows) == 1:
+        return rows[0]
+    names = ", ".join(row.name for row in rows[:5])
+    message = f"there are {len(rows)} clusters" if rows else "there is no cluster yet"
+    raise Invalid("which_cluster", message, f"say which: {names}" if rows else "an operator makes one")
+
+
 def used_by(allocations: list[AllocationRow]) -> Resources:
     total = NOTHING
     for allocation in allocations:

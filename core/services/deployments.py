@@ -146,7 +146,8 @@ class Deployments:
     def start(self, unit: Unit, reference: str) -> DeploymentCard:
         """Put what was stopped back into the queue; a job's cost is set aside anew."""
         row = self._mine(unit, reference)
-        moved = move(unit, row, Trigger.START, submitted_at=unit.now, eligible_since=unit.now, ended_at=None)
+        anew = {"started_at": None, "ended_at": None, "exit_code": None}  # the runs before keep what they were
+        moved = move(unit, row, Trigger.START, submitted_at=unit.now, eligible_since=unit.now, **anew)
         need, hold = affording.needed(unit, moved)
         affording.demand(unit, moved, need)
         moved = settlement.take_hold(unit, moved, hold, reason="started again")

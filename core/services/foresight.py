@@ -17,7 +17,7 @@ from core.scheduler.decisions import Blocker
 from core.scheduler.explain import explain
 from core.scheduler.forecast import Bar, Estimate, forecast, quality
 from core.services.blockers import in_short, lines_of
-from core.services.clusters import visible_cluster
+from core.services.clusters import named_or_only
 from core.services.deployments import find
 from core.services.submission import Desk
 from core.services.trying import cluster_of, sight, tried
@@ -53,9 +53,9 @@ class Foresight:
         )
 
     @reads(Permission.DEPLOYMENT_READ)
-    def queue(self, unit: Unit, cluster: str) -> Page[QueueLine]:
+    def queue(self, unit: Unit, cluster: str | None = None) -> Page[QueueLine]:
         """Who waits on a cluster, in order, and when each will start by the present plan."""
-        row = visible_cluster(unit, cluster)
+        row = named_or_only(unit, cluster)
         board, policy = sight(unit, row, self._settings)
         explained = explain(board, policy, unit.now)
         estimates = forecast(board, policy, unit.now).estimates
@@ -71,9 +71,9 @@ class Foresight:
         )
 
     @reads(Permission.DEPLOYMENT_READ)
-    def forecast(self, unit: Unit, cluster: str) -> ForecastCard:
+    def forecast(self, unit: Unit, cluster: str | None = None) -> ForecastCard:
         """What runs and what will, node by node, if everything takes all the time it asked for."""
-        row = visible_cluster(unit, cluster)
+        row = named_or_only(unit, cluster)
         made = forecast(*sight(unit, row, self._settings), unit.now)
         rows = _rows(unit, [bar.id for bar in made.bars])
         nodes = {node.id: node.name for node in unit.clusters.nodes_of(row.id)}

@@ -32,6 +32,7 @@ class DaemonHealth:
 class Agreement(StrEnum):
     MATCHING = "matching"
     MISSING = "missing"  # the store says that it runs, and its engine does not show it
+    ENDED = "ended"  # the store says that it runs, and its engine says that it ended: the daemon has yet to see it
     LEAK = "leak"  # bears our token, and nobody here knows it
     FOREIGN = "foreign"  # somebody else's: never touched, it only takes room
 

@@ -111,7 +111,9 @@ class MortalDriver:
         self._fate.moment("after resume")
 
     def forget(self, token: Token) -> None:
+        self._fate.moment("before forget")
         self._inner.forget(token)
+        self._fate.moment("after forget")
 
     def close(self) -> None:
         self._inner.close()

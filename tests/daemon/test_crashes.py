@@ -7,11 +7,12 @@ moment of a story is tried, one after the other; after each the story must come 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from core.clock import HOUR, MINUTE
+from core.clock import DAY, HOUR, MINUTE
 from core.domain.lifecycle import State
 from core.ledger.amounts import NOTHING
 from tests.daemon.mortality import Fate, Killed, mortal_daemon
@@ -193,3 +194,30 @@ def _nothing_is_wrong(world: World) -> None:
     seen = world.engine().observe(next(iter(known)).install)
     assert {one.token for one in seen.instances} <= known
     assert world.control().ever_created() == sum(row.generation * row.replicas for row in rows)
+
+
+def test_E6_a_cleanup_that_was_cut_off_is_finished_by_the_next_one(world: World) -> None:
+    world.cluster()
+    works = [world.submit(f"w{number}", hours="1", labels={"sim.duration": "1m"}) for number in range(3)]
+    daemon = world.daemon()
+    daemon.once()
+    world.pass_time(HOUR, daemon)
+    world.clock.advance(91 * DAY)
+
+    def cleaned(fatal: int | None) -> Fate:
+        life, fate = world.copied(world.settings.home.parent / f"cleanup-{fatal}"), Fate(fatal)
+        dying = mortal_daemon(life, fate)
+        with nullcontext() if fatal is None else pytest.raises(Killed):
+            dying.cleanup(apply=True)
+        dying.close()
+        life.daemon().cleanup(apply=True)
+        assert {life.state(work) for work in works} == {State.DELETED}
+        assert life.daemon().cleanup(apply=True).tombstones == ()
+        _nothing_is_wrong(life)
+        life.close()
+        return fate
+
+    whole = cleaned(None)
+    assert whole.met >= 2
+    for fatal in range(1, whole.met + 1):
+        assert cleaned(fatal).dead

@@ -198,7 +198,7 @@ def test_E50_an_image_that_is_nowhere_fails_after_a_few_tries_and_costs_nothing(
 
 def test_E51_a_device_that_something_dead_still_keeps_busy_is_given_to_nobody(world: World) -> None:
     world.cluster(gpu="2")
-    world.control().foreign("stale", node="node-1", devices=("0",))
+    world.control().foreign("stale", devices=("0",))
     daemon = world.daemon()
     daemon.once()
     first, second = (world.submit(f"w{n}", gpu="1", hours="1") for n in (1, 2))

@@ -248,3 +248,25 @@ def test_an_upgrade_says_what_it_would_do_and_does_nothing_then_does_it(sim: Wor
         assert schema.current_version(connection) == head
     (backup,) = (sim.settings.home / "backups").glob("before-*.db")
     assert read_manifest(backup).schema == before
+
+
+def test_the_program_says_what_it_did_and_what_is_to_be_done_now(sim: World) -> None:
+    backup = backed_up(sim)
+    sim.close()
+    said: list[str] = []
+    place, terminal = SimpleNamespace(home=sim.settings.home), SimpleNamespace(write=said.append)
+    assert offline.restore(place, {"path": str(backup)}, terminal) == 0
+    lines = "".join(said).splitlines()
+    assert lines[0] == f"restored   {store_of(sim)}"
+    assert lines[-1] == "then let the daemon work again: bursar reconcile --end-quarantine"
+
+
+def test_a_store_on_a_server_is_brought_back_by_the_servers_own_means(
+    sim: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = backed_up(sim)
+    monkeypatch.setenv("BURSAR_DATABASE_URL", "postgresql://bursar@db.example.org/bursar")
+    place, terminal = SimpleNamespace(home=sim.settings.home), SimpleNamespace(write=print)
+    with pytest.raises(Invalid) as refused:
+        offline.restore(place, {"path": str(backup)}, terminal)
+    assert refused.value.code == "restore_not_sqlite"

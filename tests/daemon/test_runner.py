@@ -280,3 +280,35 @@ def _leader(world: World) -> str:
     with world.bursar.database.read() as connection:
         held = leases.current(connection)
     return held.owner if held else ""
+
+
+def test_E30_without_memory_it_ends_and_the_next_one_leads_at_once(
+    embedded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded.cluster()
+    work = embedded.submit(hours="1")
+
+    def no_room(*_: object) -> int:
+        raise MemoryError
+
+    daemon = embedded.daemon()
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr("core.daemon.planning.plan_cluster", no_room)
+        daemon.run(threading.Event())
+    assert embedded.state(work) is State.QUEUED
+    assert embedded.daemon().once().leading
+    assert embedded.state(work) is State.RUNNING
+
+
+def test_a_quarantine_lets_it_lead_and_do_nothing_and_its_end_wakes_it(embedded: World) -> None:
+    embedded.cluster()
+    with embedded.bursar.database.write() as connection:
+        leases.quarantine(connection, embedded.time.now())
+    work = embedded.submit(hours="1")
+    daemon = embedded.daemon()
+    with serving(daemon):
+        until(embedded, leads(embedded, daemon))
+        assert daemon.tenders() == []
+        assert embedded.state(work) is State.QUEUED
+        embedded.bursar.upkeep.end_quarantine(embedded.olga)
+        until(embedded, lambda: embedded.state(work) is State.RUNNING)

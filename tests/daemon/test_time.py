@@ -160,6 +160,16 @@ def test_reconcile_names_what_matches_what_is_missing_what_leaks_and_who_is_fore
     assert not sim.control().record(leaked).is_live  # type: ignore[union-attr]
 
 
+def test_reconcile_names_what_has_ended_and_was_not_seen_to(sim: World) -> None:
+    work = sim.submit(hours="1", labels={"sim.duration": "1m"})
+    daemon = sim.daemon()
+    daemon.once()
+    sim.clock.advance(MINUTE)
+    seen = daemon.reconcile(apply=False)
+    assert [(line.agreement, line.deployment) for line in seen.lines] == [(Agreement.ENDED, work)]
+    assert sim.state(work) is State.RUNNING, "a dry run changes nothing"
+
+
 def test_reconcile_says_nothing_of_an_engine_that_does_not_answer(sim: World) -> None:
     sim.submit("web")
     daemon = sim.daemon()

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from core.domain.engines import GpuFound
+from core.clock import SystemClock
+from core.domain.engines import GpuFound, Observed, Phase, Site, Token
 from core.domain.errors import Unavailable
 from core.domain.resources import Resources
 from core.drivers.host import only_on, this_machine
 from core.drivers.nvml import MIB, find_gpus, load_library
+from core.drivers.process import ProcessDriver
 from core.drivers.process.limits import Means, find_means
 
 SIZE = Resources(cpu_milli=1500, ram_mib=512)
@@ -23,6 +25,7 @@ class FakeLibrary:
     def __init__(self, count: int, broken: tuple[int, ...] = (), init: int = 0, measures: bool = True) -> None:
         self.count, self.broken, self.init, self.measures = count, broken, init, measures
         self.open = 0
+        self.busy: set[int] = set()
 
     def nvmlInit_v2(self) -> int:
         self.open += self.init == 0
@@ -52,6 +55,10 @@ class FakeLibrary:
         memory._obj.total, memory._obj.used = 143_771 * MIB, 512 * MIB
         return 0 if self.measures else 3
 
+    def nvmlDeviceGetComputeRunningProcesses_v3(self, device: Any, count: Any, infos: Any) -> int:
+        assert count._obj.value == 0 and infos is None, "only whether there are any is asked"
+        return 7 if device.value - 1000 in self.busy else 0
+
     def nvmlDeviceGetUtilizationRates(self, device: Any, busy: Any) -> int:
         busy._obj.gpu = 37
         return 0 if self.measures else 3
@@ -64,6 +71,25 @@ def test_gpus_are_told_by_the_library_of_their_driver() -> None:
         GpuFound("GPU-1001", 1, "NVIDIA H200", 143_771, 512, 370),
     )
     assert library.open == 0, "it is let go of"
+
+
+def test_E51_a_gpu_that_is_busy_although_no_run_has_it_is_shown_as_a_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = FakeLibrary(3)
+    monkeypatch.setattr("core.drivers.nvml.load_library", lambda: library)
+    driver = ProcessDriver(Site("c1", tmp_path / "c1", SystemClock(), {"limits": "rlimits"}))
+    (tmp_path / "c1" / "runs").mkdir(parents=True)
+    assert driver.observe("b1").foreign() == ()
+    library.busy = {0, 2}
+    assert [one.gpu_devices for one in driver.observe("b1").foreign()] == [("GPU-1000", "0"), ("GPU-1002", "2")]
+    held = Observed(Token("b1", "dep-1", 1), "x", Phase.RUNNING, gpu_devices=("GPU-1000",))
+    counted = Observed(Token("b1", "dep-2", 1), "y", Phase.RUNNING, gpu_devices=("2",))
+    over = Observed(Token("b1", "dep-3", 1), "z", Phase.FINISHED, gpu_devices=("GPU-1000",))
+    assert list(driver._stale([held, counted])) == [], "it is ours, by whatever name"
+    assert [one.engine_id for one in driver._stale([over, counted])] == ["gpu-0"], "what ended has left something there"
+    driver.close()
+    assert library.open == 0
 
 
 def test_a_gpu_that_does_not_answer_is_left_out_and_one_that_does_not_measure_is_not() -> None:

@@ -54,3 +54,17 @@ def test_an_operator_sees_all_organizations_each_line_with_its_own(small_team: T
     with pytest.raises(Forbidden):
         world.bursar.deployments.list_everywhere(small_team.admin)
     assert [line.org for line in world.bursar.deployments.list(eva).items] == [None]
+
+
+def test_the_queue_is_that_of_the_only_cluster_or_of_the_one_that_is_named(small_team: Team) -> None:
+    world, foresight = small_team.world, small_team.world.bursar.foresight
+    with pytest.raises(Invalid) as refused:
+        foresight.queue(small_team.member)
+    assert refused.value.message == "there is no cluster yet"
+    world.cluster(small_team.admin)
+    assert foresight.queue(small_team.member).items == ()
+    assert foresight.forecast(small_team.member).cluster == "rack"
+    world.cluster(small_team.admin, "second")
+    with pytest.raises(Invalid) as refused:
+        foresight.forecast(small_team.member)
+    assert refused.value.hint == "say which: rack, second"

@@ -18,6 +18,7 @@ from core.domain.engines import (
     NodeFound,
     Observation,
     Observed,
+    Phase,
     Setting,
     Site,
     Spec,
@@ -27,6 +28,7 @@ from core.domain.engines import (
 )
 from core.domain.errors import BursarError, Invalid
 from core.domain.resources import parse_duration, parse_memory
+from core.drivers import nvml
 from core.drivers.host import MACHINE, bound_here, only_on, this_machine
 from core.drivers.keeper.records import (
     STOP,
@@ -84,6 +86,7 @@ class ProcessDriver:
         self._line = KeeperLine(self._home, idle_s, site.deadline_s)
         self._log_bytes = parse_memory(self._given["log_size"]) * MIB
         self._means: Means | None = None
+        self._lookout = nvml.Lookout()
         self._preparing = threading.Lock()
 
     @classmethod
@@ -141,7 +144,15 @@ class ProcessDriver:
                 if one is not None:
                     ours = one.token is not None and one.token.install == install
                     seen.append(one if ours else _as_foreign(one))
-        return Observation(at, tuple(seen))
+        return Observation(at, (*seen, *self._stale(seen)))
+
+    def _stale(self, seen: Sequence[Observed]) -> Iterator[Observed]:
+        """GPUs that are busy although no run of this cluster has them, such as with what a dead run left there."""
+        given = {device for one in seen if one.is_live for device in one.gpu_devices}
+        for name, index in self._lookout.busy():
+            devices = (name, str(index))  # as the engine calls it, and as one counts where totals made the node
+            if not given.intersection(devices):
+                yield Observed(None, f"gpu-{index}", Phase.RUNNING, "a process of its own", gpu_devices=devices)
 
     def stop(self, token: Token, grace_s: float) -> None:
         self._only_here()
@@ -205,6 +216,7 @@ class ProcessDriver:
 
     def close(self) -> None:
         self._line.close()
+        self._lookout.close()
 
     def _adopted_or_prepared(self, spec: Spec) -> Observed | None:
         """What there is of it already; None where its record waits for the keeper."""
