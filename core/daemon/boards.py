@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from core.clock import DAY, MINUTE
 from core.domain.errors import BursarError
 from core.scheduler.board import Board
-from core.scheduler.policy import FairShare
+from core.scheduler.policy import Policy
 from core.scheduler.values import Claim, Holding, Waiting
 from core.store import feed
 from core.store.queries import touched
 from core.store.queries.board import board_of, entries_of, last_ended_at, pin_value
+from core.store.queries.past import remember_past
 from core.store.queries.shares import remember_use
 from core.store.repositories.clusters import ClusterRow
 from core.store.units import Unit
 
+DEFAULT = Policy()
 MOST_NEWS = 2_000
 # Holds count in the fair share at once; what is settled may be this old.
 _SHARES_AFRESH = 5 * MINUTE
@@ -59,16 +61,16 @@ class KeptBoard:
         ripe = (holding.started_at + min_run_us for holding in self._board.holdings.values() if holding.preemptible)
         return min((instant for instant in ripe if instant > now), default=None)
 
-    def current(
-        self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...], share: FairShare | None = None
-    ) -> Board:
+    def current(self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...], policy: Policy = DEFAULT) -> Board:
         newest = feed.newest(unit.connection)
         also, self._also = self._also, set()  # another thread may tell more meanwhile: that is for the next pass
         board = self._moved(unit, cluster, foreign, newest, also)
         if board is None:
             board = board_of(unit, cluster, foreign)
             self.rebuilt += 1
+            remember_past(board, unit, cluster, policy)
             self._shares_as_of = 0
+        share = policy.fair_share
         if share is not None and unit.now - self._shares_as_of >= _SHARES_AFRESH:
             remember_use(board, unit, share)
             board.version = cluster.version

@@ -34,7 +34,7 @@ def plan_cluster(ground: Ground, cluster: ClusterRow, board: KeptBoard, foreign:
         with ground.units.lead(ground.leadership) as unit:
             current = unit.clusters.by_id(cluster.id) or cluster
             policy = policy_for(unit, ground.settings)
-            kept = board.current(unit, current, foreign, policy.fair_share)
+            kept = board.current(unit, current, foreign, policy)
             decided, later = _bounded(plan(kept, policy, unit.now))
             _write(unit, current, decided)
             version = _version(unit, cluster)

@@ -60,7 +60,7 @@ class Board:
         self._watches: dict[tuple[Shape, Packing, Mix | None], ShapeWatch] = {}
         self._queues: dict[object, Queue] = {}
         self._memo: dict[object, Any] = {}
-        self._undo: list[Callable[[], None]] | None = None
+        self._undo: list[Callable[[], object]] | None = None
         self._number(list(nodes))
         for holding in holdings:
             self._seat(holding)
@@ -110,6 +110,7 @@ class Board:
         holding = self._unseat(holding_id)
         if holding.pinned_for is None:
             self.last_ended_at = max(self.last_ended_at, at)
+            self.facts.note_run(holding, at)
             for queue in self._queues.values():
                 queue.note_end(holding, at)
         self.version += 1
@@ -176,20 +177,21 @@ class Board:
         return found if found is not None else Class(*key)
 
     def watch(self, shape: Shape, policy: Policy) -> ShapeWatch:
-        key = (shape, policy.packing, policy.mix)
+        mix = policy.mix or self.facts.mix
+        key = (shape, policy.packing, mix)
         found = self._watches.get(key)
         if found is None:
             if len(self._watches) > 4 * len(self.classes) + 512:
                 self._watches.clear()
-            packer = self.memo(("packer", policy.packing, policy.mix), lambda: packer_for(policy))
+            packer = self.memo(("packer", policy.packing, mix), lambda: packer_for(policy.packing, mix))
             found = self._watches[key] = ShapeWatch(shape, self.hosts, self.log, packer)
         return found
 
     def watch_of(self, klass: Class, policy: Policy) -> ShapeWatch:
         """The watch of its shape, kept on the class, since to look one up by shape is dear."""
-        known = klass.watch
-        if known is None or known[0] is not policy.packing or known[1] is not policy.mix:
-            known = klass.watch = (policy.packing, policy.mix, self.watch(klass.shape, policy))
+        known, mix = klass.watch, policy.mix or self.facts.mix
+        if known is None or known[0] is not policy.packing or known[1] is not mix:
+            known = klass.watch = (policy.packing, mix, self.watch(klass.shape, policy))
         return known[2]
 
     def claims_by_host(self, claims: Iterable[Claim]) -> Iterator[tuple[Host, list[Claim]]]:
@@ -223,7 +225,7 @@ class Board:
             last_ended_at=self.last_ended_at,
             version=self.version,
         )
-        twin.facts.longest_wait = self.facts.longest_wait
+        twin.facts.learn_from(self.facts)
         return twin
 
     @contextmanager
@@ -245,7 +247,7 @@ class Board:
         if holding.id in self.pins:
             self._undo.append(self._unpin(holding.id))
         self._seat(holding)
-        self._undo.append(lambda: self._forget(holding.id))
+        self._undo.append(lambda: self._unseat(holding.id))
 
     def try_pin(self, pin: Pin) -> None:
         assert self._undo is not None
@@ -333,9 +335,6 @@ class Board:
             del self.by_priority[holding.priority]
         self.facts.count(holding.org, holding.member, holding.hold, -1)
         return holding
-
-    def _forget(self, holding_id: str) -> None:
-        self._unseat(holding_id)
 
     def _pin(self, pin: Pin) -> None:
         self.pins[pin.waiting_id] = pin

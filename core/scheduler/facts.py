@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from core.domain.resources import NOTHING, Resources
+
+if TYPE_CHECKING:
+    from core.scheduler.policy import Mix
+    from core.scheduler.values import Holding
 
 Who = tuple[str, str | None]  # an org, or a member of it
 
@@ -33,13 +38,15 @@ class Usage:
 
 @dataclass(slots=True)
 class Facts:
-    """What the order may look at beside the queue: past use, open holds, and who is present at all."""
+    """What a plan may look at beside queue and hosts: past use, open holds, who is present, what was learned."""
 
     usage: dict[tuple[str, str], Usage] = field(default_factory=dict)
     holds: dict[tuple[str, str], int] = field(default_factory=dict)
     present: dict[tuple[str, str], int] = field(default_factory=dict)
     capacity: Resources = NOTHING
     longest_wait: int = 0  # so far under a virtual EASY, in microseconds; for the order `smart`
+    last_runs: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)  # of each member, two, in seconds
+    mix: Mix | None = None  # what is usually asked for, where the policy names no mix of its own
 
     def count(self, org: str, member: str, hold: int, sign: int) -> None:
         who = (org, member)
@@ -47,3 +54,12 @@ class Facts:
         self.present[who] = self.present.get(who, 0) + sign
         if not self.present[who]:
             del self.present[who], self.holds[who]
+
+    def note_run(self, holding: Holding, at: int) -> None:
+        """One that ended by itself tells how long its member's next ones may take."""
+        who, ran = (holding.org, holding.member), max(0, at - holding.started_at) // 1_000_000
+        self.last_runs[who] = (*self.last_runs.get(who, ()), ran)[-2:]
+
+    def learn_from(self, other: Facts) -> None:
+        """What cannot be seen on the board itself."""
+        self.longest_wait, self.mix, self.last_runs = other.longest_wait, other.mix, dict(other.last_runs)

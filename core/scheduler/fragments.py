@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from math import exp
 
 from core.scheduler.capacity import Host, Room
 from core.scheduler.placement import Score, Shape, least_left, tightness
-from core.scheduler.policy import Mix, Packing, Policy, Typical
+from core.scheduler.policy import Mix, Packing, Typical
 from core.scheduler.values import WHOLE
 from core.scheduler.watch import Packer
 
@@ -35,9 +35,16 @@ class TightPacker:
 
 def mix_of(shapes: Iterable[Shape]) -> Mix:
     """The mix of past requests: the most frequent kinds that make up most of them."""
-    counted = Counter(
-        Typical(s.resources.gpu_milli, s.gpu_models, s.resources.cpu_milli) for s in shapes for _ in range(s.replicas)
+    return most_of(
+        Counter(
+            Typical(s.resources.gpu_milli, s.gpu_models, s.resources.cpu_milli)
+            for s in shapes
+            for _ in range(s.replicas)
+        )
     )
+
+
+def most_of(counted: Mapping[Typical, int]) -> Mix:
     total, seen = sum(counted.values()), 0
     kept: list[tuple[Typical, int]] = []
     for typical, count in sorted(counted.items(), key=lambda tc: (-tc[1], tc[0].sort_key)):
@@ -161,7 +168,7 @@ def final_waste(weights: dict[int, float]) -> list[float]:
 TIGHT = TightPacker()
 
 
-def packer_for(policy: Policy) -> Packer:
-    if policy.packing is Packing.FRAGMENTS and policy.mix is not None and policy.mix.kinds:
-        return FragmentPacker(policy.mix)
+def packer_for(packing: Packing, mix: Mix | None) -> Packer:
+    if packing is Packing.FRAGMENTS and mix is not None and mix.kinds:
+        return FragmentPacker(mix)
     return TIGHT

@@ -36,7 +36,6 @@ class SmartQueue:
         self._by_key: list[Key] = []
         self._by_age: list[tuple[int, str]] = []
         self._of_member: dict[tuple[str, str], dict[str, None]] = {}
-        self._runs: dict[tuple[str, str], deque[int]] = {}
         self._timers: list[tuple[int, str]] = []
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._tiny_below, self._learned = 0.0, 0
@@ -63,13 +62,10 @@ class SmartQueue:
         self._take_out(item)
 
     def note_end(self, holding: Holding, at: int) -> None:
-        """Its run time is what its owner's waiting ones are expected to take, with the one before."""
-        ran = max(0, at - holding.started_at)
-        self._easy.learn(holding.id, at, ran)
+        """What its member's waiting ones are expected to take has changed with it."""
+        self._easy.learn(holding.id, at, max(0, at - holding.started_at))
         self._facts.longest_wait = self._easy.longest_wait
-        member = (holding.org, holding.member)
-        self._runs.setdefault(member, deque(maxlen=2)).append(ran // 1000)
-        for waiting_id in self._of_member.get(member, ()):
+        for waiting_id in self._of_member.get((holding.org, holding.member), ()):
             if waiting_id in self._keys:
                 item = self._items[waiting_id][0]
                 self._take_out(item)
@@ -130,9 +126,9 @@ class SmartQueue:
     def _expected_ms(self, item: Waiting) -> int:
         """The mean of its owner's last two runs, or what the store expects, at most the limit."""
         limit_ms = ENDLESS_MS if item.limit_ms is None else item.limit_ms
-        runs = self._runs.get((item.org, item.member))
+        runs = self._facts.last_runs.get((item.org, item.member))
         if runs:
-            return min(limit_ms, sum(runs) // len(runs))
+            return min(limit_ms, 1000 * sum(runs) // len(runs))
         return limit_ms if item.expected_ms is None else min(item.expected_ms, limit_ms)
 
     def _learn_tiny(self, work: float) -> None:

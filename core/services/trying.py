@@ -14,6 +14,7 @@ from core.services.submission import Admitted
 from core.settings import Settings
 from core.store import settlement
 from core.store.queries.board import board_of, waiting_value
+from core.store.queries.past import remember_past
 from core.store.queries.policy import policy_for
 from core.store.queries.shares import remember_use
 from core.store.repositories.clusters import ClusterRow
@@ -30,6 +31,7 @@ def sight(unit: Unit, cluster: ClusterRow, settings: Settings) -> tuple[Board, P
     if policy.fair_share is not None:
         remember_use(board, everyone, policy.fair_share)
         board.version = cluster.version
+    remember_past(board, everyone, cluster, policy)
     return board, policy
 
 
