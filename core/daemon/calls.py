@@ -38,8 +38,8 @@ class _Errand(Generic[T]):
     def is_done(self) -> bool:
         return self._done.is_set()
 
-    def answer(self, within_s: float) -> T:
-        """The answer or the error of the work; TimeoutError while there is none."""
+    def answer(self, within_s: float | None = None) -> T:
+        """The answer or the error of the work; TimeoutError while there is none, without a time it waits."""
         if not self._done.wait(within_s):
             raise TimeoutError
         if self._error is not None:
@@ -65,9 +65,13 @@ class Hand:
             self._hanging = None
         return self._hanging is not None
 
-    def do(self, work: Callable[[], T], within_s: float) -> T:
+    def begin(self, work: Callable[[], T]) -> _Errand[T]:
         errand: _Errand[T] = _Errand(work)
         self._errands.put(errand)  # type: ignore[arg-type]
+        return errand
+
+    def do(self, work: Callable[[], T], within_s: float) -> T:
+        errand = self.begin(work)
         try:
             return errand.answer(within_s)
         except TimeoutError:
@@ -87,6 +91,16 @@ class Engine:
         self._deadline_s = deadline_s
         self._driver: Driver | None = None
         self._hand = Hand(name)
+        self._ahead: Hand | None = None
+
+    def begin_ensure(self, specs: Sequence[Spec]) -> Callable[[], list[Observed | BursarError]]:
+        """Ask for these now, and have the answers when they are called for: meanwhile others can be noted.
+
+        It ends by itself: each of its calls has its deadline.
+        """
+        if self._ahead is None:
+            self._ahead = Hand(f"{self._name}-ahead")
+        return self._ahead.begin(lambda: self.ensure_each(specs)).answer
 
     def ensure_each(self, specs: Sequence[Spec]) -> list[Observed | BursarError]:
         """Each in its place: what was observed, or its error. One that hangs leaves the rest unasked, for later."""
@@ -144,6 +158,8 @@ class Engine:
         if self._driver is not None and not self._hand.hangs:
             self._driver.close()
         self._hand.close()
+        if self._ahead is not None:
+            self._ahead.close()
 
 
 def _batch(driver: Driver, specs: Sequence[Spec]) -> list[Observed | BursarError] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from core.clock import MINUTE, SECOND
@@ -11,7 +12,7 @@ from core.daemon import showing
 from core.daemon.ground import Ground
 from core.daemon.outcomes import Outcomes, pause_after
 from core.daemon.troubles import OF_THE_ENGINE
-from core.domain.engines import Observed, Phase, Remedy, Spec, Trouble, rule_of, trouble
+from core.domain.engines import Observed, Phase, Remedy, Spec, Token, Trouble, rule_of, trouble
 from core.domain.errors import BursarError
 from core.domain.lifecycle import State, StopCause, Trigger
 from core.store.moves import move
@@ -21,7 +22,7 @@ from core.store.units import Unit
 
 MOST_ATTEMPTS = 3
 # So many are asked for, noted, and only then the next: what waits to write meanwhile waits no longer than that.
-_AT_ONCE = 200
+_AT_ONCE = 100
 _FIRST_PAUSE, _LAST_PAUSE = SECOND, MINUTE
 
 Answer = Observed | BursarError
@@ -66,31 +67,48 @@ def start_pending(
         now = unit.now
     asked.keep(starting)
     wanted = [row for row in starting if asked.wants(row, now, missing)]
-    moved = 0
-    for start in range(0, len(wanted), _AT_ONCE):
-        if not ground.may_act():
+    parts = [wanted[first : first + _AT_ONCE] for first in range(0, len(wanted), _AT_ONCE)]
+    moved, ahead = 0, _ask(ground, cluster, parts[0]) if parts else None
+    for part, following in zip_longest(parts, parts[1:]):
+        if ahead is None:
             break
-        more, error = _start(ground, cluster, asked, shown, wanted[start : start + _AT_ONCE])
-        moved += more
-        if error is not None:
-            return moved, error
+        answers = ahead()
+        # The engine works on the next while what it has answered is noted.
+        wrong = _what_is_wrong(answers)
+        ahead = _ask(ground, cluster, following, at_once=True) if following is not None and wrong is None else None
+        moved += _note(ground, asked, shown, part, answers)
+        if wrong is not None:
+            return moved, wrong
     return moved, None
 
 
-def _start(
-    ground: Ground, cluster: ClusterRow, asked: Asked, shown: showing.Shown, rows: list[DeploymentRow]
-) -> tuple[int, BursarError | None]:
-    engines = ground.engines
-    specs = _specs(ground, cluster, rows)
-    answers = engines.of(cluster).ensure_each(specs)
-    by_token = dict(zip([spec.token for spec in specs], answers, strict=True))
-    news = shown.news(answer for answer in answers if isinstance(answer, Observed))
+def _ask(
+    ground: Ground, cluster: ClusterRow, rows: list[DeploymentRow], *, at_once: bool = False
+) -> Callable[[], dict[Token, Answer]] | None:
+    """Ask for these when the answers are called for, or at once by another thread; None where this process may not."""
+    if not ground.may_act():
+        return None
+    specs, engine = _specs(ground, cluster, rows), ground.engines.of(cluster)
+    answers = engine.begin_ensure(specs) if at_once else lambda: engine.ensure_each(specs)
+    return lambda: dict(zip([spec.token for spec in specs], answers(), strict=True))
+
+
+def _what_is_wrong(answers: Mapping[Token, Answer]) -> BursarError | None:
+    """With the engine as a whole, not with one of the starts."""
+    errors = [answer for answer in answers.values() if isinstance(answer, BursarError)]
+    return next((error for error in errors if error.code in OF_THE_ENGINE), None)
+
+
+def _note(
+    ground: Ground, asked: Asked, shown: showing.Shown, rows: list[DeploymentRow], answers: Mapping[Token, Answer]
+) -> int:
+    news = shown.news(answer for answer in answers.values() if isinstance(answer, Observed))
     moved = 0
     with ground.units.lead(ground.leadership) as unit:
         fresh = {row.id: row for row in unit.deployments.by_ids([row.id for row in rows])}
         outcomes = Outcomes(unit)
         for row in rows:
-            of_row = [by_token[token] for token in engines.tokens(row) if token in by_token]
+            of_row = [answers[token] for token in ground.engines.tokens(row) if token in answers]
             asked.note(row, unit.now, failed=any(isinstance(answer, BursarError) for answer in of_row))
             now = fresh[row.id]
             if now.state is State.STARTING and now.generation == row.generation and len(of_row) == row.replicas:
@@ -98,8 +116,7 @@ def _start(
         outcomes.write()
         showing.write(unit, news, fresh.values())
     shown.keep(news)
-    errors = [answer for answer in answers if isinstance(answer, BursarError) and answer.code in OF_THE_ENGINE]
-    return moved, errors[0] if errors else None
+    return moved
 
 
 def _specs(ground: Ground, cluster: ClusterRow, rows: list[DeploymentRow]) -> list[Spec]:

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 import pytest
 
 from core.clock import HOUR
-from core.daemon import planning
+from core.daemon import planning, starting
 from core.daemon.background import Daemon
+from core.daemon.outcomes import Outcomes
 from core.domain.lifecycle import State
 from core.ledger.amounts import NOTHING
 from core.store.leases import Leadership
+from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit, Units
 from tests.daemon.world import World
 
@@ -86,6 +88,45 @@ def test_what_was_decided_is_not_written_over_what_somebody_changes_between_the_
     assert now.count(State.RUNNING) == world.control().ever_created() == 6
     assert now.count(State.QUEUED) == MANY - 7
     daemon.close()
+
+
+def test_the_engine_is_asked_for_the_next_while_the_answers_before_are_noted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is started once and noted once, however the parts fall."""
+    monkeypatch.setattr(starting, "_AT_ONCE", 3)
+    world.cluster(cpu="16")
+    handles = [world.submit(f"work-{number}", hours="1") for number in range(MANY)]
+    world.daemon().once()
+    assert states(world, handles) == [State.RUNNING] * MANY
+    assert world.control().ever_created() == MANY
+    assert all(len(world.runs(handle)) == 1 for handle in handles)
+
+
+def test_an_engine_that_fails_between_the_parts_is_not_asked_further_and_nothing_is_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "_AT_ONCE", 3)
+    world.cluster(cpu="16")
+    handles = [world.submit(f"work-{number}", hours="1") for number in range(MANY)]
+    started: list[int] = []
+
+    def fail_once(outcomes: Outcomes, row: DeploymentRow, answers: list[starting.Answer]) -> bool:
+        if not started:
+            world.control().fault("ensure", "engine_down", times=None)
+        started.append(len(answers))
+        return apply(outcomes, row, answers)
+
+    apply = starting.apply
+    monkeypatch.setattr(starting, "apply", fail_once)
+    daemon = world.daemon()
+    daemon.once()
+    before = states(world, handles).count(State.RUNNING)
+    assert 3 <= before < MANY and world.control().ever_created() == before
+    world.control().calm()
+    world.pass_time(HOUR // 60, daemon)
+    assert states(world, handles) == [State.RUNNING] * MANY
+    assert world.control().ever_created() == MANY
 
 
 def test_many_that_end_in_different_ways_are_each_paid_for_as_if_they_were_alone(either_world: World) -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
+revision = "0005"
 down_revision = "0004"
 
 _FOREIGN = "fk_wallet_standings_owner_id"
