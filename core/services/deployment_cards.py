@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.domain.engines import Registry
 from core.domain.environment import masked
+from core.domain.errors import BursarError
 from core.domain.flavors import RunRate
 from core.domain.lifecycle import State, Trigger
 from core.ledger.amounts import NOTHING, Amounts
@@ -33,8 +35,12 @@ OFFERED = frozenset(
 )
 
 
-def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
+_WITHOUT = OFFERED - {Trigger.SUSPEND}
+
+
+def card(unit: Unit, row: DeploymentRow, registry: Registry | None = None) -> DeploymentCard:
     cluster = unit.clusters.by_id(row.cluster_id)
+    offered = OFFERED if cluster is None or registry is None or _may_suspend(registry, cluster.driver) else _WITHOUT
     # What was never placed has neither runs nor a place, and so no cost.
     was_placed = row.generation > 0
     runs = unit.runs.of_deployment(row.id) if was_placed else []
@@ -80,10 +86,17 @@ def card(unit: Unit, row: DeploymentRow) -> DeploymentCard:
         next=tuple(
             NextStep(trigger.value, state, price)
             for trigger, (state, price) in prices_after(row.state, rate).items()
-            if trigger in OFFERED
+            if trigger in offered
         ),
         version=cluster.version if cluster else 0,
     )
+
+
+def _may_suspend(registry: Registry, driver: str) -> bool:
+    try:
+        return registry.capabilities(driver).may_suspend
+    except BursarError:  # a driver that is broken is told of elsewhere
+        return False
 
 
 def _org_name(unit: Unit, org_id: str) -> str:

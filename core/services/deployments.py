@@ -44,17 +44,17 @@ class Deployments:
         if request.key is not None:
             known = unit.answers.first(unit.me.account_id, request.key, fingerprint)
             if known is not None:
-                return cards.card(unit, find(unit, known))
+                return self._card(unit, find(unit, known))
         admitted = submission.admit(unit, request, self._settings, self._registry)
         demand_version(unit, admitted, request.if_version, self._settings)
         row = submission.write(unit, admitted)
         if request.key is not None:
             unit.answers.keep(unit.me.account_id, request.key, "submit", fingerprint, row.handle)
-        return cards.card(unit, row)
+        return self._card(unit, row)
 
     @reads(Permission.DEPLOYMENT_READ)
     def show(self, unit: Unit, reference: str) -> DeploymentCard:
-        return cards.card(unit, find(unit, reference))
+        return self._card(unit, find(unit, reference))
 
     @reads(Permission.DEPLOYMENT_READ)
     def list(
@@ -116,7 +116,7 @@ class Deployments:
         affording.demand(unit, moved, need)
         moved = settlement.take_hold(unit, moved, hold, reason="started again")
         unit.clusters.touch(row.cluster_id)
-        return cards.card(unit, moved)
+        return self._card(unit, moved)
 
     @writes(Permission.DEPLOYMENT_ACT)
     def suspend(self, unit: Unit, reference: str) -> DeploymentCard:
@@ -124,8 +124,7 @@ class Deployments:
         row = self._mine(unit, reference)
         cluster = unit.clusters.by_id(row.cluster_id)
         assert cluster is not None, "a cluster is not deleted while something uses it"
-        able = self._registry.capabilities(cluster.driver)
-        if not (able.suspend and able.suspended_keeps_capacity):
+        if not self._registry.capabilities(cluster.driver).may_suspend:
             message = f"{cluster.name} ({cluster.driver}) cannot suspend what runs there"
             raise Conflict("cannot_suspend", message, f"bursar stop {row.handle}")
         return self._let(unit, row, Trigger.SUSPEND)
@@ -147,12 +146,15 @@ class Deployments:
         if taken is not None:
             raise Conflict("name_taken", f"name already used by {taken.handle}", "delete or cancel that one first")
         moved = move(unit, row, Trigger.UNDELETE, ended_at=row.ended_at)
-        return cards.card(unit, moved)
+        return self._card(unit, moved)
 
     def _let(self, unit: Unit, row: DeploymentRow, trigger: Trigger) -> DeploymentCard:
         moved = move(unit, row, trigger)
         unit.clusters.touch(row.cluster_id)
-        return cards.card(unit, moved)
+        return self._card(unit, moved)
+
+    def _card(self, unit: Unit, row: DeploymentRow) -> DeploymentCard:
+        return cards.card(unit, row, self._registry)
 
     def _mine(self, unit: Unit, reference: str) -> DeploymentRow:
         """One's own, or as an admin anybody's in the organization."""
@@ -170,7 +172,7 @@ class Deployments:
             settlement.release_hold(unit, moved, before_start)
             unit.runs.unpin(moved.id)
         unit.clusters.touch(row.cluster_id)
-        return cards.card(unit, moved)
+        return self._card(unit, moved)
 
 
 class Wanted(NamedTuple):
