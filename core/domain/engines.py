@@ -236,6 +236,11 @@ class Capabilities:
     batch: bool = False  # has `ensure_many`
     eventual_list_s: float = 0.0  # what was just created may be missing from a listing for so long
 
+    @property
+    def may_suspend(self) -> bool:
+        """Whether people are let to suspend: what would give up its room could not simply go on."""
+        return self.suspend and self.suspended_keeps_capacity
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.domain.engines import Use
+from core.domain.engines import Registry, Use
 from core.domain.environment import masked
+from core.domain.errors import BursarError
 from core.domain.flavors import RunRate
 from core.domain.lifecycle import State, Trigger, has_open_run
 from core.ledger.amounts import NOTHING, Amounts
@@ -35,9 +36,15 @@ OFFERED = frozenset(
 )
 
 
-def card(unit: Unit, row: DeploymentRow, *, just_held: Amounts | None = None) -> DeploymentCard:
+_WITHOUT = OFFERED - {Trigger.SUSPEND}
+
+
+def card(
+    unit: Unit, row: DeploymentRow, registry: Registry | None = None, *, just_held: Amounts | None = None
+) -> DeploymentCard:
     """`just_held` is given for what has just been submitted: then nothing else is known of it yet."""
     cluster = unit.clusters.by_id(row.cluster_id)
+    offered = OFFERED if cluster is None or registry is None or _may_suspend(registry, cluster.driver) else _WITHOUT
     # What was never placed has neither runs nor a place, and so no cost.
     was_placed = row.generation > 0
     runs = unit.runs.of_deployment(row.id) if was_placed else []
@@ -84,7 +91,7 @@ def card(unit: Unit, row: DeploymentRow, *, just_held: Amounts | None = None) ->
         next=tuple(
             NextStep(trigger.value, state, price)
             for trigger, (state, price) in prices_after(row.state, rate).items()
-            if trigger in OFFERED
+            if trigger in offered
         ),
         version=cluster.version if cluster else 0,
         instances=tuple(_instance_card(shown, row) for shown in unit.instances.of(row.id)) if was_placed else (),
@@ -93,6 +100,13 @@ def card(unit: Unit, row: DeploymentRow, *, just_held: Amounts | None = None) ->
 
 def _held(unit: Unit, row: DeploymentRow) -> Amounts:
     return unit.ledger.holds_left([row.id]).get(row.id, NOTHING) if row.holds else NOTHING
+
+
+def _may_suspend(registry: Registry, driver: str) -> bool:
+    try:
+        return registry.capabilities(driver).may_suspend
+    except BursarError:  # a driver that is broken is told of elsewhere
+        return False
 
 
 def _org_name(unit: Unit, org_id: str) -> str:

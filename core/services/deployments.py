@@ -74,10 +74,10 @@ class Deployments:
         answers = []
         for answer in known:
             if answer is not None:
-                answers.append(cards.card(unit, find(unit, answer)))
+                answers.append(self._card(unit, find(unit, answer)))
                 continue
             request, row, hold = next(fresh)
-            answers.append(cards.card(unit, row, just_held=hold))
+            answers.append(cards.card(unit, row, self._registry, just_held=hold))
             if request.key is not None:
                 unit.answers.keep(unit.me.account_id, request.key, "submit", _fingerprint(unit, request), row.handle)
         return answers
@@ -90,7 +90,7 @@ class Deployments:
 
     @reads(Permission.DEPLOYMENT_READ)
     def show(self, unit: Unit, reference: str) -> DeploymentCard:
-        return cards.card(unit, find(unit, reference))
+        return self._card(unit, find(unit, reference))
 
     @reads(Permission.DEPLOYMENT_READ)
     def list(
@@ -152,7 +152,7 @@ class Deployments:
         affording.demand(unit, moved, need)
         moved = settlement.take_hold(unit, moved, hold, reason="started again")
         unit.clusters.touch(row.cluster_id)
-        return cards.card(unit, moved)
+        return self._card(unit, moved)
 
     @writes(Permission.DEPLOYMENT_ACT)
     def suspend(self, unit: Unit, reference: str) -> DeploymentCard:
@@ -160,8 +160,7 @@ class Deployments:
         row = self._mine(unit, reference)
         cluster = unit.clusters.by_id(row.cluster_id)
         assert cluster is not None, "a cluster is not deleted while something uses it"
-        able = self._registry.capabilities(cluster.driver)
-        if not (able.suspend and able.suspended_keeps_capacity):
+        if not self._registry.capabilities(cluster.driver).may_suspend:
             message = f"{cluster.name} ({cluster.driver}) cannot suspend what runs there"
             raise Conflict("cannot_suspend", message, f"bursar stop {row.handle}")
         return self._let(unit, row, Trigger.SUSPEND)
@@ -183,12 +182,15 @@ class Deployments:
         if taken is not None:
             raise Conflict("name_taken", f"name already used by {taken}", "delete or cancel that one first")
         moved = move(unit, row, Trigger.UNDELETE, ended_at=row.ended_at)
-        return cards.card(unit, moved)
+        return self._card(unit, moved)
 
     def _let(self, unit: Unit, row: DeploymentRow, trigger: Trigger) -> DeploymentCard:
         moved = move(unit, row, trigger)
         unit.clusters.touch(row.cluster_id)
-        return cards.card(unit, moved)
+        return self._card(unit, moved)
+
+    def _card(self, unit: Unit, row: DeploymentRow) -> DeploymentCard:
+        return cards.card(unit, row, self._registry)
 
     def _mine(self, unit: Unit, reference: str) -> DeploymentRow:
         """One's own, or as an admin anybody's in the organization."""
@@ -206,7 +208,7 @@ class Deployments:
             settlement.release_hold(unit, moved, before_start)
             unit.runs.unpin([moved.id])
         unit.clusters.touch(row.cluster_id)
-        return cards.card(unit, moved)
+        return self._card(unit, moved)
 
 
 def _fingerprint(unit: Unit, request: SubmitRequest) -> str:

@@ -181,6 +181,7 @@ def test_an_engine_that_cannot_is_named(sim: World, monkeypatch: pytest.MonkeyPa
         suspend(sim, web)
     assert refused.value.code == "cannot_suspend"
     assert refused.value.hint == f"bursar stop {web}"
+    assert "suspend" not in {step.action for step in sim.bursar.deployments.show(sim.olga, web).next}
     assert sim.state(web) is State.RUNNING
 
 
