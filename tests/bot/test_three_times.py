@@ -36,6 +36,8 @@ CHANGES, LOOKS = True, False
 # What is said to each verb, and whether that changes anything. In braces: what `prepared` has made.
 LINES: dict[str, tuple[str, bool]] = {
     "whoami": ("whoami", LOOKS),
+    "account disable": ("account disable ben", CHANGES),
+    "account enable": ("account enable eve", CHANGES),
     "token list": ("token list", LOOKS),
     "token revoke": ("token revoke {token}", CHANGES),
     "org create": ("org create gamma", CHANGES),
@@ -55,6 +57,7 @@ LINES: dict[str, tuple[str, bool]] = {
     "cluster create": ("cluster create other driver scripted cpu 4 ram 4", CHANGES),
     "cluster discover": ("cluster discover driver scripted", LOOKS),
     "cluster add-node": ("cluster add-node spare n2 cpu 4 ram 4", CHANGES),
+    "cluster set": ("cluster set spare default_hours=2", CHANGES),
     "cluster cordon": ("cluster cordon spare {node}", CHANGES),
     "cluster drain": ("cluster drain spare {node}", CHANGES),
     "cluster resume": ("cluster resume spare {idle_node}", CHANGES),
@@ -74,7 +77,10 @@ LINES: dict[str, tuple[str, bool]] = {
     "cancel": ("cancel {queued}", CHANGES),
     "stop": ("stop {queued}", CHANGES),
     "start": ("start {stopped}", CHANGES),
+    "suspend": ("suspend {running}", CHANGES),
+    "resume": ("resume {suspended}", CHANGES),
     "delete": ("delete {queued}", CHANGES),
+    "undelete": ("undelete {deleted}", CHANGES),
     "extend": ("extend {queued} hours 1", CHANGES),
     "priority": ("priority {queued} 40", CHANGES),
     "approvals": ("approvals", LOOKS),
@@ -189,6 +195,17 @@ async def prepared(scene: Scene) -> Prepared:
     bursar.clusters.set_node_state(scene.admin, "spare", "idle", "cordoned")
     for who in (scene.admin, scene.member):
         world.fund(who, credits=500, gpu_hours=100)
+    world.member(scene.admin, "eve")
+    bursar.accounts.disable(operator, "eve")
+    running, suspended, deleted = (world.submit(scene.member, name, gpu=0) for name in ("busy", "still", "gone"))
+    daemon = bursar.daemon()
+    assert daemon.once().leading
+    daemon.close()
+    bursar.deployments.suspend(scene.member, suspended.id)
+    bursar.deployments.delete(scene.member, deleted.id)
+    daemon = bursar.daemon()
+    assert daemon.once().leading
+    daemon.close()
     queued = world.submit(scene.member, "train", gpu=0)
     stopped = world.submit(scene.member, "old", gpu=0)
     bursar.deployments.stop(scene.member, stopped.id)
@@ -205,6 +222,9 @@ async def prepared(scene: Scene) -> Prepared:
     names = {
         "node": node,
         "idle_node": "idle",
+        "running": running.id,
+        "suspended": suspended.id,
+        "deleted": deleted.id,
         "queued": queued.id,
         "stopped": stopped.id,
         "asked": asked.id,
