@@ -180,6 +180,18 @@ def test_one_whose_victims_are_leaving_says_until_when() -> None:
     assert (blocker.code, blocker.holders, blocker.earliest) == (Code.PREEMPTING, ("victim",), NOW + 2 * MINUTE)
 
 
+def test_one_for_whom_the_next_pass_will_evict_is_told_what_it_lacks() -> None:
+    held = [running(f"v{i}", G2, devices=(i,), hours=None, priority=10) for i in range(2)]
+    board = Board([G2], held)
+    for name in ("first", "second"):
+        board.add_waiting(job(name, gpu=1, priority=90))
+    one_each = policy_named("priority", preemption=replace(Policy().preemption, heads_per_pass=1))
+    assert [p.for_id for p in plan(board, one_each, NOW).preempts] == ["first"]
+    told = explain(board, one_each, NOW)["second"]
+    assert [b.code for b in told.blockers] == [Code.CAPACITY, Code.AHEAD]
+    assert told.blockers[1].holders == ("first",)
+
+
 def test_position_counts_from_one_in_the_order_of_the_queue() -> None:
     board = Board([G2], [running("busy", G2, devices=(0, 1))])
     for name, priority in (("second", 50), ("first", 60), ("third", 40)):
