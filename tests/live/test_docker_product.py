@@ -18,7 +18,8 @@ from tests.live.engines.machine import Impossible, free_port, until
 from tests.live.engines.podman import Podman
 from tests.live.program import Program
 
-pytestmark = pytest.mark.live
+# Each line is a process of its own, and a busy host takes seconds to begin one.
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 RATE = Decimal("0.5") * Decimal("0.05") + Decimal("0.25") * Decimal("0.01")  # half a CPU, a quarter of a GiB, an hour
 
