@@ -125,7 +125,8 @@ async def picture(app: BursarConsole, keys: tuple[str, ...], *, light: bool = Fa
 
 
 def _alone(svg: str) -> str:
-    """Without the fonts that it would fetch; with the ones that every reader has."""
+    """Without remarks and the fonts that it would fetch; with the fonts that every reader has."""
+    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"@font-face\s*\{[^}]*\}\s*", "", svg)
     return re.sub(r"font-family:\s*[^;]*;", f"font-family: {_FONTS};", svg)
 
