@@ -38,7 +38,8 @@ class Tender:
         self._asked_to_stop = stopping.AskedToStop()
         self._asked_to_pace = pacing.AskedToPace()
         self._foreteller = Foreteller()
-        self._still: set[str] = set()
+        self._still: set[str] | None = None
+        self._unsure: tuple[tuple[Token, State], ...] = ()
         self._look_at = 0
         self._moved_at = 0
         self._plan_at = 0
@@ -57,7 +58,8 @@ class Tender:
         if cluster is None:
             return 0
         moved = 0
-        if not now_or_later or self._now() >= self._look_at or self._is_told_to_pace():
+        told = self._is_told_to_pace()
+        if told or not now_or_later or self._now() >= self._look_at:
             moved += self._look(cluster)
             if self.standing.error is not None:
                 return moved  # blind: nothing is started where nothing is seen
@@ -67,7 +69,8 @@ class Tender:
         moved += started
         self._missing = frozenset()
         asked, stop_error = stopping.stop_pending(self._ground, cluster, self._asked_to_stop)
-        paced, pace_error = self._asked_to_pace.ask(self._ground, cluster, self._unlike)
+        paced, pace_error = self._asked_to_pace.ask(self._ground, cluster, (*self._unlike, *self._unsure))
+        self._unsure = ()
         asked, error = asked + paced, error or stop_error or pace_error
         if error is not None:
             self._trouble(cluster, error)
@@ -81,10 +84,13 @@ class Tender:
     def _is_told_to_pace(self) -> bool:
         """Whether people have suspended or resumed something since it was last asked: they wait to see it happen."""
         with self._ground.units.look() as unit:
-            still = {row.id for row in unit.deployments.in_states({State.SUSPENDED}, self.cluster_id)}
-        told = still != self._still
+            rows = unit.deployments.in_states({State.SUSPENDED}, self.cluster_id)
+        still, before = {row.id for row in rows}, self._still
+        if before is None:  # whoever led before may have died half way through: they are asked once more
+            tokens = [token for row in rows for token in self._ground.engines.tokens(row)]
+            self._unsure = tuple((token, State.SUSPENDED) for token in tokens)
         self._still = still
-        return told
+        return still != (before or set())
 
     def _look(self, cluster: ClusterRow) -> int:
         try:

@@ -120,7 +120,7 @@ async def test_a_word_alone_means_what_people_mean_by_it_and_hints_are_said_as_h
 
 async def test_of_several_clusters_it_must_be_said_whose_queue(scene: Scene) -> None:
     scene.world.cluster(scene.admin, "shelf")
-    assert "is missing" in said(await scene.command(MEMBER, "queue"))
+    assert "say which: rack, shelf" in said(await scene.command(MEMBER, "queue"))
     assert "nothing waits" in said(await scene.command(MEMBER, "queue shelf"))
 
 

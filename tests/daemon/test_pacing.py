@@ -10,7 +10,7 @@ import pytest
 
 from core.clock import HOUR, MINUTE, SECOND
 from core.daemon.background import Daemon
-from core.domain.engines import Observation, Phase
+from core.domain.engines import Observation, Phase, Token
 from core.domain.errors import Conflict
 from core.domain.lifecycle import State
 from core.drivers.registry import DriverRegistry
@@ -109,6 +109,23 @@ def test_an_answer_that_was_lost_changes_nothing(sim: World) -> None:
     sim.pass_time(MINUTE, daemon)
     assert phase(sim, web) is Phase.SUSPENDED
     assert [segment.share.compute_milli for segment in sim.runs(web)[0].segments] == [1000, 750]
+
+
+def test_E3_whoever_leads_next_asks_once_more_for_what_shall_stand_still(
+    sim: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one before may have died with half of the processes stopped, which no listing shows."""
+    web = sim.submit("web")
+    daemon = sim.daemon()
+    daemon.once()
+    suspend(sim, web)
+    daemon.once()
+    asked: list[Token] = []
+    monkeypatch.setattr(ScriptedDriver, "suspend", lambda _self, token: asked.append(token))
+    assert daemon.lead()
+    for _ in range(3):
+        daemon.round()
+    assert asked == [sim.token(web)]
 
 
 def test_a_gang_stands_still_once_all_of_it_does(sim: World) -> None:

@@ -56,6 +56,23 @@ def ran(rig: ProcessRig, script: str, driver: ProcessDriver | None = None, **par
     return over, driver.logs(TOKEN).text
 
 
+def test_E3_what_was_cut_off_while_it_was_being_suspended_is_seen_and_can_be_resumed(
+    rig: ProcessRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.driver.ensure(a_spec(TOKEN, command=("/bin/sleep", "600")))
+    assert rig.until_running(TOKEN).phase is Phase.RUNNING
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+        cut.setattr("core.drivers.process.driver.send", dies)
+        rig.driver.suspend(TOKEN)
+    assert seen(rig.driver, TOKEN).phase is Phase.SUSPENDED, "so that who wants it to run asks for that"
+    rig.driver.resume(TOKEN)
+    assert seen(rig.driver, TOKEN).phase is Phase.RUNNING
+
+
 def test_it_gets_a_clean_environment_and_what_was_declared(rig: ProcessRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BURSAR_TOKEN", "canary")
     _, text = ran(rig, "env; pwd", env={"MODEL": "a b", "BURSAR_RUN": "forged", "CUDA_VISIBLE_DEVICES": "0,1,2"})

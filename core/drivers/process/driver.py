@@ -191,11 +191,12 @@ class ProcessDriver:
 
     def suspend(self, token: Token) -> None:
         live = self._live(token)
+        # First: if we die in between, it says so, whoever leads next asks again, and nothing stands still unnoticed.
+        (self._runs.path(token) / SUSPENDED).touch()
         still: set[int] = set()
         while fresh := set(_all_of(live)) - still:  # what was forked before its parent stood still is found next
             send(sorted(fresh), signal.SIGSTOP)
             still |= fresh
-        (self._runs.path(token) / SUSPENDED).touch()  # last: if we die before, it is asked for again
 
     def resume(self, token: Token) -> None:
         live = self._live(token)
