@@ -13,7 +13,7 @@ from typing import Any
 import docker as sdk
 import pytest
 
-from core.domain.engines import Observed, Phase, Spec, Token, Trouble
+from core.domain.engines import Observed, Phase, Spec, Token, Trouble, Use
 from core.domain.errors import Invalid, Unavailable
 from core.domain.resources import Resources
 from core.drivers.docker.recipe import INSTALL as INSTALL_LABEL
@@ -247,10 +247,14 @@ def test_it_is_told_how_much_it_uses(a_cluster: Cluster, either: Engine) -> None
     rig = a_cluster(n1=either)
     rig.driver.ensure(a_container(TOKEN, "while :; do :; done", resources=Resources(cpu_milli=300, ram_mib=64)))
     rig.until_running(TOKEN)
-    until(lambda: float((rig.seen(TOKEN) or rig.until_running(TOKEN)).facts.get("cpu", "0")) > 0.05, "its use of CPU")
-    facts = rig.until_running(TOKEN).facts
-    assert float(facts["cpu"]) < 1.0
-    assert re.fullmatch(r"\d+ MiB", facts["memory"])
+    until(lambda: _use(rig).cpu_milli or 0, "its use of CPU")
+    use = _use(rig)
+    assert 50 < (use.cpu_milli or 0) < 1_000
+    assert 0 <= (use.ram_mib or 0) < 64
+
+
+def _use(rig: DockerRig) -> Use:
+    return rig.until_running(TOKEN).use or Use()
 
 
 def test_E2_what_was_made_and_not_started_is_started_by_the_next_ensure(a_cluster: Cluster, either: Engine) -> None:
