@@ -19,32 +19,13 @@ from core.store.units import Unit
 from core.views.money import Sum
 from core.views.work import DeploymentCard, DeploymentLine, InstanceCard, NextStep, RunLineView
 
-# What people can ask for by name; the table knows more than the faces offer yet.
-OFFERED = frozenset(
-    {
-        Trigger.APPROVE,
-        Trigger.REJECT,
-        Trigger.CANCEL,
-        Trigger.STOP,
-        Trigger.START,
-        Trigger.SUSPEND,
-        Trigger.RESUME,
-        Trigger.COMPLETE,
-        Trigger.DELETE,
-        Trigger.UNDELETE,
-    }
-)
-
-
-_WITHOUT = OFFERED - {Trigger.SUSPEND}
-
 
 def card(
     unit: Unit, row: DeploymentRow, registry: Registry | None = None, *, just_held: Amounts | None = None
 ) -> DeploymentCard:
     """`just_held` is given for what has just been submitted: then nothing else is known of it yet."""
     cluster = unit.clusters.by_id(row.cluster_id)
-    offered = OFFERED if cluster is None or registry is None or _may_suspend(registry, cluster.driver) else _WITHOUT
+    may_suspend = cluster is None or registry is None or _may_suspend(registry, cluster.driver)
     # What was never placed has neither runs nor a place, and so no cost.
     was_placed = row.generation > 0
     runs = unit.runs.of_deployment(row.id) if was_placed else []
@@ -91,7 +72,7 @@ def card(
         next=tuple(
             NextStep(trigger.value, state, price)
             for trigger, (state, price) in prices_after(row.state, rate).items()
-            if trigger in offered
+            if may_suspend or trigger is not Trigger.SUSPEND
         ),
         version=cluster.version if cluster else 0,
         instances=tuple(_instance_card(shown, row) for shown in unit.instances.of(row.id)) if was_placed else (),
