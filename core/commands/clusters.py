@@ -65,7 +65,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("default_hours", "how long a job may run that names no hours", Kind.DURATION, default="1h"),
             Argument("set", "a setting of the driver", repeated=True, placeholder="K=V"),
         ),
-        afterwards="submit to it: bursar submit NAME --cluster C -- COMMAND",
+        afterwards="submit to it: bursar submit NAME --cluster {name} --image I, or -- COMMAND",
     ),
     Verb(
         ("cluster", "discover"),
@@ -143,7 +143,7 @@ VERBS: tuple[Verb, ...] = (
         "list the clusters that you may use, with what is used and free",
         Permission.CLUSTER_READ,
         plain(lambda bursar: bursar.clusters.list),
-        columns=("name", "driver", "state", "nodes", "used", "total"),
+        columns=("name", "driver", "state", "nodes", "in_use"),
         nothing="no clusters; an operator makes one: bursar cluster create",
     ),
     Verb(

@@ -180,8 +180,8 @@ def _largest_that_could(nodes: list[Node], shape: Shape) -> tuple[str, str]:
         return f"no node has the labels {', '.join(sorted(shape.labels))}", "leave a label out"
     models = {d.model for node in labelled for d in node.devices}
     if need.gpu_milli and shape.gpu_models and not shape.gpu_models & models:
-        wanted = " or ".join(sorted(shape.gpu_models))
-        return f"no node has a GPU of model {wanted}", f"models here: {', '.join(sorted(models)) or 'none'}"
+        asked = " or ".join(sorted(shape.gpu_models))
+        return f"no node has a GPU of model {asked}", f"models here: {', '.join(sorted(models)) or 'none'}"
     most_gpu = max(
         sum(d.milli for d in n.devices if not shape.gpu_models or d.model in shape.gpu_models) for n in labelled
     )

@@ -57,19 +57,21 @@ class Foresight:
 
     @reads(Permission.DEPLOYMENT_READ)
     def queue(self, unit: Unit, cluster: str | None = None) -> Page[QueueLine]:
-        """Who waits on a cluster, in order, and when each will start by the present plan."""
+        """Who waits on a cluster, in order, and when each will start by the present plan.
+
+        Below them one's own that may not start yet whatever is free, such as behind another.
+        """
         row = named_or_only(unit, cluster)
         board, policy = sight(unit, row, self._settings)
         explained = explain(board, policy, unit.now)
         estimates = forecast(board, policy, unit.now).estimates
-        ordered = sorted(
-            (e for e in explained.values() if e.position is not None), key=lambda e: (e.position or 0, e.id)
-        )[:MOST_EXPLAINED]
-        rows = _rows(unit, [e.id for e in ordered])
+        ordered = sorted(explained.values(), key=lambda e: (e.position is None, e.position or 0, e.id))
+        rows = _rows(unit, [e.id for e in ordered[:MOST_EXPLAINED]])
         return Page(
             tuple(
-                _queue_line(unit, rows[e.id], e.position or 0, e.blockers, estimates.get(e.id, Estimate(None, None)))
-                for e in ordered
+                _queue_line(unit, rows[e.id], e.position, e.blockers, estimates.get(e.id, Estimate(None, None)))
+                for e in ordered[:MOST_EXPLAINED]
+                if e.position is not None or rows[e.id].org_id == unit.org_id
             )
         )
 
@@ -106,7 +108,7 @@ def _own_reason(row: DeploymentRow) -> tuple[BlockerLine, ...]:
 
 
 def _queue_line(
-    unit: Unit, row: DeploymentRow, position: int, blockers: tuple[Blocker, ...], estimate: Estimate
+    unit: Unit, row: DeploymentRow, position: int | None, blockers: tuple[Blocker, ...], estimate: Estimate
 ) -> QueueLine:
     own = row.org_id == unit.me.org_id
     owner = unit.accounts.by_id(row.owner_id) if own else None

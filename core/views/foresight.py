@@ -54,7 +54,7 @@ class WhyCard:
 class QueueLine:
     """A place in the queue; of another organization only that it is there."""
 
-    position: int
+    position: int | None  # None for one's own that waits for something else before it may stand in the queue
     id: str | None
     name: str | None
     owner: str | None

@@ -127,7 +127,7 @@ class OverviewScreen(Frame):
             (
                 line.id or f"{cluster}-{line.position}",
                 (
-                    Cell(str(line.position), Tone.DIM),
+                    Cell("·" if line.position is None else str(line.position), Tone.DIM),
                     Cell(line.name or OTHER_ORG, Tone.PLAIN if line.name else Tone.DIM),
                     Cell(line.owner or "", Tone.DIM),
                     Cell("" if line.gpu_milli is None else f"{line.gpu_milli / 1000:g}"),

@@ -114,7 +114,7 @@ class QueueScreen(Frame):
 
 def _cells(cluster: str, line: QueueLine, now: int) -> Sequence[Cell]:
     return (
-        Cell(str(line.position), Tone.DIM),
+        Cell("·" if line.position is None else str(line.position), Tone.DIM),
         Cell(cluster, Tone.DIM),
         Cell(line.name or OTHER_ORG, Tone.PLAIN if line.name else Tone.DIM),
         Cell(line.owner or "", Tone.DIM),
