@@ -198,7 +198,7 @@ async def test_an_unknown_outcome_is_asked_about_and_posted_again_only_by_a_pres
 def test_ticks_of_many_processes_at_once_make_one_report_a_period(
     tmp_path: Path, fresh_url: Callable[[str], str]
 ) -> None:
-    scene = Scene(tmp_path / "home", fresh_url("sqlite"))
+    scene = Scene.made(tmp_path / "home", fresh_url("sqlite"))
     try:
         scheduled(scene, "daily 09:00")
         scene.world.advance(DAY)
