@@ -8,14 +8,14 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
 
 from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, WAITING, State, StopCause
 from core.domain.resources import Resources
 from core.ledger.accounts import AccountKey, treasury, wallet
+from core.store.fixed import Among, Fixed
 from core.store.repositories.clusters import amount_values
-from core.store.repositories.parts import KEYS, in_parts
 from core.store.scope import Scope, covered
 from core.store.tables import work
 
@@ -92,32 +92,29 @@ class Deployments:
         self._scope = scope
 
     def add(self, rows: Sequence[DeploymentRow]) -> None:
-        if rows:
-            self._connection.execute(_ADD, [_values(row) for row in rows])
+        _ADD.run(self._connection, [_values(row) for row in rows])
 
     def known_handles(self, handles: Sequence[str]) -> set[str]:
         """Those of them that a deployment has, of whatever organization."""
-        return {row.handle for row in in_parts(self._connection, _KNOWN_HANDLES, handles, {})}
+        return {handle for (handle,) in _KNOWN_HANDLES.among(self._connection, handles)}
 
     def by_id(self, deployment_id: str) -> DeploymentRow | None:
         return next(iter(self.by_ids([deployment_id])), None)
 
     def by_ids(self, ids: Sequence[str]) -> list[DeploymentRow]:
-        statement, bound = _by_ids(self._scope.is_everything), self._scope.bound
-        return [_row(row) for row in in_parts(self._connection, statement, ids, bound)]
+        found = _by_ids(self._scope.is_everything).among(self._connection, ids, self._scope.bound)
+        return [_row(row) for row in found]
 
     def limits_of(self, ids: Sequence[str]) -> dict[str, int | None]:
         """Their time limits alone: read for everything that runs, again and again."""
-        statement, bound = _limits_of(self._scope.is_everything), self._scope.bound
-        return {row.id: row.limit_ms for row in in_parts(self._connection, statement, ids, bound)}
+        return dict(_limits_of(self._scope.is_everything).among(self._connection, ids, self._scope.bound))
 
     def by_handles(self, handles: Sequence[str]) -> list[DeploymentRow]:
         return self._found(deployments.c.handle.in_(list(handles)))
 
     def living_named(self, names: Sequence[str]) -> dict[str, str]:
         """The handles of those that have one of these names and have not ended, by name."""
-        statement, bound = _living_named(self._scope.is_everything), self._scope.bound
-        return {row.name: row.handle for row in in_parts(self._connection, statement, names, bound)}
+        return dict(_living_named(self._scope.is_everything).among(self._connection, names, self._scope.bound))
 
     def referred(self, reference: str) -> list[DeploymentRow]:
         """What a name or the beginning of an id may mean: the living of that name first, then the newest."""
@@ -167,9 +164,8 @@ class Deployments:
 
     def crowd(self, since: int) -> tuple[int, int]:
         """How many wait, and how many were submitted since an instant."""
-        waiting, recent = self._connection.execute(
-            _crowd(self._scope.is_everything), {"since": since, **self._scope.bound}
-        ).one()
+        bound = {"since": since, **self._scope.bound}
+        waiting, recent = _crowd(self._scope.is_everything).rows(self._connection, bound)[0]
         return waiting, recent
 
     def recent(self, owner_id: str, since: int) -> tuple[int, int, int]:
@@ -240,7 +236,7 @@ def _text(table: Mapping[str, str]) -> str:
     return json.dumps(dict(table)) if table else "{}"
 
 
-def _row(row: Row[tuple[object, ...]]) -> DeploymentRow:
+def _row(row: Sequence[Any]) -> DeploymentRow:
     """Thousands are read at a time: what is nearly always empty or the same is not parsed anew."""
     values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     amounts = [values.pop(name) for name in Resources.__slots__]
@@ -263,31 +259,31 @@ _STATES = {state.value: state for state in State}
 
 
 @cache
-def _by_ids(everything: bool) -> Select[Any]:
-    these = (covered(deployments, everything=everything), deployments.c.id.in_(KEYS))
-    return select(deployments).where(*these).order_by(deployments.c.id)
+def _by_ids(everything: bool) -> Fixed:
+    these = (covered(deployments, everything=everything), Among(deployments.c.id))
+    return Fixed(select(deployments).where(*these).order_by(deployments.c.id))
 
 
 @cache
-def _limits_of(everything: bool) -> Select[Any]:
-    these = (covered(deployments, everything=everything), deployments.c.id.in_(KEYS))
-    return select(deployments.c.id, deployments.c.limit_ms).where(*these)
+def _limits_of(everything: bool) -> Fixed:
+    these = (covered(deployments, everything=everything), Among(deployments.c.id))
+    return Fixed(select(deployments.c.id, deployments.c.limit_ms).where(*these))
 
 
 @cache
-def _living_named(everything: bool) -> Select[Any]:
-    lives = deployments.c.state.not_in([state.value for state in FINAL])
-    these = (covered(deployments, everything=everything), deployments.c.name.in_(KEYS), lives)
-    return select(deployments.c.name, deployments.c.handle).where(*these)
+def _living_named(everything: bool) -> Fixed:
+    lives = deployments.c.state.not_in([literal(state.value) for state in FINAL])
+    these = (covered(deployments, everything=everything), Among(deployments.c.name), lives)
+    return Fixed(select(deployments.c.name, deployments.c.handle).where(*these))
 
 
 @cache
-def _crowd(everything: bool) -> Select[Any]:
+def _crowd(everything: bool) -> Fixed:
     here = covered(deployments, everything=everything)
-    waiting = select(func.count()).where(here, deployments.c.state.in_([state.value for state in WAITING]))
+    waiting = select(func.count()).where(here, deployments.c.state.in_([literal(state.value) for state in WAITING]))
     recent = select(func.count()).where(here, deployments.c.created_at > bindparam("since"))
-    return select(waiting.scalar_subquery(), recent.scalar_subquery())
+    return Fixed(select(waiting.scalar_subquery(), recent.scalar_subquery()))
 
 
-_ADD = insert(deployments)
-_KNOWN_HANDLES = select(deployments.c.handle).where(deployments.c.handle.in_(KEYS))
+_ADD = Fixed(insert(deployments), _COLUMNS)
+_KNOWN_HANDLES = Fixed(select(deployments.c.handle).where(Among(deployments.c.handle)))
