@@ -25,6 +25,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # An amount is rounded only by these: from thousandths of a share times microseconds.
 _UCR_UNIT, _GPU_UNIT = 1000 * HOUR_US, 1_000_000_000
 _NEVER = 2**63
+_LONGEST_DAY = 25 * HOUR_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +231,17 @@ def settle(
     return postings
 
 
-def next_posting_at(line: RunLine, last: int, now: int, tz: str = "UTC") -> int | None:
-    """When the meter must post next: the end of the org's day or six hours after the last; None for a closed line."""
-    if line.end is not None:
-        return None
+def next_posting_at(last: int, now: int, tz: str = "UTC") -> int:
+    """When the meter must post next for an open run: the end of the org's day, or six hours after the last."""
     return max(now, min(last + LONGEST_UNPOSTED_US, day_end_after(last, tz)))
+
+
+def nothing_due_since(now: int, tz: str = "UTC") -> int:
+    """For a run that began at this instant or later there is nothing to post by now."""
+    midnight = day_end_after(now - 2 * _LONGEST_DAY, tz)
+    while (following := day_end_after(midnight, tz)) <= now:
+        midnight = following
+    return max(midnight, now - LONGEST_UNPOSTED_US + 1)
 
 
 def instants_to_post(last: int, now: int, tz: str = "UTC") -> list[int]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, bindparam
+from sqlalchemy import ColumnElement, Connection, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import Executable
 from sqlalchemy.types import NullType
@@ -25,7 +25,7 @@ class Among(ColumnElement[bool]):
 
     inherit_cache = False
 
-    def __init__(self, column: Column[str]) -> None:
+    def __init__(self, column: ColumnElement[Any]) -> None:
         self.column = column
         self.keys = bindparam(_KEYS, type_=NullType())
 

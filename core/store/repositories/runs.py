@@ -145,11 +145,8 @@ class Runs:
     def of_deployment(self, deployment_id: str) -> list[RunRow]:
         return self._runs(runs.c.deployment_id == deployment_id)
 
-    def all_open(self, cluster_id: str | None = None) -> list[RunRow]:
-        statement = _all_open(self._scope.is_everything)
-        if cluster_id is not None:
-            statement = statement.where(runs.c.cluster_id == cluster_id)
-        return [_run(row) for row in self._connection.execute(statement, self._scope.bound)]
+    def all_open(self) -> list[RunRow]:
+        return [_run(row) for row in self._connection.execute(_all_open(self._scope.is_everything), self._scope.bound)]
 
     def open_of_payer(self, org_id: str, owner_id: str) -> list[RunRow]:
         """The runs that a member's wallet pays for now; without an owner, the organization's treasury."""
@@ -193,15 +190,17 @@ def _segments_text(segments: tuple[Segment, ...]) -> str:
 
 
 def _allocation(row: Sequence[Any]) -> AllocationRow:
-    *whose, cpu, ram, gpu, disk, shares, taken_at, _ = row
+    id_, org, deployment, generation, replica, node, cpu, ram, gpu, disk, shares, taken_at, _ = row
     devices = () if shares == "[]" else tuple((index, milli) for index, milli in json.loads(shares))
-    return AllocationRow(*whose, Resources(cpu, ram, gpu, disk), devices, taken_at)
+    amount = Resources(cpu, ram, gpu, disk)
+    return AllocationRow(id_, org, deployment, generation, replica, node, amount, devices, taken_at)
 
 
 def _run(row: Sequence[Any]) -> RunRow:
     """Many thousands are read at a time, and few differ in their rate."""
-    *whose, rate, segments, started_at, seen_at, ended_at, cause = row
-    return RunRow(*whose, _rate(rate), _segments(segments), started_at, seen_at, ended_at, cause)
+    id_, org, deployment, owner, cluster, generation, payer, rate, segments, start, seen, end, cause = row
+    line = (_rate(rate), _segments(segments))
+    return RunRow(id_, org, deployment, owner, cluster, generation, payer, *line, start, seen, end, cause)
 
 
 @lru_cache(maxsize=1_000)
