@@ -178,7 +178,7 @@ class Deployments:
         return by_owner, by_all, first if first is not None else since
 
     def _found(self, *conditions: object, newest_first: bool = False, limit: int | None = None) -> list[DeploymentRow]:
-        statement = select(deployments).where(self._scope.covers(deployments), *conditions)  # type: ignore[arg-type]
+        statement = select(*_IN_ORDER).where(self._scope.covers(deployments), *conditions)  # type: ignore[arg-type]
         statement = statement.order_by(deployments.c.id.desc() if newest_first else deployments.c.id).limit(limit)
         return [_row(row) for row in self._connection.execute(statement)]
 
@@ -237,16 +237,16 @@ def _text(table: Mapping[str, str]) -> str:
 
 
 def _row(row: Sequence[Any]) -> DeploymentRow:
-    """Thousands are read at a time: what is nearly always empty or the same is not parsed anew."""
-    values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
-    amounts = [values.pop(name) for name in Resources.__slots__]
-    command, env, labels, cause = values["command"], values["env"], values["labels"], values["stop_cause"]
-    values["command"] = () if command == "[]" else tuple(json.loads(command))
-    values["env"] = {} if env == "{}" else json.loads(env)
-    values["labels"] = {} if labels == "{}" else json.loads(labels)
-    values["kind"], values["state"] = _KINDS[values["kind"]], _STATES[values["state"]]
-    values["stop_cause"] = None if cause is None else StopCause(cause)
-    return DeploymentRow(**values, resources=Resources(*amounts))
+    """From `_IN_ORDER`. Thousands are read at a time: what is nearly always empty or the same is not parsed anew."""
+    values = list(row)
+    values[_SIZE : _SIZE + len(_AMOUNTS)] = [Resources(*values[_SIZE : _SIZE + len(_AMOUNTS)])]
+    values[_KIND], values[_STATE] = _KINDS[values[_KIND]], _STATES[values[_STATE]]
+    values[_COMMAND] = () if values[_COMMAND] == "[]" else tuple(json.loads(values[_COMMAND]))
+    for place in (_ENV, _LABELS):
+        values[place] = {} if values[place] == "{}" else json.loads(values[place])
+    if values[_CAUSE] is not None:
+        values[_CAUSE] = StopCause(values[_CAUSE])
+    return DeploymentRow(*values)
 
 
 # True of each, and a way to those in a few states by the index of clusters and states: what has ended is not looked at.
@@ -254,6 +254,12 @@ ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))
 
 _FIELDS = tuple(field.name for field in fields(DeploymentRow))
 _COLUMNS = tuple(deployments.c.keys())
+# The columns as the fields of a row follow each other, with the four amounts in the place of its resources.
+_AMOUNTS = [deployments.c[name] for name in Resources.__slots__]
+_IN_ORDER = [c for name in _FIELDS for c in (_AMOUNTS if name == "resources" else [deployments.c[name]])]
+_SIZE, _KIND, _STATE, _COMMAND, _ENV, _LABELS, _CAUSE = map(
+    _FIELDS.index, ("resources", "kind", "state", "command", "env", "labels", "stop_cause")
+)
 _KINDS = {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in State}
 
@@ -261,7 +267,7 @@ _STATES = {state.value: state for state in State}
 @cache
 def _by_ids(everything: bool) -> Fixed:
     these = (covered(deployments, everything=everything), Among(deployments.c.id))
-    return Fixed(select(deployments).where(*these).order_by(deployments.c.id))
+    return Fixed(select(*_IN_ORDER).where(*these).order_by(deployments.c.id))
 
 
 @cache
