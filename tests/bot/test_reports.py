@@ -301,6 +301,20 @@ async def test_a_channel_that_the_bot_is_not_in_is_told_to_who_asked_and_after_t
     assert (line.id, line.state) == (handle, "on")
 
 
+async def test_a_report_that_never_gets_through_is_told_to_who_asked_when_it_is_given_up(scene: Scene) -> None:
+    scheduled(scene, "monthly 1 09:00")
+    scene.slack.fault = lambda _method, given: (
+        scene.slack.refusal("service_unavailable", 503) if given.get("channel") == CHANNEL else None
+    )
+    scene.world.advance(31 * DAY + 10 * HOUR)
+    for _ in range(6 * 30):
+        await scene.courier.tick()
+        await scene.courier.round()
+        scene.world.advance(10 * MINUTE)
+    (told,) = [one for one in scene.slack.posts if "cannot be posted" in one["text"]]
+    assert told["channel"] == ADMIN and "service_unavailable" in told["text"]
+
+
 # Europe/Berlin changes its clocks on 29 March and 25 October 2026; the organization counts its days in UTC.
 @pytest.mark.parametrize(
     ("when", "begin", "days"),
