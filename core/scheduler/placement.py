@@ -191,13 +191,13 @@ def _largest_that_could(nodes: list[Node], shape: Shape) -> tuple[str, str]:
         ("ram", "", need.ram_mib, max(n.totals.ram_mib for n in labelled), format_memory),
         ("disk", " of disk", need.disk_mib, max(n.totals.disk_mib for n in labelled), format_memory),
     ]
-    for word, unit, wanted, most, said in kinds:
-        if wanted > most > 0:
+    for word, unit, asked, most, said in kinds:
+        if asked > most > 0:
             hint = f"ask for at most {said(most)}, or for several replicas"
-            return f"no node can hold {said(wanted)}{unit}; the largest has {said(most)}", hint
-        if wanted > most:
+            return f"no node can hold {said(asked)}{unit}; the largest has {said(most)}", hint
+        if asked > most:
             hint = f"leave {word} out, or an operator gives it some: bursar cluster set CLUSTER {word}=N"
-            return f"no node can hold {said(wanted)}{unit}; none has any", hint
+            return f"no node can hold {said(asked)}{unit}; none has any", hint
     largest = max(labelled, key=lambda n: (n.totals.gpu_milli, n.totals.cpu_milli, n.totals.ram_mib, n.name))
     return (
         f"no node can hold {format_resources(need)} at once; the largest has {format_resources(largest.totals)}",
