@@ -6,9 +6,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler, AsyncServerErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
@@ -28,6 +30,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Answerer = Callable[[str, dict[str, Any]], Awaitable[None]]
 DELIVERED_BEFORE = "delivered_before"
+_TRIES = 3
 _LIVING = tuple(state.value for state in State if state not in FINAL)
 
 
@@ -41,7 +44,12 @@ class Opened(Bursar, Protocol):
 
 
 async def by_webhook(url: str, payload: dict[str, Any]) -> None:
-    await AsyncWebhookClient(url).send_dict(payload)
+    """Only the one who asked sees an answer, so one that comes twice is better than none."""
+    client = AsyncWebhookClient(url)
+    client.retry_handlers += [AsyncRateLimitErrorRetryHandler(_TRIES), AsyncServerErrorRetryHandler(_TRIES)]
+    answer = await client.send_dict(payload)
+    if answer.status_code != HTTPStatus.OK:
+        raise Unavailable("slack_refused", f"Slack did not take the answer: {answer.status_code} {answer.body[:200]}")
 
 
 async def in_thread(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -57,6 +65,7 @@ class Desk:
     answerer: Answerer = by_webhook
     team_id: str | None = None  # the workspace that the client's token is good for; any, where it is not known
     home_seen: set[tuple[str, str]] = field(default_factory=set)
+    checks: dict[str, str] = field(default_factory=dict)  # of each form the newest press that asks what it comes to
 
     @property
     def chat(self) -> Chat:
@@ -90,13 +99,15 @@ class Desk:
         await self.answerer(response_url, payload)
 
     async def reply_to_press(self, press: Press, answer: Message) -> None:
-        """Below the message that was pressed; on the home tab there is none, so in a window of its own."""
+        """Below the message that was pressed; on the home tab there is none, so in a window of its own.
+
+        Of a form that is open the answer is laid on top, so that nothing of what was typed is lost.
+        """
         if press.response_url:
             await self.reply(press.response_url, answer)
         elif press.trigger_id:
-            await self.client.views_open(
-                trigger_id=press.trigger_id, view=modal("Bursar", list(answer.blocks), callback_id="answer")
-            )
+            show = self.client.views_push if press.in_form else self.client.views_open
+            await show(trigger_id=press.trigger_id, view=modal("Bursar", list(answer.blocks), callback_id="answer"))
 
     async def answered(
         self, work: Callable[[], Awaitable[Message | None]], reply: Callable[[Message], Awaitable[None]], what: str

@@ -51,6 +51,7 @@ class Press:
     trigger_id: str
     view_id: str
     view_hash: str
+    in_form: bool  # rather than in a message or on the home tab
     callback_id: str
     metadata: str
     inputs: Mapping[str, str]
@@ -114,6 +115,7 @@ def press_of(body: Mapping[str, Any]) -> Press:
         trigger_id=_text(body, "trigger_id"),
         view_id=_text(view, "id"),
         view_hash=_text(view, "hash"),
+        in_form=_text(view, "type") == "modal",
         callback_id=_text(view, "callback_id"),
         metadata=_text(view, "private_metadata"),
         inputs=_inputs(view),

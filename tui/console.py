@@ -16,7 +16,7 @@ from textual.reactive import var
 from core.domain.errors import BursarError
 from core.views.browsing import Pulse
 from core.views.people import AccountCard
-from tui.actions import Command
+from tui.actions import Command, only_if_still
 from tui.gateway import Gateway
 from tui.theme import Tone
 from tui.together import Together
@@ -95,7 +95,7 @@ class Console(App[int]):
         return None
 
     def _can_undo(self, done: Sequence[Command]) -> None:
-        undos = tuple(command.undo for command in reversed(done) if command.undo is not None)
+        undos = tuple(only_if_still(c.undo, c) for c in reversed(done) if c.undo is not None)
         if undos:
             self._undoable = [*self._undoable[1 - _MOST_UNDONE :], undos]
 

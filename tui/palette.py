@@ -13,7 +13,7 @@ from core.commands.table import VERBS
 from core.domain.errors import BursarError
 from core.domain.text import safe_text
 from core.views.work import DeploymentLine
-from tui.actions import Action, may
+from tui.actions import Action, Command, may
 from tui.console import Console
 from tui.screens.form import FormScreen
 from tui.theme import LOOKS
@@ -64,7 +64,7 @@ _OWN = (
 
 
 def _open_form(console: Console, action: Action) -> None:
-    console.push_screen(FormScreen(action, {}))
+    console.push_screen(FormScreen(action, [Command(action.verb)]))
 
 
 class PaletteOfDeployments(Provider):

@@ -168,10 +168,18 @@ def _statement(answer: StatementCard) -> Message:
     return message(said, blocks)
 
 
-def _schedule(answer: ScheduleLine) -> Message:
+def scheduled(answer: ScheduleLine, *, there: bool = True) -> Message:
+    """`there` says whether the bot can post where the report shall go; where it cannot, that comes first."""
     follows = "posts nothing for now" if answer.next_at is None else f"next {moment_utc(answer.next_at)}"
-    head = f"{answer.id} is {answer.state}: {answer.when} in {answer.channel}"
-    return message(f"{head}; {follows}", lists.schedule(answer))
+    head = f"{answer.id} is {answer.state}: {answer.when} in {answer.channel}; {follows}"
+    if there:
+        return message(head, lists.schedule(answer))
+    invite = (
+        f"⚠ I am not in {lists.channel_words(answer.channel)} yet: say `/invite @bursar` there, or no report comes."
+    )
+    return message(
+        f"{head}; I am not in that channel yet: say /invite @bursar there", [section(invite), *lists.schedule(answer)]
+    )
 
 
 def _forecast(answer: ForecastCard) -> Message:
@@ -267,7 +275,7 @@ _SENTENCES: dict[type, Callable[[Any], Message]] = {
     PostingCard: _posting,
     PreviewCard: _preview,
     ReportCard: report,
-    ScheduleLine: _schedule,
+    ScheduleLine: scheduled,
     StatementCard: _statement,
     UsageCard: _usage,
     WalletCard: wallet,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.blocks.parts import Block, Message, button, buttons, context, message, section
 from bot.ids import COMMAND, Action
 from bot.markup import code, safe_slack
-from core.commands.reference import help_of
+from core.commands.reference import group_help, help_of
 from core.commands.verbs import Family, Verb
 
 _BEGIN = (
@@ -43,8 +43,40 @@ def overview(families: Sequence[Family], *, known: bool = True, admin: bool = Tr
     return message(f"say {COMMAND} and a word: {', '.join(words for words, _ in own)}", blocks)
 
 
+# What is said here alone stands in no table.
+_OF_WORDS = {
+    "deploy": (
+        "deploy [IMAGE on CLUSTER] [OPTION VALUE ...]",
+        "Ask for a machine. Alone it opens a form; with words it is `submit`, named after the image:"
+        f" `{COMMAND} deploy tinyllama:latest on rack gpu 0.5 hours 2`. Its options: `{COMMAND} help submit`.",
+    ),
+    "register": ("register [NAME]", "Make an account that is yours here. It has no password; none is ever asked for."),
+    "link": ("link [ACCOUNT]", "Let an account that you have act for you here: you confirm it in a terminal."),
+    "unlink": ("unlink", "Act as nobody here any more. What you have asked for goes on."),
+    "help": ("help [VERB]", "Say what can be said here, or more of one verb."),
+    "report here": (
+        "report here [WHEN]",
+        "Show you a report of the last period, with a button that posts it into this channel from then on.\nSuch as"
+        f" `{COMMAND} report here weekly mon 09:00 Europe/Berlin`, `daily 09:00` or `monthly 2 09:00`.",
+    ),
+}
+
+
+def of_word(word: str) -> Message | None:
+    """Help of what no table has."""
+    if word not in _OF_WORDS:
+        return None
+    usage, said = _OF_WORDS[word]
+    return message(f"{usage}: {said}", [section(f"`{COMMAND} {usage}`\n{said}")])
+
+
 def of_verb(verb: Verb) -> Message:
-    return message(f"{verb.name}: {verb.help}", [section(code(help_of(verb)))])
+    return message(f"{verb.name}: {verb.help}", [section(code(help_of(verb, COMMAND)))])
+
+
+def of_group(said: tuple[str, ...], verbs: Sequence[Verb]) -> Message:
+    names = ", ".join(verb.name for verb in verbs)
+    return message(f"{' '.join(said)}: {names}", [section(code(group_help(said, verbs, COMMAND)))])
 
 
 def begin(reason: str = "") -> Message:

@@ -21,6 +21,7 @@ from core.domain.kinds import Kind
 from core.domain.lifecycle import State
 from core.domain.resources import Resources
 from core.domain.roles import Role
+from core.domain.schedule import read_when
 from core.views.chat import LinkLine, PendingLink, UnsureLine, Visitor
 from core.views.foresight import BarLine, BlockerLine, ForecastCard, QueueLine, WhyCard
 from core.views.money import (
@@ -152,7 +153,7 @@ def messages_of(text: str) -> list[parts.Message]:
         notice.given({**facts, "credits_ucr": 5_000_000, "gpu_ms": 0}),
         *(notice.funds({"level": level, "whose": text, "credits": True, "used": 8, "left": 2}) for level in FundsLevel),
         report.report(a_report(text), (text,)),
-        report.preview(a_report(text), "T0ACME/C0TEAM", "weekly mon 09:00"),
+        report.preview(a_report(text), "T0ACME/C0TEAM", read_when("weekly", "Europe/Berlin"), AT),
         told(Invalid("x", text, f"{text}\n{text}\n  ^^^")),
         bug("KeyError", "x/1"),
         answers.answered(listing, Page(tuple(a_line(text) for _ in range(90)), "more")),

@@ -10,7 +10,9 @@ import pytest
 
 from bot.ids import Action
 from core.clock import HOUR, MINUTE, SECOND
-from core.domain.chat import DeliveryState
+from core.domain.chat import DeliveryKind, DeliveryState
+from core.services.deliveries import MOST_ATTEMPTS
+from core.services.notices import want
 from core.settings import Approvals
 from tests.bot.rules import everything_said
 from tests.bot.scene import ADMIN, CHANNEL, MEMBER, STRANGER, TEAM, Scene, said
@@ -194,16 +196,56 @@ async def test_E60_a_card_that_somebody_deleted_is_not_brought_back(scene: Scene
     assert "queued" not in scene.said_to(MEMBER) and not cards_of(scene, MEMBER)
 
 
-async def test_a_poison_message_is_given_up_after_some_tries(scene: Scene) -> None:
+AWAY = {
+    "service_unavailable": 503,
+    "ratelimited": 429,
+    "invalid_auth": 200,  # the token was exchanged, and the bot does not have the new one yet
+    "missing_scope": 200,
+}
+
+
+@pytest.mark.parametrize("error", AWAY)
+async def test_E59_an_outage_of_hours_loses_nothing(scene: Scene, error: str) -> None:
+    scene.world.submit(scene.member, "train")
+    scene.slack.fault = lambda method, _given: (
+        scene.slack.refusal(error, AWAY[error]) if method == "chat.postMessage" else None
+    )
+    for _ in range(6 * 12):
+        await scene.courier.round()
+        scene.world.advance(10 * MINUTE)
+    assert cards_of(scene, MEMBER) == []
+    scene.slack.fault = lambda *_: None
+    await scene.delivered()
+    assert len(cards_of(scene, MEMBER)) == 1
+
+
+async def test_a_poison_message_is_given_up_after_a_day(scene: Scene) -> None:
     scene.world.submit(scene.member, "train")
     scene.slack.fault = lambda method, _given: (
         scene.slack.refusal("service_unavailable", 503) if method == "chat.postMessage" else None
     )
-    for _ in range(12):
+    for _ in range(6 * 30):
         await scene.courier.round()
-        scene.world.advance(HOUR)
+        scene.world.advance(10 * MINUTE)
     assert scene.world.bursar.deliveries().counts()[DeliveryState.DEAD] == 1
-    assert len(scene.slack.called("chat.postMessage")) == 8
+    assert len(scene.slack.called("chat.postMessage")) == MOST_ATTEMPTS
+
+
+async def test_hundreds_of_messages_for_one_keep_nobody_elses_back(on_either_store: Scene) -> None:
+    scene = on_either_store
+    card = scene.world.submit(scene.member, "first")
+    await scene.delivered(2)
+    with scene.world.units.serve() as unit:
+        (person,) = unit.slack.recipients(unit.deployments.by_handles([card.id])[0].org_id, {scene.member.account_id})
+        for number in range(300):
+            data: dict[str, object] = {"notice": "given", "by": "ana", "credits_ucr": number + 1, "gpu_ms": 0}
+            org_id = unit.deployments.by_handles([card.id])[0].org_id
+            want(unit, person, org_id, DeliveryKind.NOTICE, f"given:{number}", data)
+    scene.world.submit(scene.admin, "second")
+    scene.world.advance(2 * SECOND)
+    await scene.courier.round()
+    assert "second" in scene.said_to(ADMIN)
+    assert len(scene.slack.shown_in("D0MIA")) == 2, "one message a second for each"
 
 
 async def test_two_bots_on_one_store_post_everything_once(scene: Scene) -> None:

@@ -45,6 +45,8 @@ class DeploymentsScreen(Frame):
         actions.CANCEL,
         actions.STOP,
         actions.START,
+        actions.SUSPEND,
+        actions.GO_ON,
         actions.EXTEND,
         actions.PRIORITY,
         actions.DELETE,
@@ -200,7 +202,7 @@ class DeploymentsScreen(Frame):
             line = self._known.get(key)
             if line is None or action.applies_to(line.state):
                 found.append((key, line.name if line else key))
-        return found[:1] if action.fill else found
+        return found
 
     def undo(self, action: Action, subject: str) -> Command | None:
         line = self._known.get(subject)

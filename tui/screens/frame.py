@@ -16,7 +16,7 @@ from textual.widgets import Input
 from core.commands.table import VERBS
 from core.domain.errors import BursarError
 from core.domain.roles import not_logged_in
-from tui.actions import Action, Command, may
+from tui.actions import Action, Command, may, only_if_still
 from tui.amounts import span
 from tui.completion import Completion, completions
 from tui.console import Console, Echo
@@ -249,12 +249,10 @@ class Frame(Screen[None]):
         if not chosen:
             self.query_one(".echo", Plain).say(text(f"nothing to {action.label.lower()} here", Tone.DIM))
             return
-        if action.fill:
-            word, known_as = chosen[0]
-            fixed = self.fixed(action) | ({action.subject: (word,)} if action.subject else {})
-            self.app.push_screen(FormScreen(action, fixed, known_as, self.undo(action, word)))
-            return
         commands = [self._command(action, word, known_as) for word, known_as in chosen]
+        if action.fill:
+            self.app.push_screen(FormScreen(action, commands))
+            return
         if not action.sure:
             self.console.do(commands)
             return
@@ -266,7 +264,9 @@ class Frame(Screen[None]):
 
     def _command(self, action: Action, subject: str, known_as: str) -> Command:
         texts = {**self.fixed(action), **({action.subject: (subject,)} if action.subject else {})}
-        return Command(action.verb, texts, known_as=known_as, undo=self.undo(action, subject))
+        undo = self.undo(action, subject)
+        command = Command(action.verb, texts, known_as=known_as, undo=undo)
+        return only_if_still(command, undo) if action.fill and undo is not None else command
 
     def _action(self, name: str) -> Action:
         return next(action for action in self.ACTIONS if action.name == name)
