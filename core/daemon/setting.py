@@ -12,7 +12,7 @@ from dataclasses import replace
 from core.clock import SECOND
 from core.daemon.ground import Ground
 from core.daemon.logs import told
-from core.store import boots
+from core.store import boots, settlement
 from core.store.repositories.runs import RunRow
 from core.store.units import Unit
 
@@ -46,7 +46,11 @@ def _move(unit: Unit, by: int) -> int:
     """How many runs followed."""
     runs = unit.runs.all_open()
     ends = unit.runs.last_ends([run.deployment_id for run in runs]) if by < 0 else {}
-    unit.runs.rewrite([_moved(run, by, ends.get(run.deployment_id, 0)) for run in runs])
+    moved = [_moved(run, by, ends.get(run.deployment_id, 0)) for run in runs]
+    unit.runs.rewrite(moved)
+    if by < 0:  # the next charge is counted from the last one, which is dated ahead now
+        for run in moved:
+            settlement.charge_now(unit, run, min(unit.now, run.seen_at))
     unit.runs.move_pins(by)
     unit.deployments.move_living(by)
     return len(runs)

@@ -198,6 +198,17 @@ def test_E23_a_run_never_comes_to_overlap_the_one_before(sim: World) -> None:
     assert 0 < stopped(sim, web, daemon) <= WEB_UCR * (3 * HOUR + 3 * MINUTE) // HOUR
 
 
+def test_E23_what_runs_on_is_charged_within_six_hours_by_either_time(sim: World) -> None:
+    sim.submit("web")
+    daemon = sim.daemon()
+    daemon.once()
+    sim.pass_time(27 * HOUR, daemon)
+    sim.clock.leap(-5 * HOUR)
+    for _ in range(14):
+        sim.pass_time(HOUR, daemon)
+        books_balance(sim)
+
+
 class Restless:
     """An engine during whose listing somebody sets the clock."""
 

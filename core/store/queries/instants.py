@@ -88,10 +88,11 @@ def last_posted(connection: Connection, run_ids: Sequence[str]) -> dict[str, int
     kinds = [kind.value for kind in METERED]
     found: dict[str, int] = {}
     for start in range(0, len(run_ids), 500):
-        newest = select(postings.c.run_id, func.max(postings.c.at)).where(
+        newest = select(func.max(postings.c.seq)).where(
             postings.c.run_id.in_(run_ids[start : start + 500]), postings.c.kind.in_(kinds)
         )
-        found.update((row[0], row[1]) for row in connection.execute(newest.group_by(postings.c.run_id)))
+        of_each = select(postings.c.run_id, postings.c.at).where(postings.c.seq.in_(newest.group_by(postings.c.run_id)))
+        found.update((row[0], row[1]) for row in connection.execute(of_each))
     return found
 
 
