@@ -94,11 +94,11 @@ class Unposted:
 
 def unposted(connection: Connection, before: int) -> list[Unposted]:
     """Of the runs that began before an instant and are still open."""
-    charged = select(func.max(postings.c.at) + 1).where(
-        postings.c.run_id == runs.c.id, postings.c.kind.in_([kind.value for kind in METERED])
-    )
-    # A charge is dated with the last microsecond that it pays for; the next one counts from behind it.
-    since = func.coalesce(charged.scalar_subquery(), runs.c.started_at)
+    charged = postings.c.run_id == runs.c.id, postings.c.kind.in_([kind.value for kind in METERED])
+    # The newest is the last written, not the latest dated, since a clock may have been ahead. A charge is dated with
+    # the last microsecond that it pays for; the next one counts from behind it.
+    newest = select(postings.c.at + 1).where(*charged).order_by(postings.c.seq.desc()).limit(1)
+    since = func.coalesce(newest.scalar_subquery(), runs.c.started_at)
     statement = select(runs.c.deployment_id, runs.c.org_id, runs.c.seen_at, since)
     statement = statement.where(runs.c.ended_at.is_(None), runs.c.started_at < before)
     return [Unposted(*row) for row in connection.execute(statement.order_by(runs.c.started_at, runs.c.id))]
