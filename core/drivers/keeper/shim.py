@@ -14,6 +14,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from core.drivers.keeper.output import rotate
 from core.drivers.keeper.records import (
@@ -24,7 +25,6 @@ from core.drivers.keeper.records import (
     append,
     asleep_us,
     descendants,
-    process_facts,
     read_note,
     send,
     wall_us,
@@ -43,9 +43,23 @@ _TO_DEFAULT = (signal.SIGPIPE, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, sig
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+class Mould(NamedTuple):
+    """The limits that a process has taken for its run. It cannot leave them again."""
+
+    data_bytes: int = 0
+    nice: int = 0
+
+    @classmethod
+    def of(cls, spec: Record) -> Mould:
+        return cls(spec["data_bytes"], spec["nice"])
+
+    def fits(self, wanted: Mould) -> bool:
+        return self in (wanted, Mould())
+
+
 class Shim:
-    def __init__(self, run: str, spec: Record, host: Record) -> None:
-        self.run, self.spec, self.host = run, spec, host
+    def __init__(self, run: str, spec: Record, me: Record, mould: Mould) -> None:
+        self.run, self.spec, self.me, self.mould = run, spec, me, mould
         self.child = 0
         self.status: int | None = None
         self.ended_at = 0
@@ -56,9 +70,8 @@ class Shim:
         self.log_size = 0
         self.limits: list[str] = [spec["limits"]]
 
-    def live(self, tell: Callable[[], None]) -> None:
-        """The whole of it. `tell` is called as soon as the command runs, or is known never to run."""
-        os.setsid()
+    def live(self, tell: Callable[[], None]) -> bool:
+        """The whole of it. `tell` is called as soon as the command runs, or is known never to run: then it is False."""
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
         self._prepare()
@@ -76,13 +89,11 @@ class Shim:
         self._write_end(failure)
         if failure is not None:
             tell()
+        return failure is None
 
     def _started(self) -> Record:
-        facts = process_facts(os.getpid())
         return {
-            **self.host,
-            "shim": os.getpid(),
-            "ticks": facts.ticks if facts else 0,
+            **self.me,
             "at": wall_us(),
             "asleep_us": self.slept_at_start,
             "limits": "; ".join(self.limits),
@@ -188,11 +199,14 @@ class Shim:
             os._exit(127)
 
     def _take_limits(self) -> None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if self.spec["data_bytes"]:
-            resource.setrlimit(resource.RLIMIT_DATA, (self.spec["data_bytes"],) * 2)
-        if self.spec["nice"]:
-            os.nice(self.spec["nice"])
+        wanted = Mould.of(self.spec)
+        if wanted == self.mould:
+            return
+        if wanted.data_bytes:
+            resource.setrlimit(resource.RLIMIT_DATA, (wanted.data_bytes,) * 2)
+        if wanted.nice:
+            os.nice(wanted.nice)
+        self.mould = wanted
 
     def _enter_cages(self) -> None:
         for cage in self.spec["cages"]:
@@ -247,7 +261,9 @@ class Shim:
         return self.status is not None
 
     def _asked_to_stop(self) -> None:
-        asked = read_note(f"{self.run}/{STOP}") or {}
+        asked = read_note(f"{self.run}/{STOP}")
+        if asked is None:  # it was meant for the run before, which had just ended
+            return
         grace = float(asked.get("grace_s", DEFAULT_GRACE_S))
         kill_at = time.monotonic() + grace
         self.kill_at = kill_at if self.kill_at is None else min(self.kill_at, kill_at)

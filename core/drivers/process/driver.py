@@ -172,7 +172,7 @@ class ProcessDriver:
             return
         if live.is_watched():
             send([live.shim], signal.SIGTERM)
-        else:  # nobody carries the grace but whoever asks again
+        elif not self._is_over(token):  # nobody carries the grace but whoever asks again
             send(live.orphans(), signal.SIGKILL if now >= asked["kill_at"] else signal.SIGTERM)
 
     def forget(self, token: Token) -> None:
@@ -197,6 +197,9 @@ class ProcessDriver:
         while fresh := set(_all_of(live)) - still:  # what was forked before its parent stood still is found next
             send(sorted(fresh), signal.SIGSTOP)
             still |= fresh
+        if self._is_over(token):  # then its shim may have had another run by now, and that was stopped instead
+            send(sorted(still), signal.SIGCONT)
+            raise _no_such_run(token)
 
     def resume(self, token: Token) -> None:
         live = self._live(token)
@@ -255,8 +258,12 @@ class ProcessDriver:
         account = self._runs.account(token)
         live = None if account is None else self._runs.live(account)
         if seen is None or live is None or not seen.is_live:
-            raise trouble(Trouble.NO_SUCH_RUN, f"nothing that runs bears {token}")
+            raise _no_such_run(token)
         return live
+
+    def _is_over(self, token: Token) -> bool:
+        account = self._runs.account(token)
+        return account is None or account.ended is not None
 
     def _settle(self) -> None:
         """Make the cluster's directory, and write into it to which host it belongs."""
@@ -270,6 +277,10 @@ class ProcessDriver:
     def _only_here(self) -> None:
         only_on(self._given[MACHINE.name])
         only_on((read_note(str(self._home / HOST)) or {}).get("machine"))
+
+
+def _no_such_run(token: Token) -> BursarError:
+    return trouble(Trouble.NO_SUCH_RUN, f"nothing that runs bears {token}")
 
 
 def _all_of(live: Live) -> list[int]:

@@ -173,7 +173,7 @@ def _seen(
         facts["shim"] = str(started["shim"])
     return Observed(
         token=Token.parse(spec["token"]),
-        engine_id=f"{started['boot'][:8]}-{started['shim']}-{started['ticks']}" if started else spec["token"],
+        engine_id=f"{started['boot'][:8]}-{started['shim']}-{started['at']}" if started else spec["token"],
         phase=phase,
         name=spec["name"],
         node=spec["node"],
