@@ -21,7 +21,7 @@ import pytest
 from core.domain.engines import Observed, Phase, Spec, Token, ensure_each
 from core.domain.errors import Unavailable
 from core.domain.resources import Resources
-from core.drivers.keeper.records import living, process_facts, session_of
+from core.drivers.keeper.records import Place, living, process_facts, session_of
 from tests.drivers.contract import INSTALL, a_token, seen
 from tests.drivers.rigs import ProcessRig, a_spec, heard, until_ended
 
@@ -56,7 +56,7 @@ def kill(pid: int) -> None:
 
 def rewrite(rig: ProcessRig, token: Token, **parts: object) -> None:
     """Let the record of the start say something else, as after a restart of the host."""
-    place = rig.home / "runs" / str(token) / "run.jsonl"
+    place = Path(Place(str(rig.home), str(token)).record)
     lines = [json.loads(line) for line in place.read_text().splitlines()]
     lines[1] |= parts
     place.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -170,7 +170,7 @@ def test_E2_a_shim_killed_before_it_started_anything_leaves_a_run_that_can_be_en
     """Its start is written down first, so nothing is ever started twice; a start that never came is GONE."""
     rig.driver.ensure(rig.ending(TOKEN, 0))
     rig.until_over(TOKEN)
-    place = rig.home / "runs" / str(TOKEN) / "run.jsonl"
+    place = Path(Place(str(rig.home), str(TOKEN)).record)
     place.write_text("".join(line + "\n" for line in place.read_text().splitlines()[:2]))
     again = rig.reopened()
     found = again.ensure(rig.ending(TOKEN, 0))
@@ -180,7 +180,7 @@ def test_E2_a_shim_killed_before_it_started_anything_leaves_a_run_that_can_be_en
 def test_a_line_that_was_cut_short_has_not_happened(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.ending(TOKEN, 3))
     rig.until_over(TOKEN)
-    place = rig.home / "runs" / str(TOKEN) / "run.jsonl"
+    place = Path(Place(str(rig.home), str(TOKEN)).record)
     whole = place.read_text().splitlines()
     place.write_text(f"{whole[0]}\n{whole[1]}\n" + '{"code": 3, "err')
     cut = seen(rig.reopened(), TOKEN)
@@ -193,7 +193,7 @@ def test_a_line_that_was_cut_short_has_not_happened(rig: ProcessRig) -> None:
 def test_a_number_used_again_by_another_process_is_not_the_run(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.ending(TOKEN, 0))
     rig.until_over(TOKEN)
-    place = rig.home / "runs" / str(TOKEN) / "run.jsonl"
+    place = Path(Place(str(rig.home), str(TOKEN)).record)
     place.write_text("".join(line + "\n" for line in place.read_text().splitlines()[:2]))
     bystander = subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True)
     facts = process_facts(bystander.pid)
@@ -211,7 +211,7 @@ def test_a_number_used_again_by_another_process_is_not_the_run(rig: ProcessRig) 
 def test_a_zombie_counts_as_gone(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.ending(TOKEN, 0))
     rig.until_over(TOKEN)
-    place = rig.home / "runs" / str(TOKEN) / "run.jsonl"
+    place = Path(Place(str(rig.home), str(TOKEN)).record)
     place.write_text("".join(line + "\n" for line in place.read_text().splitlines()[:2]))
     dead = subprocess.Popen(["/bin/true"], start_new_session=True)
     os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
@@ -242,7 +242,7 @@ def test_E16_after_a_restart_of_the_host_what_ran_is_gone_and_no_process_is_take
 def test_a_run_of_another_container_is_seen_but_not_signalled(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.lasting(TOKEN))
     rig.until_running(TOKEN)
-    real = json.loads((rig.home / "runs" / str(TOKEN) / "run.jsonl").read_text().splitlines()[1])["pid_space"]
+    real = json.loads(Path(Place(str(rig.home), str(TOKEN)).record).read_text().splitlines()[1])["pid_space"]
     rewrite(rig, TOKEN, pid_space="pid:[1]")
     other = rig.reopened()
     found = seen(other, TOKEN)
@@ -268,7 +268,7 @@ def test_a_directory_from_another_host_is_never_taken_for_an_empty_one(rig: Proc
 def test_E22_time_that_the_host_slept_is_told_apart(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.lasting(TOKEN))
     assert rig.until_running(TOKEN).asleep_ms == 0
-    started = json.loads((rig.home / "runs" / str(TOKEN) / "run.jsonl").read_text().splitlines()[1])
+    started = json.loads(Path(Place(str(rig.home), str(TOKEN)).record).read_text().splitlines()[1])
     rewrite(rig, TOKEN, asleep_us=started["asleep_us"] - 8 * 3600 * 1_000_000)
     found = seen(rig.reopened(), TOKEN)
     assert found is not None and 8 * 3_600_000 <= found.asleep_ms < 8 * 3_600_000 + 1000

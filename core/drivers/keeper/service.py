@@ -18,9 +18,8 @@ import socket
 from core.drivers.keeper.records import (
     KEEPER_LOCK,
     LONGEST_NAME,
-    RUNS,
     SOCKET,
-    STOP,
+    Place,
     Record,
     append,
     boot_id,
@@ -101,8 +100,8 @@ class Keeper:
 
     def start(self, name: str, client: socket.socket) -> None:
         """Start a run once and for all, however often it is asked for."""
-        run = f"{self.home}/{RUNS}/{name}"
-        held = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
+        run = Place(self.home, name)
+        held = os.open(run.record, os.O_RDONLY)
         try:
             mine = _locked(held)  # the shim inherits it, and holds it for as long as it lives
             account = read_account(run)
@@ -110,7 +109,7 @@ class Keeper:
                 reply(client, name, error="its record cannot be read")
             elif not mine or account.started or account.ended:
                 reply(client, name)
-            elif os.path.exists(f"{run}/{STOP}"):  # noqa: PTH110
+            elif os.path.exists(run.stop):  # noqa: PTH110
                 append(run, {"code": None, "error": None, "at": wall_us(), "asleep_us": 0, "oom": False})
                 reply(client, name)
             elif not self.handed_over(name, Mould.of(account.spec), client, held) and os.fork() == 0:
@@ -150,7 +149,7 @@ class Keeper:
                     key.fileobj.close()
             self.watched.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            work(hand, f"{self.home}/{RUNS}", self.host, keeper)
+            work(hand, self.host, keeper)
         finally:
             os._exit(0)
 

@@ -18,9 +18,7 @@ from typing import NamedTuple
 
 from core.drivers.keeper.output import rotate
 from core.drivers.keeper.records import (
-    LOG,
-    STOP,
-    WORK,
+    Place,
     Record,
     append,
     asleep_us,
@@ -58,7 +56,7 @@ class Mould(NamedTuple):
 
 
 class Shim:
-    def __init__(self, run: str, spec: Record, me: Record, mould: Mould) -> None:
+    def __init__(self, run: Place, spec: Record, me: Record, mould: Mould) -> None:
         self.run, self.spec, self.me, self.mould = run, spec, me, mould
         self.child = 0
         self.status: int | None = None
@@ -101,9 +99,9 @@ class Shim:
 
     def _prepare(self) -> None:
         with contextlib.suppress(FileExistsError):
-            os.mkdir(f"{self.run}/{WORK}")  # noqa: PTH102 - paths of a fork are plain text
+            os.mkdir(self.run.work, 0o700)  # noqa: PTH102 - paths of a fork are plain text
         if self.spec["uid"] is not None:
-            os.chown(f"{self.run}/{WORK}", self.spec["uid"], self.spec["gid"])
+            os.chown(self.run.work, self.spec["uid"], self.spec["gid"])
         for cage in self.spec["cages"]:
             try:
                 with contextlib.suppress(FileExistsError):
@@ -124,7 +122,7 @@ class Shim:
     def _start(self) -> None:
         """By spawning, which copies nothing of us; only what must happen between fork and exec needs a fork."""
         null = os.open(os.devnull, os.O_RDONLY)
-        log = os.open(f"{self.run}/{LOG}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        log = os.open(self.run.output, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         if self.spec["uid"] is not None:
             os.fchown(log, self.spec["uid"], self.spec["gid"])  # so that it may open /dev/stderr
         try:
@@ -232,7 +230,7 @@ class Shim:
 
     def _watch(self) -> None:
         """Until nothing of the run is left. A stop that came before we could hear it is read first."""
-        if os.path.exists(f"{self.run}/{STOP}"):  # noqa: PTH110
+        if os.path.exists(self.run.stop):  # noqa: PTH110
             self._asked_to_stop()
         while not self._all_reaped():
             if self._is_overdue():
@@ -261,7 +259,7 @@ class Shim:
         return self.status is not None
 
     def _asked_to_stop(self) -> None:
-        asked = read_note(f"{self.run}/{STOP}")
+        asked = read_note(self.run.stop)
         if asked is None:  # it was meant for the run before, which had just ended
             return
         grace = float(asked.get("grace_s", DEFAULT_GRACE_S))

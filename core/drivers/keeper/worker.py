@@ -13,7 +13,7 @@ import resource
 import socket
 from typing import NamedTuple
 
-from core.drivers.keeper.records import LONGEST_NAME, SOCKET, Record, process_facts, read_account
+from core.drivers.keeper.records import LONGEST_NAME, SOCKET, Place, Record, process_facts, read_account
 from core.drivers.keeper.shim import Mould, Shim
 
 # What a shim says to the keeper when its run is over. No name of a run has a slash.
@@ -25,13 +25,13 @@ MOST_RUNS = 1_000
 class Hand(NamedTuple):
     """What a shim needs for a run: who asked, and the lock that is held for as long as the run lives."""
 
-    run: str
+    run: Place
     spec: Record
     asker: socket.socket
     lock: int
 
 
-def work(first: Hand, runs: str, host: Record, keeper: int) -> None:
+def work(first: Hand, host: Record, keeper: int) -> None:
     """Be the shim of a run, then of each that this same keeper hands over."""
     facts = process_facts(os.getpid())
     me: Record = {**host, "shim": os.getpid(), "ticks": facts.ticks if facts else 0}
@@ -43,7 +43,7 @@ def work(first: Hand, runs: str, host: Record, keeper: int) -> None:
         if not _lived(shim, hand):
             return
         mould = shim.mould
-        following = _rest(runs, keeper, mould)
+        following = _rest(hand.run.home, keeper, mould)
         if following is None:
             return
         hand = following
@@ -51,22 +51,21 @@ def work(first: Hand, runs: str, host: Record, keeper: int) -> None:
 
 def _lived(shim: Shim, hand: Hand) -> bool:
     """Whether it came to its end as it should; else nobody relies on this process any further."""
-    name = os.path.basename(hand.run)  # noqa: PTH119 - this module is forked for every run and stays small
 
     def tell() -> None:
-        reply(hand.asker, name)
+        reply(hand.asker, hand.run.name)
         hand.asker.close()  # who asked shall notice when the keeper dies
 
     try:
         return shim.live(tell)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        reply(hand.asker, name, error=f"{type(error).__name__}: {error}")
+        reply(hand.asker, hand.run.name, error=f"{type(error).__name__}: {error}")
         raise
     finally:
         os.close(hand.lock)
 
 
-def _rest(runs: str, keeper: int, mould: Mould) -> Hand | None:
+def _rest(home: str, keeper: int, mould: Mould) -> Hand | None:
     """Until the keeper, or its end, says something."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
         if line.connect_ex(SOCKET) != 0:
@@ -80,7 +79,7 @@ def _rest(runs: str, keeper: int, mould: Mould) -> Hand | None:
         return None
     for fd in fds:
         os.set_inheritable(fd, False)
-    run = f"{runs}/{heard.decode()}"
+    run = Place(home, heard.decode())
     account = read_account(run)
     return None if account is None else Hand(run, account.spec, socket.socket(fileno=fds[0]), fds[1])
 
