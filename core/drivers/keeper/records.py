@@ -23,7 +23,7 @@ Record = dict[str, Any]
 
 
 class Place(NamedTuple):
-    """Where the parts of a run lie. Those of a kind share a directory: one for each run would cost more than the run."""
+    """Where the parts of a run lie. Those of a kind share a directory: to make one for each run costs more than it."""
 
     home: str
     name: str

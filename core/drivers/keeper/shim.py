@@ -56,8 +56,9 @@ class Mould(NamedTuple):
 
 
 class Shim:
-    def __init__(self, run: Place, spec: Record, me: Record, mould: Mould) -> None:
-        self.run, self.spec, self.me, self.mould = run, spec, me, mould
+    def __init__(self, run: Place, spec: Record, me: Record, mould: Mould, before: Place | None = None) -> None:
+        """`before` is the run that this process has served last."""
+        self.run, self.spec, self.me, self.mould, self.before = run, spec, me, mould, before
         self.child = 0
         self.status: int | None = None
         self.ended_at = 0
@@ -98,8 +99,9 @@ class Shim:
         }
 
     def _prepare(self) -> None:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(self.run.work, 0o700)  # noqa: PTH102 - paths of a fork are plain text
+        if self.before is None or self.spec["uid"] is not None or not _taken_over(self.before.work, self.run.work):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self.run.work, 0o700)  # noqa: PTH102 - paths of a fork are plain text
         if self.spec["uid"] is not None:
             os.chown(self.run.work, self.spec["uid"], self.spec["gid"])
         for cage in self.spec["cages"]:
@@ -336,6 +338,21 @@ def _first_that_is(command: str, env: dict[str, str], start: Callable[[str], int
         except PermissionError as error:
             refused = error
     raise refused or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _taken_over(left: str, wanted: str) -> bool:
+    """Whether an empty directory that a run has left is now another's: to make one is among the dearest things here."""
+    try:
+        facts = os.stat(left)  # noqa: PTH116
+        if facts.st_mode & 0o7777 != 0o700 or facts.st_uid != os.getuid():
+            return False
+        os.rename(left, wanted)  # noqa: PTH104
+        if not os.listdir(wanted):  # noqa: PTH208
+            return True
+        os.rename(wanted, left)  # noqa: PTH104
+    except OSError:
+        pass
+    return False
 
 
 def _write_text(file: str, text: str) -> None:

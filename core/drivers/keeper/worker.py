@@ -35,14 +35,14 @@ def work(first: Hand, host: Record, keeper: int) -> None:
     """Be the shim of a run, then of each that this same keeper hands over."""
     facts = process_facts(os.getpid())
     me: Record = {**host, "shim": os.getpid(), "ticks": facts.ticks if facts else 0}
-    mould, hand = Mould(), first
+    mould, hand, before = Mould(), first, None
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for _ in range(MOST_RUNS):
-        shim = Shim(hand.run, hand.spec, me, mould)
+        shim = Shim(hand.run, hand.spec, me, mould, before)
         if not _lived(shim, hand):
             return
-        mould = shim.mould
+        mould, before = shim.mould, hand.run
         following = _rest(hand.run.home, keeper, mould)
         if following is None:
             return
