@@ -43,6 +43,7 @@ class Console(App[int]):
     approvals: var[int] = var(0)
     leads_here: var[bool] = var(False)
     trouble: var[str | None] = var(None)
+    is_cut_off: var[bool] = var(False)  # the store cannot be asked
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,6 +53,10 @@ class Console(App[int]):
 
     def go(self, place: str) -> None:
         """To one of the main screens."""
+        raise NotImplementedError
+
+    def back(self) -> None:
+        """To the main screen before this one."""
         raise NotImplementedError
 
     def open_deployment(self, reference: str, tab: str = "facts") -> None:

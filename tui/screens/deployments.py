@@ -45,11 +45,11 @@ class DeploymentsScreen(Frame):
         actions.CANCEL,
         actions.STOP,
         actions.START,
-        actions.SUSPEND,
-        actions.GO_ON,
         actions.EXTEND,
         actions.PRIORITY,
         actions.DELETE,
+        actions.SUSPEND,
+        actions.GO_ON,
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", priority=True),

@@ -9,6 +9,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
@@ -80,6 +81,7 @@ class Frame(Screen[None]):
         super().__init_subclass__(**how)
 
     def compose(self) -> ComposeResult:
+        self._fit_to(self.app.size)  # before it is drawn for the first time
         yield Masthead()
         yield Nav()
         yield Plain(f"this needs a terminal of {SMALLEST[0]} columns and {SMALLEST[1]} lines", classes="too-small")
@@ -136,7 +138,7 @@ class Frame(Screen[None]):
         self.query_one(Nav).here = self.PLACE
         self.watch(self.app, "who", self._who_changed, init=False)
         self.watch(self.app, "pulse", self._standing_changed, init=False)
-        for name in ("tick", "leads_here", "trouble"):
+        for name in ("tick", "leads_here", "trouble", "is_cut_off"):
             self.watch(self.app, name, self._standing_changed, init=False)
         self.watch(self.app, "approvals", self._approvals_changed)
         self._show_who()
@@ -151,9 +153,12 @@ class Frame(Screen[None]):
             self.look()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-small")
-        self.set_class(event.size.width < 100, "-narrow")
-        self.set_class(event.size.height >= 30, "-tall")
+        self._fit_to(event.size)
+
+    def _fit_to(self, size: Size) -> None:
+        self.set_class(size.width < SMALLEST[0] or size.height < SMALLEST[1], "-small")
+        self.set_class(size.width < 100, "-narrow")
+        self.set_class(size.height >= 30, "-tall")
 
     @on(Refused)
     def _refused(self, event: Refused) -> None:
@@ -212,8 +217,7 @@ class Frame(Screen[None]):
 
     def leave(self) -> None:
         """Where one is when there is nothing left to take back."""
-        if PLACES[0].name != self.PLACE:
-            self.console.go(PLACES[0].name)
+        self.console.back()
 
     def action_last(self) -> None:
         self.console.go("")
@@ -239,6 +243,20 @@ class Frame(Screen[None]):
         if own and self.subjects(wanted):
             return True
         return False if self.HIDES_UNFIT else None
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that is out of reach says why, since it is there to be read."""
+        for action in self.ACTIONS:
+            if action.key == event.key and self.check_action("act", (action.name,)) is not True:
+                self.query_one(".echo", Plain).say(text(self.out_of_reach(action), Tone.DIM))
+
+    def out_of_reach(self, action: Action) -> str:
+        """Why somebody cannot do this here and now."""
+        if not may(self.console.who, action.verb) or not all(
+            may(self.console.who, action.verb, owner) for owner in self.owners()
+        ):
+            return f"{action.label}: not yours to do; {action.verb.help}"
+        return f"{action.label} does not fit what is under the cursor"
 
     def action_act(self, name: str) -> None:
         self.act(self._action(name))
@@ -296,7 +314,7 @@ def _standing(console: Console) -> tuple[str, str, Tone]:
         return "…", "opening the store", Tone.DIM
     age = console.now() - console.seen_at
     seen = f"seen {span(age)} ago"
-    if age > _OLD:
+    if console.is_cut_off or age > _OLD:
         return "✗", f"the store does not answer · {seen}", Tone.BAD
     if console.trouble:
         return "▲", f"{console.trouble} · {seen}", Tone.WAIT
