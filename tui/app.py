@@ -29,6 +29,7 @@ from tui.embedded import Embedded
 from tui.gateway import Gateway
 from tui.messages import Beaten, Did, NotDone, Questioned, Refused
 from tui.palette import PaletteOfCommands, PaletteOfDeployments
+from tui.preferences import Preferences
 from tui.screens.answer import AnswerScreen
 from tui.screens.first_run import FirstRunScreen
 from tui.screens.frame import Frame
@@ -70,17 +71,24 @@ class BursarConsole(Console):
     ]
 
     def __init__(
-        self, gateway: Gateway, now: Callable[[], int], embedded: Embedded | None = None, *, beat_s: float = 1.0
+        self,
+        gateway: Gateway,
+        now: Callable[[], int],
+        embedded: Embedded | None = None,
+        *,
+        preferences: Preferences | None = None,
+        beat_s: float = 1.0,
     ) -> None:
         super().__init__()
         self.gateway, self.now = gateway, now
+        self.preferences = preferences or Preferences()
         self._embedded, self._beat_s = embedded, beat_s
         self._frames: dict[str, Frame] = {}
         self._trail, self._before = [_HOME], _HOME
         self._whose: tuple[str | None, str | None] = (None, None)
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = DARK.name
+        self.theme = LIGHT.name if self.preferences.theme == LIGHT.name else DARK.name
 
     # Beginning and end
 
@@ -297,6 +305,7 @@ class BursarConsole(Console):
 
     def _other_theme(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        self.preferences.set_theme(self.theme)
 
     def _log_out(self) -> None:
         verb = named(("logout",))
@@ -334,7 +343,7 @@ def run_console(place: Place, now: Callable[[], int], say: Callable[[str], objec
 
     _log_to(place.home / "logs")
     gateway = Gateway(place, note, org)
-    console = BursarConsole(gateway, now, Embedded(gateway.background, note))
+    console = BursarConsole(gateway, now, Embedded(gateway.background, note), preferences=Preferences.of(place))
     try:
         console.run()
     finally:

@@ -18,6 +18,7 @@ from core.views.browsing import Pulse
 from core.views.people import AccountCard
 from tui.actions import Command, only_if_still
 from tui.gateway import Gateway
+from tui.preferences import Preferences
 from tui.theme import Tone
 from tui.together import Together
 from tui.widgets.plain import joined, text
@@ -37,6 +38,7 @@ class Console(App[int]):
     who: var[AccountCard | None] = var(None)
     pulse: var[Pulse | None] = var(None)
     gateway: Gateway
+    preferences: Preferences
     now: Callable[[], int]
     seen_at: var[int | None] = var(None)
     tick: var[int] = var(0)

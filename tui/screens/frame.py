@@ -23,6 +23,7 @@ from tui.completion import Completion, completions
 from tui.console import Console, Echo
 from tui.gateway import Question
 from tui.messages import Refused
+from tui.screens.columns import ColumnsScreen
 from tui.screens.form import FormScreen
 from tui.screens.help import HelpScreen, keys_of
 from tui.screens.sure import SureScreen
@@ -37,7 +38,7 @@ from tui.widgets.table import LineTable
 
 _OLD = 15_000_000  # what was seen so long ago is told as old
 SMALLEST = (60, 16)
-_GENERAL = frozenset({"prompt", "help", "back", "last", "reload", "undo"})
+_GENERAL = frozenset({"prompt", "help", "back", "last", "reload", "undo", "columns"})
 
 
 class Frame(Screen[None]):
@@ -57,6 +58,7 @@ class Frame(Screen[None]):
         Binding("q", "back", "Back", show=False),
         Binding("minus", "last", "Last screen", show=False),
         Binding("u", "undo", "Undo what was done last", show=False),
+        Binding("w", "columns", "Columns", show=False),
         Binding("ctrl+r", "reload", "Look anew", show=False),
     ]
     DEFAULT_CSS = """
@@ -136,6 +138,8 @@ class Frame(Screen[None]):
     def on_mount(self) -> None:
         self._composed = True
         self.query_one(Nav).here = self.PLACE
+        for table in self.query(LineTable):
+            table.decide(self.console.preferences.columns(self._name_of(table)))
         self.watch(self.app, "who", self._who_changed, init=False)
         self.watch(self.app, "pulse", self._standing_changed, init=False)
         for name in ("tick", "leads_here", "trouble", "is_cut_off"):
@@ -222,6 +226,16 @@ class Frame(Screen[None]):
     def action_last(self) -> None:
         self.console.go("")
 
+    def action_columns(self) -> None:
+        """Of the table that one is in."""
+        table = self.focused
+        if isinstance(table, LineTable):
+            name = self._name_of(table)
+            self.app.push_screen(ColumnsScreen(table, lambda shown: self.console.preferences.set_columns(name, shown)))
+
+    def _name_of(self, table: LineTable) -> str:
+        return f"{self.PLACE} {table.id}" if table.id else self.PLACE
+
     def action_undo(self) -> None:
         self.console.undo()
 
@@ -232,6 +246,8 @@ class Frame(Screen[None]):
         """What one may never do is not offered; what does not fit the thing in hand is shown as out of reach."""
         if action in ("prompt", "filter"):
             return not isinstance(self.focused, (Input, Pick))  # there it is a sign like others
+        if action == "columns":
+            return isinstance(self.focused, LineTable)
         if action != "act":
             return True
         wanted = self._action(str(parameters[0]))
