@@ -51,6 +51,7 @@ _FRAMES: dict[str, str] = {
     "approvals": "ApprovalsScreen",
     "people": "PeopleScreen",
     "money": "MoneyScreen",
+    "account": "AccountScreen",
 }
 _ANEW_EVERY = 5  # beats: what accrues, and what others do on shared clusters, makes no event of one's own
 _SERVE_AT = 2  # beats: the background side must not keep the first screen waiting

@@ -51,6 +51,7 @@ class Frame(Screen[None]):
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in PLACES),
+        Binding("0", "go('account')", "Your account", show=False),
         Binding("colon", "prompt", "Command", key_display=":", priority=True),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("f1", "help", "Help"),
@@ -181,6 +182,10 @@ class Frame(Screen[None]):
     def _picked(self, event: Nav.Picked) -> None:
         self.console.go(event.place)
 
+    @on(Masthead.Clicked)
+    def _account_wanted(self) -> None:
+        self.console.go("account")
+
     @on(Prompt.Entered)
     def _entered(self, event: Prompt.Entered) -> None:
         if event.sign == "/":
@@ -307,7 +312,7 @@ class Frame(Screen[None]):
 
     def _complete(self, line: str) -> list[Completion]:
         offered = [v for v in VERBS if not v.terminal_only and may(self.console.who, v)]
-        return completions(line, offered, [*(place.name for place in PLACES), "help", "quit"], self.names())
+        return completions(line, offered, [*(place.name for place in PLACES), "account", "help", "quit"], self.names())
 
     def _who_changed(self) -> None:
         self._show_who()
