@@ -126,8 +126,8 @@ def _facts(who: AccountCard, now: int) -> list[Line]:
         fact("name", who.name),
         fact("works in", who.org or "no organization"),
         fact("as", ", ".join(roles) or "guest"),
-        fact("rights", "all that these have" if who.scope == "full" else f"cut to {who.scope} by the token"),
-        fact("since", f"{instant(who.created_at)} · {age(who.created_at, now)}"),
+        fact("rights", "all of them" if who.scope == "full" else f"cut to {who.scope} by the token"),
+        fact("since", f"{instant(who.created_at)} · {age(who.created_at, now)} ago"),
     ]
 
 
