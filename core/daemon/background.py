@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -34,7 +35,9 @@ class Daemon:
         engines = Engines(
             registry, identity(units.database, ids, units.now()), settings.daemon.driver_deadline_ms / 1000
         )
-        leadership = Leadership(units.database, f"daemon-{ids.new()[-12:]}", settings.daemon.lease_ms * 1000)
+        leadership = Leadership(
+            units.database, f"{platform.node() or 'daemon'}-{ids.new()[-8:]}", settings.daemon.lease_ms * 1000
+        )
         self._ground = Ground(units, leadership, engines, settings)
         self._tenders: dict[str, Tender] = {}
         self._timekeeper = Timekeeper(self._ground)

@@ -34,10 +34,10 @@ class ClustersScreen(Frame):
         actions.CORDON,
         actions.DRAIN,
         actions.RESUME,
-        actions.PAUSE,
-        actions.UNPAUSE,
         actions.SHARE,
         actions.DELETE_CLUSTER,
+        actions.PAUSE,
+        actions.UNPAUSE,
     )
 
     def __init__(self) -> None:

@@ -55,7 +55,7 @@ async def test_of_several_at_once_that_were_all_done_a_line_says_so(scene: Scene
 async def test_another_priority_is_taken_back(scene: Scene) -> None:
     async with sitting(scene, "ana", "3") as desk:
         await desk.cursor_on("evaluate")
-        await desk.press("p")
+        assert "priority*      50 " in await desk.press("p"), "what it is now"
         await desk.type("40")
         shown = await desk.press("enter")
         assert desk.deployment("evaluate").priority == 40
