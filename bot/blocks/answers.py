@@ -8,11 +8,12 @@ from typing import Any
 
 from bot.blocks import lists
 from bot.blocks.deployment import card as deployment_card
-from bot.blocks.parts import Block, Message, button, buttons, context, message, section
+from bot.blocks.help import new_request_button
+from bot.blocks.parts import Block, Message, buttons, context, message, section
 from bot.blocks.parts import fields as field_block
 from bot.blocks.report import report
 from bot.blocks.wallet import wallet
-from bot.ids import COMMAND, Action
+from bot.ids import COMMAND
 from bot.markup import code, moment, moment_utc, safe_slack
 from bot.wording import NOTHING, both_books, label, shown, slashed
 from core.commands.verbs import Verb
@@ -116,10 +117,9 @@ def _done(answer: Done) -> Message:
 
 def _joined(answer: OrgCard) -> Message:
     """The first thing that somebody new reads: where they are, and what to do next."""
-    ask = button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment")
     blocks = [
         section(joined_words(answer)),
-        buttons(ask),
+        buttons(new_request_button()),
         context(f"`{COMMAND} wallet` says what you can spend, `{COMMAND} help` what else can be said"),
     ]
     return message(f"You are in {answer.name}; {COMMAND} deploy asks for a machine", blocks)
@@ -261,9 +261,7 @@ _NOTHING: dict[tuple[str, ...], str] = {
     ("report", "list"): f"no reports are scheduled; in a channel, say {COMMAND} report here weekly mon 09:00"
 }
 _EMPTY: dict[tuple[str, ...], list[Block]] = {
-    ("list",): [
-        buttons(button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment"))
-    ],
+    ("list",): [buttons(new_request_button())],
 }
 _SENTENCES: dict[type, Callable[[Any], Message]] = {
     CsvText: _csv,
