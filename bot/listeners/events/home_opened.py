@@ -28,7 +28,6 @@ def hang(app: AsyncApp, desk: Desk, event_type: str) -> None:
             if event.tab == "messages":
                 await _greet(desk, event)
             elif event.tab in ("home", ""):
-                desk.home_seen.add((event.who.team_id, event.who.user_id))
                 await desk.publish_home(event.who)
 
         await desk.answered(work, partial(unanswerable, desk), event_type)
