@@ -61,7 +61,8 @@ def _glance(view: HomeView) -> str:
     waiting = sum(one.state in _QUEUED for one in view.work)
     said = f" · {running} running, {waiting} waiting"
     if view.visitor.admin:
-        said += f" · {len(view.waiting)} wait for you" if view.waiting else " · nothing waits for you"
+        waits = {0: "nothing waits", 1: "1 waits"}.get(len(view.waiting), f"{len(view.waiting)} wait")
+        said += f" · {waits} for you"
     return said
 
 
