@@ -138,6 +138,7 @@ PRESSES: dict[Action, tuple[str, str, bool]] = {
     Action.CANCEL: (MEMBER, "{queued}", CHANGES),
     Action.STOP: (MEMBER, "{queued}", CHANGES),
     Action.START: (MEMBER, "{stopped}", CHANGES),
+    Action.RESUME: (MEMBER, "{suspended}", CHANGES),
     Action.EXTEND: (MEMBER, "{queued} 1", CHANGES),
     Action.WHY: (MEMBER, "{queued}", LOOKS),
     Action.LOGS: (MEMBER, "{queued}", LOOKS),
