@@ -19,10 +19,9 @@ _LIMITED = [State.RUNNING.value, State.SUSPENDED.value]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """One cluster: how many hold a place there, how many wait, and when time alone will change what a plan does."""
+    """One cluster: how many hold a place there, and when time alone will change what a plan does."""
 
     holding: int
-    waiting: int
     next_at: int | None
 
 
@@ -31,13 +30,12 @@ def of_cluster(connection: Connection, cluster_id: str, now: int) -> Outlook:
     waits = deployments.c.state == State.QUEUED.value
     counts = select(
         func.count().filter(deployments.c.state.in_(_HOLDING)),
-        func.count().filter(waits),
         func.min(deployments.c.not_before).filter(waits, deployments.c.not_before > now),
     ).where(here, deployments.c.state.in_([*_HOLDING, State.QUEUED.value]))
-    holding, waiting, not_before = connection.execute(counts).one()
+    holding, not_before = connection.execute(counts).one()
     unpinned = select(func.min(pins.c.expires_at)).where(pins.c.cluster_id == cluster_id, pins.c.expires_at > now)
     instants = [at for at in (not_before, connection.execute(unpinned).scalar()) if at is not None]
-    return Outlook(holding, waiting, min(instants, default=None))
+    return Outlook(holding, min(instants, default=None))
 
 
 @dataclass(frozen=True, slots=True)
