@@ -206,6 +206,30 @@ async def test_a_poison_message_is_given_up_after_some_tries(scene: Scene) -> No
     assert len(scene.slack.called("chat.postMessage")) == 8
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "headers"),
+    [("internal_error", 500, {}), ("service_unavailable", 503, {}), ("ratelimited", 429, {"Retry-After": "600"})],
+)
+@pytest.mark.parametrize("for_hours", [3, 24])
+async def test_I_M2_whatever_slack_answers_each_message_has_come_or_is_given_up_within_a_day(
+    scene: Scene, code: str, status: int, headers: dict[str, str], for_hours: int
+) -> None:
+    scene.world.submit(scene.member, "train")
+    until = scene.world.clock.now() + for_hours * HOUR
+    scene.slack.fault = lambda method, _given: (
+        scene.slack.refusal(code, status, headers)
+        if method == "chat.postMessage" and scene.world.clock.now() < until
+        else None
+    )
+    for _ in range(24):
+        await scene.courier.round()
+        scene.world.advance(HOUR)
+    counts = scene.world.bursar.deliveries().counts()
+    assert sum(counts.values()) >= 1
+    ends = {DeliveryState.SENT, DeliveryState.DEAD, DeliveryState.UNSURE}  # the last waits for nobody but a person
+    assert {state for state, number in counts.items() if number} <= ends
+
+
 async def test_two_bots_on_one_store_post_everything_once(scene: Scene) -> None:
     for number in range(4):
         scene.world.submit(scene.member, f"train-{number}")
