@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -27,6 +28,9 @@ from core.views.operations import RoundDone
 T = TypeVar("T")
 
 _MOST_ROUNDS = 1_000
+# Python looks for circles whenever 700 objects more are alive. A plan makes tens of thousands, none of them a circle:
+# to look so often would be a quarter of the work.
+_LOOK_FOR_CIRCLES = (20_000, 20, 20)
 
 
 class Daemon:
@@ -63,6 +67,7 @@ class Daemon:
         if leads and self._ground.leadership.epoch != led:
             self._tenders = {key: tender.anew() for key, tender in self._tenders.items()}
             self._timekeeper.forget()
+            gc.set_threshold(*_LOOK_FOR_CIRCLES)
         return leads
 
     def renew(self) -> bool:
