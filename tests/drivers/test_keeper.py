@@ -23,7 +23,7 @@ from core.domain.errors import Unavailable
 from core.domain.resources import Resources
 from core.drivers.keeper.records import Place, living, process_facts, session_of
 from tests.drivers.contract import INSTALL, a_token, seen
-from tests.drivers.rigs import ProcessRig, a_spec, heard, the_code, until_ended
+from tests.drivers.rigs import PATIENCE_S, ProcessRig, a_spec, heard, the_code, until_ended
 
 TOKEN = a_token()
 
@@ -82,7 +82,7 @@ def test_E3_a_run_survives_the_kill_of_the_daemon_with_its_exit_code(rig: Proces
         [sys.executable, "-c", DAEMON, str(rig.home), str(gate)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert daemon.stdout is not None and daemon.stdin is not None
-    assert select.select([daemon.stdout], [], [], 30)[0]
+    assert select.select([daemon.stdout], [], [], PATIENCE_S)[0]
     daemon.kill()
     daemon.wait()
     daemon.stdout.close()
