@@ -44,7 +44,10 @@ _FORGET = 20_000  # lines kept at most before the cache begins anew
 
 class DeploymentsScreen(Frame):
     PLACE = "deployments"
-    NOTES = ("a filter takes words and fields: owner=mia state=failed resnet, and without: !notebook",)
+    NOTES = (
+        "a filter takes words and fields: owner=mia state=failed resnet, and without: !notebook",
+        "what is deleted is left out, unless it is asked for: state=deleted",
+    )
     ACTIONS = (
         actions.CANCEL,
         actions.STOP,
@@ -54,6 +57,7 @@ class DeploymentsScreen(Frame):
         actions.DELETE,
         actions.SUSPEND,
         actions.GO_ON,
+        actions.UNDELETE,
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", priority=True),
