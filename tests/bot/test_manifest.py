@@ -32,8 +32,8 @@ def called_methods() -> set[str]:
     found: set[str] = set()
     for path in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and CALLS.match(node.func.attr):
-                name = node.func.attr
+            if isinstance(node, ast.Attribute) and CALLS.match(node.attr):
+                name = node.attr
                 found.update(IN_PARTS.get(name, [] if name in BY_APP_TOKEN else [name.replace("_", ".", 1)]))
     return found
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 
-from core.clock import HOUR, MINUTE, ManualClock
+from core.clock import HOUR, MINUTE
 from core.domain.changes import ApproveRequest
 from core.domain.cluster_requests import NewNode
 from core.domain.requests import Login
 from core.domain.roles import Caller
 from core.domain.validation import validated
-from core.ids import SeqIds
-from core.settings import Approvals, Database, Limits, read_private, write_private
+from core.settings import Approvals, Limits, read_private, write_private
 from tests.builders import NOBODY, PASSWORD, World
 from tui.app import BursarConsole
 from tui.cli.place import Place
@@ -80,10 +78,7 @@ class Scene:
 
     def copied(self, home: Path) -> Scene:
         """The same once more in another home, for one test to change; this one must be closed."""
-        shutil.copytree(self.world.settings.home, home)
-        settings = replace(self.world.settings, home=home, database=Database())
-        world = World.of(settings, ManualClock(self.world.clock.now()), SeqIds(seed=2))
-        return Scene(world, self.operator, self.ana, self.mia, self.noa)
+        return replace(self, world=self.world.copied(home))
 
     def work(self) -> None:
         """Let the background side do all that there is to do."""
@@ -128,6 +123,15 @@ def text_of(app: BursarConsole) -> str:
     """What is on the screen, as plain text."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
+
+
+async def shown(app: BursarConsole, pilot: Pilot[int], *words: str) -> str:
+    """The screen once it has come to rest with all of these on it, for what begins by itself after a while."""
+    for _ in range(MOST_PAUSES):
+        screen = await settled(app, pilot)
+        if all(word in screen for word in words):
+            return screen
+    raise AssertionError(f"{words} do not come:\n{screen}")
 
 
 async def settled(app: BursarConsole, pilot: Pilot[int]) -> str:

@@ -41,8 +41,7 @@ async def test_what_is_typed_fast_after_the_name_is_the_password(scene: Scene) -
     async with sitting(scene, None) as desk:
         for key in ("m", "i", "a", "enter", *PASSWORD, "enter"):
             desk.app.post_message(events.Key("space" if key == " " else key, None if key == "enter" else key))
-        await desk.pilot.pause(0.2)
-        assert "mia (member)" in await settled(desk.app, desk.pilot)
+        await desk.sees("mia (member)")
 
 
 async def test_E66_a_session_that_is_over_asks_again_and_keeps_the_draft(scene: Scene) -> None:
