@@ -19,10 +19,11 @@ from tui.amounts import age, size_of
 from tui.messages import LinesSeen, OrderSeen
 from tui.screens.frame import Frame
 from tui.theme import LOOKS, Tone
+from tui.widgets.columns import Cell, Column
 from tui.widgets.panel import Panel
 from tui.widgets.plain import joined, text
 from tui.widgets.prompt import Prompt
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 _COLUMNS = (
     (Column("id", 10, drop=5), None),

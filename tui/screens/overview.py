@@ -20,10 +20,11 @@ from tui.messages import DiagnosisSeen, OverviewSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
 from tui.widgets.capacity import cluster_bars, device_map, name_of
+from tui.widgets.columns import Cell, Column
 from tui.widgets.hanging import Hanging
 from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, joined, stacked, text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 _VERDICTS = {Verdict.OK: ("✓", Tone.GOOD), Verdict.WARN: ("▲", Tone.WAIT), Verdict.FAIL: ("✗", Tone.BAD)}
 

@@ -18,10 +18,11 @@ from tui.screens.frame import Frame
 from tui.theme import Tone
 from tui.widgets.blockers import why_lines
 from tui.widgets.capacity import name_of
+from tui.widgets.columns import Cell, Column
 from tui.widgets.hanging import Hanging, Line
 from tui.widgets.panel import Panel
 from tui.widgets.plain import text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 
 class QueueScreen(Frame):
