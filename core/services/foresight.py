@@ -109,19 +109,22 @@ def _queue_line(
     unit: Unit, row: DeploymentRow, position: int, blockers: tuple[Blocker, ...], estimate: Estimate
 ) -> QueueLine:
     own = row.org_id == unit.me.org_id
-    owner = unit.accounts.by_id(row.owner_id) if own else None
+    seen = own or unit.me.operator
+    owner = unit.accounts.by_id(row.owner_id) if seen else None
+    org = unit.orgs.by_id(row.org_id) if seen and not own else None
     first = blockers[0] if blockers else None
     return QueueLine(
         position=position,
         id=row.handle if own else None,
-        name=row.name if own else None,
+        name=row.name if seen else None,
         owner=owner.name if owner else None,
-        priority=row.priority if own else None,
-        gpu_milli=row.all_resources.gpu_milli if own else None,
+        priority=row.priority if seen else None,
+        gpu_milli=row.all_resources.gpu_milli if seen else None,
         waits_since_at=row.submitted_at,
         blocker=in_short(first) if own else "",
         estimate_at=estimate.p50,
         latest_at=estimate.p90,
+        org=org.name if org else None,
     )
 
 
