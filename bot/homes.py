@@ -6,9 +6,7 @@ later is shown fresh anyway, so nothing of this needs to outlive the process.
 
 from __future__ import annotations
 
-from core.clock import SECOND
-
-EACH_US = 3 * SECOND
+EACH_US = 3_000_000
 PACE_US = 700_000  # of a hundred a minute that Slack takes, a part is left for those who open theirs
 
 Person = tuple[str, str]  # the workspace, the user

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from core.commands.aliases import expanded
 from core.commands.reading import is_yes_or_no, read_argument, values_of
 from core.commands.table import VERBS, next_words, unknown_word, which_of
 from core.commands.verbs import Argument, Kind, Values, Verb
@@ -42,6 +43,7 @@ def parse_words(text: str, verbs: Sequence[Verb] = VERBS, own: Sequence[str] = (
     """
     if len(text) > LONGEST_LINE:
         raise Invalid("line_too_long", f"at most {LONGEST_LINE} characters (got {len(text)})", "say it shorter")
+    text = expanded(text)
     words = list(_words(text))
     if not words:
         raise Invalid("nothing_asked", "say what to do", "`help` shows all verbs")

@@ -87,6 +87,7 @@ class NewOrg(Request):
 class NewRole(Request):
     user: str
     role: RoleName
+    if_still: RoleName | None = None
 
 
 class NewInvite(Request):

@@ -15,6 +15,7 @@ from core.domain.kinds import Kind
 from core.scheduler.board import Board
 from core.scheduler.cycle import plan
 from core.scheduler.policy import DAY_MS, Policy
+from core.scheduler.preemption import next_to_ripen
 from core.scheduler.values import Claim, Holding, Pin, Waiting
 
 USUAL_SHARE = 0.5  # of its limit that a job really runs, until an installation knows its own
@@ -164,12 +165,9 @@ class Future:
             yield self._ends[0][0]
         timed = (w.not_before for w in self._known.values() if w.not_before is not None)
         yield from (at for at in timed if at > self._now)
-        rules, lowest = self._policy.preemption, self._board.lowest_priority()
-        if rules.enabled and lowest is not None and self._board.waiting:
-            highest = max(max(k.priorities) for k in self._board.classes.values())
-            if highest - lowest >= rules.gap:  # a minimum run that ends may open an eviction
-                ripe = (h.started_at + rules.min_run_ms * 1000 for h in self._board.holdings.values())
-                yield from (at for at in ripe if at > self._now)
+        ripe = next_to_ripen(self._board, self._policy.preemption, self._now)
+        if ripe is not None:
+            yield ripe
 
     def _let_end(self) -> None:
         while self._ends and self._ends[0][0] <= self._now:

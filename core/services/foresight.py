@@ -16,7 +16,7 @@ from core.domain.workloads import SubmitRequest
 from core.scheduler.decisions import Blocker
 from core.scheduler.explain import explain
 from core.scheduler.forecast import Bar, Estimate, forecast, quality
-from core.services.blockers import in_short, lines_of
+from core.services.blockers import MUST_BE_TENDED, beside_the_plan, in_short, lines_of
 from core.services.clusters import named_or_only
 from core.services.deployments import find
 from core.services.submission import Desk
@@ -43,13 +43,16 @@ class Foresight:
         """Every reason why it does not run, at once, with what would change each."""
         row = find(unit, reference)
         cluster = cluster_of(unit, row)
+        besides = beside_the_plan(unit, cluster) if row.state in MUST_BE_TENDED else ()
         if row.state is not State.QUEUED:
-            return WhyCard(row.handle, row.name, row.state, None, False, None, cluster.version, _own_reason(row))
+            lines = (*_own_reason(row), *besides)
+            return WhyCard(row.handle, row.name, row.state, None, False, None, cluster.version, lines)
         board, policy = sight(unit, cluster, self._settings)
         found = explain(board, policy, unit.now, [row.id])[row.id]
-        lines = lines_of(unit, found.blockers)
+        starts = found.starts and not besides
+        lines = (*besides, *lines_of(unit, found.blockers))
         return WhyCard(
-            row.handle, row.name, row.state, found.position, found.starts, found.promised_at, cluster.version, lines
+            row.handle, row.name, row.state, found.position, starts, found.promised_at, cluster.version, lines
         )
 
     @reads(Permission.DEPLOYMENT_READ)

@@ -115,7 +115,12 @@ def _allowance(invite: Invite, org: Org) -> Amounts:
 
 def _referred(unit: Unit, reference: str) -> Invite:
     return picked(
-        reference, unit.invites.all(), lambda invite: (invite.handle,), what="invite", see="bursar invite list"
+        reference,
+        unit.invites.all(),
+        lambda invite: (invite.handle,),
+        what="invite",
+        see="bursar invite list",
+        offers=False,
     )
 
 

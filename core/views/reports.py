@@ -70,8 +70,8 @@ class ReportCard:
 def sentence(card: ReportCard) -> str:
     """The whole answer: used and its change, what is left, how long that lasts."""
     if card.total == card.before == Sum():
-        both = f"{_credits(card.left.credits_ucr)} and {_gpu_hours(card.left.gpu_ms)} left"
-        return f"{days(card)}: nothing was used, as before; {both}"
+        rest = f"{_credits(card.left.credits_ucr)} and {_gpu_hours(card.left.gpu_ms)}"
+        return f"{days(card)}: nothing was used, as before; {rest} left"
     used, left = ((s.gpu_ms if card.uses_gpus else s.credits_ucr) for s in (card.total, card.left))
     amount = _gpu_hours if card.uses_gpus else _credits
     words = f"{days(card)}: {amount(used)} used ({change(card)}), {amount(left)} left"

@@ -29,7 +29,7 @@ class Program:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             env=self._environ(),
             cwd=self.home.parent,
             check=False,
@@ -59,7 +59,7 @@ class Program:
             yield
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
     def log_in(self, name: str) -> None:
         self(f"login {name} --password-stdin", stdin=f"{PASSWORD}\n")

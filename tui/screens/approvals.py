@@ -88,9 +88,8 @@ class ApprovalsScreen(Frame):
         return self.query_one(LineTable).unmark()
 
     def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
-        table = self.query_one(LineTable)
-        keys = table.picked if not action.fill else tuple(filter(None, [table.key]))
-        return [(key, self._lines[key].name) for key in keys if key in self._lines]
+        del action
+        return [(key, self._lines[key].name) for key in self.query_one(LineTable).picked if key in self._lines]
 
     def names(self) -> Iterable[str]:
         return list(self._lines)

@@ -81,6 +81,7 @@ class OverviewScreen(Frame):
                     text(":join CODE            enter one by an invite"),
                     text(":org switch NAME      work in one of yours"),
                     text(":org create NAME      make one (operators)"),
+                    text("0                     your account: the same by keys"),
                 ]
             )
         )

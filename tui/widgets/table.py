@@ -6,7 +6,7 @@ data into a table: every cell is made harmless here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -29,13 +29,22 @@ _CURSOR, _MARK = "▌", "◆"
 
 
 class Column(NamedTuple):
-    """`grow` takes what is left of the width; `drop` says who goes first when there is too little: the largest."""
+    """`grow` takes what is left of the width; `drop` says who goes first when there is too little: the largest.
+
+    `extra` is not shown before somebody asks for it.
+    """
 
     head: str
     width: int
     right: bool = False
     grow: bool = False
     drop: int = 0
+    extra: bool = False
+
+    @property
+    def word(self) -> str:
+        """The head without the arrow of an order."""
+        return self.head.rstrip("↑↓")
 
 
 class Cell(NamedTuple):
@@ -102,6 +111,12 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         keys: frozenset[str]
 
     @dataclass
+    class HeadPicked(Said):
+        """The head of a column was clicked."""
+
+        word: str
+
+    @dataclass
     class Wanted(Said):
         """These rows, from `first` to before `end`, are in view and have no cells yet."""
 
@@ -127,6 +142,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._fitted: list[tuple[int, int]] = []
         self._index = 0
         self._wanted: tuple[int, int] | None = None
+        self.decided: dict[str, bool] = {}
         self.marked: frozenset[str] = frozenset()
 
     # What it shows
@@ -154,6 +170,30 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._columns = tuple(columns)
         self._fit()
         self.refresh()
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        return self._columns
+
+    def decide(self, decided: Mapping[str, bool]) -> None:
+        """Which columns somebody wants or does not want, by their words."""
+        self.decided = dict(decided)
+        self._fit()
+        self.refresh()
+
+    def turn(self, word: str) -> bool:
+        """Show what is not shown and the other way round; what grows is what the rows are known by, and stays."""
+        column = next((column for column in self._columns if column.word == word), None)
+        if column is None or column.grow:
+            return False
+        self.decide({**self.decided, word: not self.is_wanted(column)})
+        return True
+
+    def is_wanted(self, column: Column) -> bool:
+        return column.grow or self.decided.get(column.word, not column.extra)
+
+    def is_shown(self, column: Column) -> bool:
+        return any(self._columns[i] == column for i, _ in self._fitted)
 
     @property
     def key(self) -> str | None:
@@ -208,12 +248,23 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_click(self, event: events.Click) -> None:
         line = event.y - 1 + self.scroll_offset.y
-        if event.y < 1 or line >= len(self._keys):
+        if event.y < 1:
+            self._pick_head(event.x)
+            return
+        if line >= len(self._keys):
             return
         again = line == self._index
         self._go(line)
         if again or event.chain > 1:
             self.action_choose()
+
+    def _pick_head(self, x: int) -> None:
+        start = self._gutter
+        for i, room in self._fitted:
+            if start <= x < start + room + _GAP:
+                self.post_message(self.HeadPicked(self, self._columns[i].word))
+                return
+            start += room + _GAP
 
     def _go(self, index: int) -> None:
         if not self._keys:
@@ -255,20 +306,25 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _fit(self) -> None:
         """Which columns fit into the width, and how wide each is."""
         self.virtual_size = Size(self.size.width, len(self._keys) + 1)
-        kept = list(range(len(self._columns)))
+        kept = [i for i, column in enumerate(self._columns) if self.is_wanted(column)]
         room = self.scrollable_content_region.width - self._gutter - _EDGE
 
         def needed() -> int:
             return sum(self._columns[i].width + _GAP for i in kept) - _GAP
 
-        while needed() > room and any(self._columns[i].drop for i in kept):
-            kept.remove(max(kept, key=lambda i: self._columns[i].drop))
+        while needed() > room and any(self._drop(i) for i in kept):
+            kept.remove(max(kept, key=self._drop))
         left = max(0, room - needed())
         growing = [i for i in kept if self._columns[i].grow]
         self._fitted = []
         for i in kept:
             extra = left // len(growing) if i in growing else 0
             self._fitted.append((i, self._columns[i].width + extra))
+
+    def _drop(self, index: int) -> int:
+        """What somebody asked for goes last of all that can go."""
+        column = self._columns[index]
+        return min(1, column.drop) if self.decided.get(column.word) else column.drop * 2
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from importlib import import_module
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
+from textual.binding import Binding
 
 from core.commands.table import VERBS
 from core.commands.words import parse_words
@@ -18,8 +20,10 @@ from core.views.people import AccountCard
 from tui import actions
 from tui.actions import Command, may, named
 from tui.amounts import bar, credits_of, span
+from tui.app import _FRAMES
 from tui.completion import completions
 from tui.embedded import Embedded
+from tui.screens.frame import Frame
 from tui.theme import LOOKS
 from tui.widgets.table import Cell, Column, LineTable
 
@@ -235,3 +239,15 @@ def test_a_background_side_that_fails_is_told_and_does_not_end_the_console(failu
         daemon_failed.wait(0.01)
     embedded.stop()
     assert len(notes) == noted
+
+
+@pytest.mark.parametrize("module", [*sorted(_FRAMES), "deployment"])
+def test_no_key_of_a_screen_is_one_of_lists_or_of_all_screens(module: str) -> None:
+    name = _FRAMES.get(module, "DeploymentScreen")
+    screen = getattr(import_module(f"tui.screens.{module}"), name)
+    own = [key for binding in screen.BINDINGS for key in Binding.make_bindings([binding])]
+    keys = [binding.key for binding in own]
+    assert sorted(keys) == sorted(set(keys)), "one key, one meaning"
+    taken = {b.key for b in Binding.make_bindings(LineTable.BINDINGS)} - {"enter"}
+    taken |= {b.key for b in Binding.make_bindings(Frame.BINDINGS)} - {"escape"}
+    assert taken & set(keys) == set()
