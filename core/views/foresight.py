@@ -29,6 +29,8 @@ class BlockerLine:
             return f"{self.have} to start before it"
         if self.code == "preempting":
             return f"{self.have} still to leave"
+        if self.code in ("quota_member", "quota_org"):
+            return f"would make {self.need}, {self.have} allowed"
         return f"needs {self.need}, {self.have} there"
 
     @property
