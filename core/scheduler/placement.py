@@ -180,8 +180,8 @@ def _largest_that_could(nodes: list[Node], shape: Shape) -> tuple[str, str]:
         return f"no node has the labels {', '.join(sorted(shape.labels))}", "leave a label out"
     models = {d.model for node in labelled for d in node.devices}
     if need.gpu_milli and shape.gpu_models and not shape.gpu_models & models:
-        asked = " or ".join(sorted(shape.gpu_models))
-        return f"no node has a GPU of model {asked}", f"models here: {', '.join(sorted(models)) or 'none'}"
+        wanted = " or ".join(sorted(shape.gpu_models))
+        return f"no node has a GPU of model {wanted}", f"models here: {', '.join(sorted(models)) or 'none'}"
     most_gpu = max(
         sum(d.milli for d in n.devices if not shape.gpu_models or d.model in shape.gpu_models) for n in labelled
     )
@@ -191,13 +191,13 @@ def _largest_that_could(nodes: list[Node], shape: Shape) -> tuple[str, str]:
         ("ram", "", need.ram_mib, max(n.totals.ram_mib for n in labelled), format_memory),
         ("disk", " of disk", need.disk_mib, max(n.totals.disk_mib for n in labelled), format_memory),
     ]
-    for word, unit, wanted, most, said in kinds:
-        if wanted > most > 0:
+    for word, unit, asked, most, said in kinds:
+        if asked > most > 0:
             hint = f"ask for at most {said(most)}, or for several replicas"
-            return f"no node can hold {said(wanted)}{unit}; the largest has {said(most)}", hint
-        if wanted > most:
+            return f"no node can hold {said(asked)}{unit}; the largest has {said(most)}", hint
+        if asked > most:
             hint = f"leave {word} out, or an operator gives it some: bursar cluster set CLUSTER {word}=N"
-            return f"no node can hold {said(wanted)}{unit}; none has any", hint
+            return f"no node can hold {said(asked)}{unit}; none has any", hint
     largest = max(labelled, key=lambda n: (n.totals.gpu_milli, n.totals.cpu_milli, n.totals.ram_mib, n.name))
     return (
         f"no node can hold {format_resources(need)} at once; the largest has {format_resources(largest.totals)}",

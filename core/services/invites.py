@@ -15,6 +15,7 @@ from core.services.guessing import Guesses
 from core.services.organizations import org_card
 from core.services.references import picked
 from core.services.usecase import composed, reads, writes
+from core.settings import Settings
 from core.store.handles import free_handle
 from core.store.repositories.orgs import OrgRow as Org
 from core.store.units import Unit, Units
@@ -26,8 +27,9 @@ if TYPE_CHECKING:  # the request models come with pydantic's time, and only thei
 
 
 class Invites:
-    def __init__(self, units: Units, keys: Keys, guesses: Guesses) -> None:
+    def __init__(self, units: Units, settings: Settings, keys: Keys, guesses: Guesses) -> None:
         self.units = units
+        self._settings = settings.accounts
         self._keys = keys
         self._guesses = guesses
 
@@ -41,7 +43,7 @@ class Invites:
             role=request.role,
             uses=request.uses,
             used=0,
-            expires_at=unit.now + request.expires * 1000,
+            expires_at=unit.now + (request.expires or self._settings.invite_lifetime_ms) * 1000,
             revoked_at=None,
             credits_ucr=request.credits,
             gpu_ms=request.gpu_hours,
@@ -117,7 +119,12 @@ def _allowance(invite: Invite, org: Org) -> Amounts:
 
 def _referred(unit: Unit, reference: str) -> Invite:
     return picked(
-        reference, unit.invites.all(), lambda invite: (invite.handle,), what="invite", see="bursar invite list"
+        reference,
+        unit.invites.all(),
+        lambda invite: (invite.handle,),
+        what="invite",
+        see="bursar invite list",
+        offers=False,
     )
 
 
