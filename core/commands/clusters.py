@@ -9,6 +9,8 @@ from core.domain.roles import Caller, Permission
 _CLUSTER = Argument("cluster", "the cluster's name or id", positional=True, required=True)
 _NODE = Argument("node", "the node's name", positional=True, required=True)
 _NODE_STATES = ("up", "cordoned", "drained", "down")
+# What people want to know of a cluster to which they have just done something. `cluster show` shows the rest.
+_CHANGED = ("id", "name", "state", "settings", "default_limit_ms", "nodes")
 _SIZE = (
     Argument("cpu", "CPUs in all", placeholder="N"),
     Argument("ram", "memory in all, in GiB or as 512MiB", placeholder="N"),
@@ -96,6 +98,7 @@ VERBS: tuple[Verb, ...] = (
                 "set", "where its engine is, if the driver asks each apart: host=URL", repeated=True, placeholder="K=V"
             ),
         ),
+        facts=_CHANGED,
     ),
     Verb(
         ("cluster", "set"),
@@ -116,6 +119,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("node", "whose size it is, where there are several", placeholder="NODE"),
         ),
         more="A size below what is held is refused, with who holds it.",
+        facts=_CHANGED,
     ),
     _node_state("cordon", "cordoned", "let a node take nothing new; what runs there goes on"),
     _node_state("drain", "drained", "take a node out of use; what runs there goes on to its end"),
@@ -126,6 +130,7 @@ VERBS: tuple[Verb, ...] = (
         Permission.CLUSTER_CHANGE,
         lambda bursar, caller, values: bursar.clusters.pause(caller, values["cluster"]),
         (_CLUSTER,),
+        facts=_CHANGED,
     ),
     Verb(
         ("unpause",),
@@ -133,6 +138,7 @@ VERBS: tuple[Verb, ...] = (
         Permission.CLUSTER_CHANGE,
         lambda bursar, caller, values: bursar.clusters.unpause(caller, values["cluster"]),
         (_CLUSTER,),
+        facts=_CHANGED,
     ),
     Verb(
         ("cluster", "share"),

@@ -108,10 +108,6 @@ class PostingCard:
     deployment: str | None
     actor: str
 
-    @property
-    def what(self) -> str:
-        return f"{self.kind}: {self.reason}" if self.reason else self.kind
-
     reverses: str | None
     items: tuple[PostingLine, ...]
 

@@ -90,7 +90,7 @@ def test_what_waits_for_another_stands_in_the_queue_without_a_number(lab: Shell)
         ("cluster show sim", "2/16 CPU, 2/64 GiB, 4/4 GPU, 0/500 GiB disk  a100       zone=a"),
         ("cluster show sim", "GPUs of node-1: 0 in use, 1 in use, 2 in use, 3 in use"),
         ("list", "first   mia    running  sim        2"),
-        ("why third", "needs 1 GPU,"),
+        ("why third", "held by dep-"),
         ("queue", "capacity: needs 1"),
         ("statement", "hold: submitted"),
     ],
