@@ -49,6 +49,7 @@ def _node_state(path: str, state: str, text: str) -> Verb:
             caller, values["cluster"], values["node"], state, values["if_still"]
         ),
         (_CLUSTER, _NODE, if_still("its state", _NODE_STATES)),
+        facts=_CHANGED,
     )
 
 

@@ -107,7 +107,6 @@ class PostingCard:
     reason: str
     deployment: str | None
     actor: str
-
     reverses: str | None
     items: tuple[PostingLine, ...]
 
