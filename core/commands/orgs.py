@@ -52,6 +52,18 @@ VERBS: tuple[Verb, ...] = (
         plain(lambda bursar: bursar.organizations.show),
     ),
     Verb(
+        ("org", "set"),
+        "set the organization's time zone, and what new members start with",
+        Permission.ORG_CHANGE,
+        lambda bursar, caller, values: bursar.organizations.change(caller, asked(requests.OrgChange, values)),
+        (
+            Argument("time_zone", "in which days begin and reports are posted: Europe/Berlin", placeholder="ZONE"),
+            Argument("credits", "credits that each new member starts with; `none` for none", placeholder="N"),
+            Argument("gpu_hours", "GPU-hours that each new member starts with", placeholder="N"),
+        ),
+        more="An invite can give other amounts. What members have already stays as it is.",
+    ),
+    Verb(
         ("org", "members"),
         "list the organization's members",
         Permission.MEMBERS_READ,

@@ -20,7 +20,7 @@ from core.views.operations import Page
 from core.views.people import Done, MemberRow, OrgCard, OrgRow
 
 if TYPE_CHECKING:  # the request models come with pydantic's time, and only their values are looked at here
-    from core.domain.requests import NewOrg, NewRole
+    from core.domain.requests import NewOrg, NewRole, OrgChange
 
 
 class Organizations:
@@ -73,6 +73,20 @@ class Organizations:
     def show(self, unit: Unit) -> OrgCard:
         org = _active(unit)
         return org_card(org, unit.me.role, unit.members.count())
+
+    @writes(Permission.ORG_CHANGE)
+    def change(self, unit: Unit, request: OrgChange) -> OrgCard:
+        """Its time zone, and what whoever comes in from now on starts with; nobody's wallet changes."""
+        org = _active(unit)
+        wanted = {
+            "time_zone": request.time_zone,
+            "allowance_credits_ucr": request.credits_ucr,
+            "allowance_gpu_ms": request.gpu_ms,
+        }
+        changed = {name: value for name, value in wanted.items() if value is not None}
+        unit.orgs.change(org.id, **changed)
+        unit.record("org.set", org.name, {name: getattr(org, name) for name in changed}, changed)
+        return org_card(_active(unit), unit.me.role, unit.members.count())
 
     @reads(Permission.MEMBERS_READ)
     def members(self, unit: Unit) -> Page[MemberRow]:

@@ -266,13 +266,21 @@ def _grounds(unit: Unit, row: DeploymentRow, hold: Amounts, settings: Settings) 
         if row.payer == "treasury":
             helps = "an operator can fill the treasury: bursar grant --treasury --credits N"
         raise Exhausted("run_out", "the balance is used up", helps)
+    nearly_spent = any(standing.needs_approval for standing in standings)
+    return reasons_to_ask(unit, row, hold, settings, nearly_spent=nearly_spent)
+
+
+def reasons_to_ask(
+    unit: Unit, row: DeploymentRow, hold: Amounts, settings: Settings, *, nearly_spent: bool = False
+) -> tuple[Reason, ...]:
+    """Why an admin must agree to something of this size and cost; nothing where nobody must."""
     ask = Ask(
         gpu_ms=hold.gpu_ms if row.limit_ms is not None else None,
         credits_ucr=hold.ucr if row.limit_ms is not None else None,
         gpu_milli=row.all_resources.gpu_milli,
         priority=row.priority,
         by_admin=unit.me.operator or unit.me.role is Role.ADMIN,
-        nearly_spent=any(standing.needs_approval for standing in standings),
+        nearly_spent=nearly_spent,
     )
     return grounds_for_approval(approval_policy(settings), ask)
 

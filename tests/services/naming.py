@@ -26,7 +26,17 @@ from core.domain.money_requests import (
     UseRequest,
 )
 from core.domain.report_requests import LinkCode, NewSchedule
-from core.domain.requests import Joining, Login, NewAccount, NewInvite, NewOrg, NewPassword, NewRole, NewToken
+from core.domain.requests import (
+    Joining,
+    Login,
+    NewAccount,
+    NewInvite,
+    NewOrg,
+    NewPassword,
+    NewRole,
+    NewToken,
+    OrgChange,
+)
 from core.domain.roles import Permission
 from core.domain.validation import validated
 from tests.builders import PASSWORD, job
@@ -181,6 +191,7 @@ NAMES_NOTHING: dict[str, Way] = {
     "NewPassword": lambda *_: validated(NewPassword, old=PASSWORD, new="another horse staple"),
     "NewToken": lambda *_: validated(NewToken, name="new-token"),
     "NewOrg": lambda *_: validated(NewOrg, name="gamma"),
+    "OrgChange": lambda *_: validated(OrgChange, credits="5"),
     "NewInvite": lambda *_: validated(NewInvite),
     "NewCluster": lambda *_: validated(NewCluster, name="new-rack", driver="scripted", cpu=1),
     "PeriodRequest": lambda *_: validated(PeriodRequest),

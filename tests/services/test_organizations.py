@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.domain.errors import BursarError
-from core.domain.requests import NewOrg, NewRole
+from core.domain.errors import BursarError, Invalid
+from core.domain.requests import NewOrg, NewRole, OrgChange
 from core.domain.roles import Caller, Role
+from core.domain.validation import validated
 from core.settings import Orgs
 from tests.builders import World
 from tests.services.conftest import Team
@@ -204,3 +205,41 @@ def test_B61_once_nothing_lives_in_it_an_organization_can_go(team: Team) -> None
 
 def test_only_admins_end_an_organization(small_team: Team) -> None:
     assert refusal(lambda: small_team.world.bursar.organizations.delete(small_team.member)).code == "not_allowed"
+
+
+def test_what_new_members_start_with_is_the_organizations_to_set(small_team: Team) -> None:
+    world, admin = small_team.world, small_team.admin
+    before = world.bursar.credits.wallet(small_team.member)
+    card = world.bursar.organizations.change(
+        admin, validated(OrgChange, time_zone="europe/berlin", credits="2.5", gpu_hours="none")
+    )
+    assert (card.time_zone, card.allowance_credits_ucr, card.allowance_gpu_ms) == ("Europe/Berlin", 2_500_000, 0)
+    new = world.bursar.credits.wallet(world.member(admin, "eva"))
+    assert (new.credits.balance_ucr, new.gpu_hours.balance_gpu_ms) == (2_500_000, 0)
+    assert world.bursar.credits.wallet(small_team.member) == before
+    world.bursar.organizations.change(admin, validated(OrgChange, gpu_hours="1"))
+    later = world.bursar.organizations.show(admin)
+    assert (later.time_zone, later.allowance_credits_ucr, later.allowance_gpu_ms) == (
+        "Europe/Berlin",
+        2_500_000,
+        3_600_000,
+    )
+    assert refusal(
+        lambda: world.bursar.organizations.change(small_team.member, validated(OrgChange, credits="9"))
+    ).code == ("not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({}, "nothing_to_change"),
+        ({"time_zone": "Mars/Base"}, "zone_unknown"),
+        ({"credits": "-1"}, "amount_out_of_range"),
+        ({"gpu_hours": "much"}, "malformed_amount"),
+    ],
+    ids=["nothing", "B53 a zone of another planet", "less than nothing", "no number"],
+)
+def test_what_an_organization_cannot_be_set_to_is_refused(asked: dict[str, str], code: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        validated(OrgChange, **asked)
+    assert refused.value.code == code
