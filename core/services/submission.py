@@ -192,7 +192,7 @@ def _refuse_unfit(
         raise Forbidden(
             "members_not_trusted",
             f"{cluster.name} runs commands on its host and is open to operators only",
-            "an operator can open it with --set run_as=USER or --set trust=members",
+            f"an operator can open it: bursar cluster set {cluster.name} trust=members, or run_as=USER",
         )
 
 
