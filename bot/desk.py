@@ -17,6 +17,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.blocks.home import HomeView, home_tab
 from bot.blocks.parts import Message, modal
 from bot.errors import bug, told
+from bot.homes import Homes
 from bot.payloads import Press, Who
 from core.commands.verbs import Bursar
 from core.domain.errors import BursarError, Unavailable
@@ -64,7 +65,7 @@ class Desk:
     log: logging.Logger
     answerer: Answerer = by_webhook
     team_id: str | None = None  # the workspace that the client's token is good for; any, where it is not known
-    home_seen: set[tuple[str, str]] = field(default_factory=set)
+    homes: Homes = field(default_factory=Homes)
     checks: dict[str, str] = field(default_factory=dict)  # of each form the newest press that asks what it comes to
 
     @property
@@ -141,13 +142,14 @@ class Desk:
     # The home tab
 
     async def publish_home(self, who: Who) -> None:
+        self.homes.shown((who.team_id, who.user_id), self.deliveries.now())
         view = await in_thread(self._home, who)
         await self.client.views_publish(user_id=who.user_id, view=home_tab(view))
 
-    async def freshen_home(self, team_id: str, user_id: str) -> None:
-        """For who has opened it since this bot began; whoever opens it later sees it fresh anyway."""
-        if (team_id, user_id) in self.home_seen:
-            await self.publish_home(Who(team_id, user_id, ""))
+    async def freshen_home(self, who: Who) -> None:
+        """At once, for who has just done something and may look at it."""
+        if self.homes.is_open((who.team_id, who.user_id)):
+            await self.publish_home(who)
 
     def _home(self, who: Who) -> HomeView:
         visitor = self.chat.visitor(who.team_id, who.user_id)

@@ -148,11 +148,13 @@ FILL = Action(
 TRANSFER = Action("transfer", "m", "Transfer", ("transfer",), fill=True, hidden=("key", "treasury"))
 REVERSE = Action("reverse", "v", "Reverse", ("reverse",), "number", fill=True, hidden=("key",))
 
-ORG_CREATE = Action("org_create", "", "New organization", ("org", "create"), fill=True)
-JOIN = Action("join", "", "Join an organization", ("join",), fill=True)
-ORG_SWITCH = Action("org_switch", "", "Switch organization", ("org", "switch"), fill=True)
+REFUSE_SLACK = Action("refuse_slack", "x", "Refuse", ("slack", "refuse"), "user")
+TOKEN_CREATE = Action("token_create", "t", "New token", ("token", "create"), fill=True, shows=True)
+TOKEN_REVOKE = Action("token_revoke", "v", "Revoke token", ("token", "revoke"), "id", sure=True)
 
-ANYWHERE = (ORG_CREATE, JOIN, ORG_SWITCH)
+ORG_CREATE = Action("org_create", "n", "New organization", ("org", "create"), fill=True)
+JOIN = Action("join", "J", "Join an organization", ("join",), fill=True)
+ORG_SWITCH = Action("org_switch", "", "Switch organization", ("org", "switch"), fill=True)
 
 
 def principal(who: AccountCard) -> Principal:

@@ -56,6 +56,7 @@ class PaletteOfCommands(Provider):
 
 
 _OWN = (
+    ("Go to Account", "key 0: your organizations, tokens and links", "account"),
     ("Change theme", "dark or light", "theme"),
     ("Log out", "end the session, here and on the command line", "logout"),
     ("Help", "the keys that work now", "help"),

@@ -93,6 +93,32 @@ def beginnings() -> tuple[Block, Block]:
     )
 
 
+def asking() -> Message:
+    """Where no form can be opened, the button that can."""
+    said = f"A form asks for what you need; or say it in one line: {COMMAND} deploy IMAGE on CLUSTER gpu 1 hours 2"
+    return message(said, [section(safe_slack(said)), buttons(new_request_button())])
+
+
+def greeting(name: str) -> Message:
+    """The first words in somebody's messages with the bot, for whom nothing has happened yet."""
+    said = (
+        f"Hello {name}. Here you will see how your deployments stand, and what needs a decision of yours."
+        f" Ask for one with {COMMAND} deploy, here or in any channel."
+    )
+    return message(f"{said} {_UNREAD}", [section(safe_slack(said)), buttons(new_request_button()), context(_UNREAD)])
+
+
+def unread(beginning: Message) -> Message:
+    return message(f"{beginning.text} {_UNREAD}", [*beginning.blocks, context(_UNREAD)])
+
+
+_UNREAD = f"what is written here without `{COMMAND}` before it, nobody reads"
+
+
+def new_request_button() -> Block:
+    return button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment")
+
+
 def join(name: str, org: str | None) -> Message:
     where = f"This workspace works in {org}. " if org else ""
     text = f"You are {name}. {where}Join with the code that an admin gives you: {COMMAND} join CODE"

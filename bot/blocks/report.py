@@ -56,7 +56,7 @@ def alt_text(card: ReportCard) -> str:
 
 def _facts(card: ReportCard) -> list[tuple[str, str]]:
     return [
-        ("used", f"{_rough(card.total)} ({reports.change(card)})"),
+        ("used", f"{_rough(card.total) if card.total != Sum() else 'nothing'} ({reports.change(card)})"),
         ("left", _rough(card.left)),
         ("lasts until", reports.lasting(card)),
         ("waiting time", reports.waiting(card)),

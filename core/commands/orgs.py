@@ -98,7 +98,9 @@ VERBS: tuple[Verb, ...] = (
         (
             Argument("role", "as what they enter", Kind.CHOICE, choices=_ROLES, default=Role.MEMBER),
             Argument("uses", "how many people it lets in", Kind.COUNT, default="1"),
-            Argument("expires", "how long it is good for, such as 12h or 7d", Kind.DURATION, default="3d"),
+            Argument(
+                "expires", "how long it is good for, such as 12h or 7d", Kind.DURATION, default="the installation's"
+            ),
             Argument("credits", "credits each of them starts with", Kind.CREDITS, default="the organization's"),
             Argument("gpu_hours", "GPU-hours each of them starts with", Kind.GPU_HOURS, default="the organization's"),
         ),

@@ -45,8 +45,9 @@ class Tender:
         self._plan_at = 0
 
     def anew(self) -> Tender:
-        """For a new lead: what was kept of the store is not sure any more, what was seen of the engine still is."""
+        """For a new lead, or by a clock that was set: what was seen of the engine alone is still sure."""
         made = Tender(self._ground, self.cluster_id, self.name)
+        self.standing.rest_at_most(self._now())
         made.standing, made._leaks = self.standing, self._leaks
         return made
 
@@ -123,8 +124,7 @@ class Tender:
         regular = now + self._ground.settings.daemon.reconcile_every_ms * 1000
         pause = min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, (now - self._moved_at) // _PAUSE_SHARE))
         self._look_at = min(regular, now + pause) if outlook.holding else regular
-        ripe = self.board.ripens_at(now, self._ground.settings.scheduling.min_run_ms * 1000)
-        wanted = [outlook.next_at, self._asked.next_at(), ripe if outlook.waiting else None]
+        wanted = [outlook.next_at, self._asked.next_at(), self.board.ripens_at(now)]
         self._plan_at = min([regular, *(instant for instant in wanted if instant is not None)])
 
     def next_at(self) -> int:

@@ -93,7 +93,7 @@ class NewRole(Request):
 class NewInvite(Request):
     role: RoleName = Role.MEMBER
     uses: Annotated[int, whole(1, 10_000)] = 1
-    expires: Lifetime = 3 * _DAY_MS
+    expires: Lifetime | None = None
     credits: Credits | None = None
     gpu_hours: GpuHours | None = None
 

@@ -1,6 +1,6 @@
 """When a report is due and which days it speaks of: clock times in a zone, and half-open periods of whole days.
 
-A time that the clock skips in spring is due at the moment of the skip; one that it shows twice in autumn, at the first.
+A time that the clock skips in spring is due as much later as it skips; one that it shows twice in autumn, at the first.
 """
 
 from __future__ import annotations

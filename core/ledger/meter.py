@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -42,8 +43,11 @@ WHOLE = Share(1000, 1000)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
+    """A stretch at one share, up to the next one; `skipped` where the clock was set forward and no time passed."""
+
     start: int
     share: Share = WHOLE
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,34 @@ class RunLine:
 
     @property
     def gaps_us(self) -> int:
-        """How much of it is marked as not billed."""
-        bounds = zip(self.segments, self.segments[1:], strict=False)
-        return sum(after.start - segment.start for segment, after in bounds if segment.share == FREE)
+        """How much of it has passed and is marked as not billed."""
+        bounds = pairwise(self.segments)
+        return sum(after.start - one.start for one, after in bounds if one.share == FREE and not one.skipped)
+
+    def set_forward(self, by: int, seen_at: int) -> RunLine:
+        """The clock was set forward after that last proof of life: for so long no time passed."""
+        share, at = self.segments[-1].share, max(seen_at, self.segments[-1].start)
+        kept = tuple(segment for segment in self.segments if segment.start < at)
+        return replace(self, segments=(*kept, Segment(at, FREE, skipped=True), Segment(at + by, share)))
+
+    def set_back(self, by: int, seen_at: int, *, not_before: int) -> tuple[RunLine, int]:
+        """The clock was set back: the line and its last proof of life as the clock tells them now.
+
+        What was skipped when it was set forward goes first, then the whole is moved, but not before an instant, such
+        as the end of the run before. What is still left is billed once although it passes twice.
+        """
+        segments, left = list(self.segments), by
+        for place in range(len(segments) - 2, -1, -1):
+            if not segments[place].skipped or not left:
+                continue
+            begin, end = segments[place].start, segments[place + 1].start
+            cut = min(left, end - begin)
+            left -= cut
+            seen_at = seen_at - cut if seen_at >= end else min(seen_at, end - cut)
+            later = [replace(one, start=one.start - cut) for one in segments[place + 1 :]]
+            segments[place:] = [segments[place], *later] if cut < end - begin else later
+        moved = max(0, min(left, segments[0].start - not_before))
+        return replace(self, segments=tuple(replace(one, start=one.start - moved) for one in segments)), seen_at - moved
 
     def ended(self, at: int) -> RunLine:
         """The closed line. An end proved to lie before a change cuts the change off."""

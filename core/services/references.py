@@ -13,13 +13,22 @@ T = TypeVar("T")
 _FEW, _MOST_COMPARED = 3, 100
 
 
-def picked(reference: str, things: Iterable[T], names: Callable[[T], tuple[str, ...]], *, what: str, see: str) -> T:
-    """The thing named exactly; else the only one whose id begins so. `names` gives the id first."""
+def picked(
+    reference: str,
+    things: Iterable[T],
+    names: Callable[[T], tuple[str, ...]],
+    *,
+    what: str,
+    see: str,
+    offers: bool = True,
+) -> T:
+    """The thing named exactly; else the only one whose id begins so. `names` gives the id first. Where nothing
+    fits, names that are near or few are offered, unless they are such as nobody knows by heart."""
     wanted = reference.lower()
     begins: list[T] = []
     others: list[str] = []
     for thing in things:
-        others += [names(thing)[-1]] if len(others) < _MOST_COMPARED else []
+        others += [names(thing)[-1]] if offers and len(others) < _MOST_COMPARED else []
         if wanted in names(thing):
             return thing
         if wanted and names(thing)[0].startswith(wanted):

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from bot.ids import Action
-from core.clock import HOUR, MINUTE, SECOND
+from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.domain.chat import DeliveryKind, DeliveryState
 from core.services.deliveries import MOST_ATTEMPTS
 from core.services.notices import want
@@ -248,6 +248,30 @@ async def test_hundreds_of_messages_for_one_keep_nobody_elses_back(on_either_sto
     assert len(scene.slack.shown_in("D0MIA")) == 2, "one message a second for each"
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "headers"),
+    [("internal_error", 500, {}), ("service_unavailable", 503, {}), ("ratelimited", 429, {"Retry-After": "600"})],
+)
+@pytest.mark.parametrize("for_hours", [3, 24])
+async def test_I_M2_whatever_slack_answers_each_message_has_come_or_is_given_up_within_a_day(
+    scene: Scene, code: str, status: int, headers: dict[str, str], for_hours: int
+) -> None:
+    scene.world.submit(scene.member, "train")
+    until = scene.world.clock.now() + for_hours * HOUR
+    scene.slack.fault = lambda method, _given: (
+        scene.slack.refusal(code, status, headers)
+        if method == "chat.postMessage" and scene.world.clock.now() < until
+        else None
+    )
+    for _ in range(24):
+        await scene.courier.round()
+        scene.world.advance(HOUR)
+    counts = scene.world.bursar.deliveries().counts()
+    assert sum(counts.values()) >= 1
+    ends = {DeliveryState.SENT, DeliveryState.DEAD, DeliveryState.UNSURE}  # the last waits for nobody but a person
+    assert {state for state, number in counts.items() if number} <= ends
+
+
 async def test_two_bots_on_one_store_post_everything_once(scene: Scene) -> None:
     for number in range(4):
         scene.world.submit(scene.member, f"train-{number}")
@@ -295,6 +319,51 @@ async def test_a_mention_is_answered_in_its_thread_to_the_one_who_wrote(scene: S
     assert "busybox" in answer["text"]
     assert scene.slack.called("chat.postMessage") == []
     assert scene.world.bursar.chat().visitor(TEAM, MEMBER).name == "mia"
+
+
+async def test_a_mention_outside_a_thread_is_answered_where_it_is_seen(scene: Scene) -> None:
+    await scene.event("app_mention", MEMBER, text="<@U0BOT> wallet", channel=CHANNEL, ts="5.5")
+    (answer,) = scene.slack.called("chat.postEphemeral")
+    assert not answer.get("thread_ts"), "of a message without replies nobody would see it"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "say /bursar and a word"),
+        ("help deploy", "deploy [IMAGE on CLUSTER]"),
+        ("deploy", "A form asks for what you need"),
+        ("report here weekly mon 09:00", "only an admin"),
+        ("login mia hunter2", "Never type a password"),
+        ("unlink", "nobody here any more"),
+    ],
+)
+async def test_a_mention_understands_the_words_of_the_command(scene: Scene, text: str, told: str) -> None:
+    await scene.event("app_mention", MEMBER, text=f"<@U0BOT> {text}", channel=CHANNEL, ts="5.5")
+    (answer,) = scene.slack.called("chat.postEphemeral")
+    assert told in answer["text"] and "hunter2" not in everything_said(answer["blocks"])
+
+
+async def test_a_guest_who_mentions_the_bot_in_a_shared_channel_is_not_taken_for_somebody_here(scene: Scene) -> None:
+    where = {"channel": CHANNEL, "ts": "5.5", "user_team": "T0OTHER"}
+    await scene.event("app_mention", STRANGER, text="<@U0BOT> register zoe", **where)
+    assert scene.slack.calls == []
+    assert scene.world.bursar.chat().visitor(TEAM, STRANGER).caller is None
+
+
+async def test_who_opens_the_messages_is_greeted_once_by_what_can_be_said(scene: Scene) -> None:
+    for _ in range(3):
+        for user in (MEMBER, STRANGER):
+            await scene.event("app_home_opened", user, tab="messages", channel="D0X")
+        scene.world.advance(30 * DAY)
+        await scene.courier.tick()
+    member, stranger = scene.slack.shown_in("D0MIA"), scene.slack.shown_in("D0ZOE")
+    assert len(member) == len(stranger) == 1
+    assert "Hello mia" in member[0]["text"] and "nobody reads" in everything_said(member[0]["blocks"])
+    assert "Make an account" in everything_said(stranger[0]["blocks"])
+    button = member[0]["blocks"][1]["elements"][0]
+    await scene.press(MEMBER, button["action_id"], button["value"])
+    assert scene.slack.views[-1]["callback_id"] == "deploy"
 
 
 async def test_the_home_tab_shows_what_waits_what_is_mine_and_my_balance(scene: Scene) -> None:

@@ -15,6 +15,7 @@ from bot.ids import Action
 from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.domain.chat import DeliveryKind, DeliveryState
 from core.domain.money_requests import UseRequest
+from core.domain.periods import read_instant
 from core.domain.report_requests import NewSchedule
 from core.domain.validation import validated
 from core.ids import SeqIds
@@ -154,6 +155,36 @@ async def test_E64_what_was_missed_comes_late_and_says_so_and_what_is_too_old_is
     assert line.id == handle and line.next_dues[0] == "2026-01-07T09:00:00Z"
 
 
+@pytest.mark.parametrize(
+    ("noon_before", "dues", "hours"),
+    [
+        # The clock goes from 02:00 to 03:00, so that 02:30 is not shown: it is due as much later, at 03:30.
+        ("2026-03-27", ["28T01:30", "29T01:30", "30T00:30", "31T00:30"], [24, 24, 23, 24]),
+        # The clock goes from 03:00 to 02:00, so that 02:30 is shown twice: it is due at the first.
+        ("2026-10-23", ["24T00:30", "25T00:30", "26T01:30", "27T01:30"], [24, 24, 25, 24]),
+    ],
+    ids=["spring", "autumn"],
+)
+async def test_E25_where_the_clock_is_changed_each_day_is_reported_once_and_whole(
+    scene: Scene, noon_before: str, dues: list[str], hours: list[int]
+) -> None:
+    scene.world.advance(read_instant(noon_before, "noon", "UTC") + 12 * HOUR - scene.world.clock.now())
+    scene.admin = scene.world.log_in("ana")
+    handle = scheduled(scene, "daily 02:30 Europe/Berlin")
+    for _ in range(2 * 4 * 24):
+        scene.world.advance(30 * MINUTE)
+        await scene.courier.tick()
+        await scene.delivered(1)
+    assert len(posts(scene)) == len(dues)
+    assert not [post for post in posts(scene) if "late" in str(post["text"])]
+    with scene.world.units.serve() as unit:
+        rows = unit.deliveries.of_subjects(DeliveryKind.REPORT, handle)
+    assert [iso(int(str(row.data["slot"])))[8:16] for row in reversed(rows)] == dues
+    days = sorted((int(str(row.data["since"])), int(str(row.data["until"]))) for row in rows)
+    assert [(until - since) // HOUR for since, until in days] == hours
+    assert all(until == since for (_, until), (since, _) in pairwise(days)), "no hour twice and none left out"
+
+
 async def test_run_again_brings_the_same_message_up_to_date(scene: Scene) -> None:
     handle = scheduled(scene)
     assert handle in said(await scene.command(ADMIN, f"report run {handle}"))
@@ -267,9 +298,9 @@ async def test_a_bot_that_dies_at_any_moment_never_lets_a_report_come_twice(scen
 async def test_an_organization_without_use_gets_a_report_that_says_so(scene: Scene) -> None:
     card = scene.world.bursar.reports.show(scene.admin, "week")
     assert card.total == Sum() and card.lasts_until_day is None
-    assert "0 credits used (as much as before)" in sentence(card)
+    assert sentence(card).endswith(": nothing was used, as before; 0.0 credits and 0.0 GPU-hours left")
     (answer,) = await scene.command(ADMIN, "report show")
-    assert "vision" in answer["text"]
+    assert "vision" in answer["text"] and "nothing (as much as before)" in everything_said(answer["blocks"])
 
 
 async def test_without_the_library_a_report_goes_without_its_chart_and_says_so(

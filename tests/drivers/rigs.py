@@ -120,8 +120,9 @@ class ProcessRig:
         return found
 
     def until_over(self, token: Token) -> Observed | None:
+        """And its shim has rested and is gone, too: nobody stands beside it any more."""
         found = self.driver.observe(INSTALL).find(token)
-        if found is not None and found.is_live:
+        if found is not None and "shim" in found.facts:
             until_ended(int(found.facts["shim"]))
         return self.driver.observe(INSTALL).find(token)
 

@@ -101,6 +101,60 @@ def test_E23_a_clock_that_went_back_charges_nothing_and_gives_nothing_back() -> 
     assert meter.charge(line(), T0 - HOUR, posted=NOTHING) is None
 
 
+def test_E24_what_was_skipped_when_the_clock_was_set_forward_costs_nothing_and_is_no_sleep() -> None:
+    run = line().set_forward(DAY, T0 + HOUR)
+    assert meter.due(run, T0 + HOUR + DAY) == meter.due(line(), T0 + HOUR)
+    assert meter.due(run, T0 + 2 * HOUR + DAY) == meter.due(line(), T0 + 2 * HOUR)
+    assert run.gaps_us == 0
+    assert run.with_gap(T0 + 2 * HOUR + DAY, T0 + 5 * HOUR + DAY).gaps_us == 3 * HOUR
+    assert line().changed(T0 + HOUR, SUSPENDED).set_forward(DAY, T0).segments[-1].share == SUSPENDED
+
+
+def test_E24_a_clock_that_is_set_back_where_it_was_leaves_the_line_as_it_was() -> None:
+    run = line().changed(T0 + HOUR, SUSPENDED)
+    there = run.set_forward(DAY, T0 + 2 * HOUR)
+    assert there.set_back(DAY, T0 + 3 * HOUR + DAY, not_before=T0) == (
+        run.changed(T0 + 2 * HOUR, SUSPENDED),
+        T0 + 3 * HOUR,
+    )
+    half, seen_at = there.set_back(DAY // 2, T0 + 2 * HOUR, not_before=T0)
+    assert (half, seen_at) == (run.set_forward(DAY // 2, T0 + 2 * HOUR), T0 + 2 * HOUR)
+
+
+def test_E23_what_passes_twice_is_billed_once_where_the_line_cannot_be_moved() -> None:
+    run, seen_at = line().set_back(HOUR, T0 + 3 * HOUR, not_before=T0)
+    assert (run, seen_at) == (line(), T0 + 3 * HOUR)
+    moved, seen_at = line().set_back(HOUR, T0 + 3 * HOUR, not_before=T0 - MINUTE)
+    assert (moved.start, seen_at) == (T0 - MINUTE, T0 + 3 * HOUR - MINUTE)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3 * DAY), st.integers(-9 * DAY, 9 * DAY), st.booleans()), max_size=12),
+    st.sampled_from([WHOLE, SUSPENDED]),
+)
+def test_E23_E24_whatever_the_clock_is_set_to_what_is_due_is_for_what_passed(
+    steps: list[tuple[int, int, bool]], share: Share
+) -> None:
+    """Its shares are changed in between, and it is seen now and then: what was due is what is due by the new time."""
+    run, now, seen_at = line(), T0, T0
+    for passed, by, seen in steps:
+        owed = meter.due(run, now + passed)
+        now += passed
+        if seen:
+            seen_at = now
+            assert meter.due(run.changed(now, share), now) == owed
+            run = run.changed(now, share)
+        if by > 0:
+            run = run.set_forward(by, seen_at)
+        elif by < 0:
+            run, seen_at = run.set_back(-by, seen_at, not_before=-(10**18))
+        now += by
+        assert meter.due(run, now) == owed
+        assert seen_at <= now
+        starts = [segment.start for segment in run.segments]
+        assert starts == sorted(starts)
+
+
 def test_an_open_run_cannot_be_settled() -> None:
     with pytest.raises(ValueError, match="still open"):
         meter.settle(line(), posted=NOTHING, at=T0)

@@ -15,7 +15,7 @@ from core.scheduler import Board, Holding, Plan, Policy, Waiting, plan, policy_n
 from core.scheduler.leavers import may_ever_leave
 from core.scheduler.placement import Shape, admits, replicas_in
 from core.scheduler.policy import Preemption
-from core.scheduler.preemption import choose_victims
+from core.scheduler.preemption import choose_victims, next_to_ripen
 from tests.scheduler.boards import NOW, carry_out, job, node, random_board, random_item, running, service
 
 RULES = Policy().preemption
@@ -74,7 +74,7 @@ def most_precious(board: Board, chosen: frozenset[str]) -> tuple[int, int, int, 
 
 @given(seed=st.integers(0, 1_000_000))
 @settings(max_examples=80, deadline=None)
-def test_i_s6_victims_are_lower_by_the_gap_past_their_minimum_run_and_within_budget(seed: int) -> None:
+def test_I_S6_victims_are_lower_by_the_gap_past_their_minimum_run_and_within_budget(seed: int) -> None:
     board = random_board(seed)
     made = plan(board, Policy(), NOW)
     for preempt in made.preempts:
@@ -95,7 +95,7 @@ def ranks_held(board: Board) -> list[int]:
 
 @given(seed=st.integers(0, 1_000_000))
 @settings(max_examples=80, deadline=None)
-def test_i_s6_each_eviction_raises_the_priorities_of_what_holds_capacity(seed: int) -> None:
+def test_I_S6_each_eviction_raises_the_priorities_of_what_holds_capacity(seed: int) -> None:
     """Compared like words: between two ends they can only rise so far, so evictions come to rest."""
     board = random_board(seed, crowd=20)
     made = plan(board, Policy(), NOW)
@@ -106,7 +106,7 @@ def test_i_s6_each_eviction_raises_the_priorities_of_what_holds_capacity(seed: i
         assert ranks_held(board) > before
 
 
-def test_i_s6_the_sum_of_priority_times_gpu_need_not_rise_where_a_small_one_evicts_a_large_one() -> None:
+def test_I_S6_the_sum_of_priority_times_gpu_need_not_rise_where_a_small_one_evicts_a_large_one() -> None:
     eight = node("eight", gpus=8)
     board = Board([eight], [running("large", eight, devices=tuple(range(8)), hours=None, priority=40)])
     board.add_waiting(job("small", gpu=1, priority=90))
@@ -247,7 +247,7 @@ def test_an_impossible_request_at_the_highest_priority_disturbs_nobody() -> None
     assert [start.id for start in made.starts] == ["small"]
 
 
-def test_e54_an_end_by_itself_of_a_victim_frees_the_pinned_place_for_the_preemptor_only() -> None:
+def test_E54_an_end_by_itself_of_a_victim_frees_the_pinned_place_for_the_preemptor_only() -> None:
     """The victim finishes while it is being preempted; its place still belongs to the preemptor."""
     board = Board([G1], [running("victim", G1, devices=(0, 1), hours=None, priority=10)])
     board.add_waiting(job("head", gpu=2, priority=90))
@@ -271,3 +271,30 @@ def test_preemption_can_be_switched_off() -> None:
     board.add_waiting(service("head", gpu=2, priority=90))
     assert plan(board, policy_named("priority", preemption=Preemption(enabled=False)), NOW).preempts == ()
     assert len(plan(board, Policy(), NOW).preempts) == 1
+
+
+@given(seed=st.integers(0, 1_000_000))
+@settings(max_examples=100, deadline=None)
+def test_the_next_pass_for_an_eviction_is_due_when_the_next_one_within_reach_has_run_for_long_enough(seed: int) -> None:
+    """Anything sooner would be a pass in vain, anything later would let somebody wait who need not."""
+    board, draw, least_run = random_board(seed), random.Random(seed), RULES.min_run_ms * 1000
+    for holding in list(board.holdings.values()):
+        board.change_holding(replace(holding, started_at=NOW - draw.randrange(20) * MINUTE))
+    within_reach = [
+        holding.started_at + least_run
+        for holding in board.holdings.values()
+        if may_ever_leave(holding, RULES)
+        and any(holding.priority <= item.priority - RULES.gap for item in board.waiting.values())
+    ]
+    assert next_to_ripen(board, RULES, NOW) == min((at for at in within_reach if at > NOW), default=None)
+
+
+def test_where_nobody_may_evict_anybody_no_pass_is_due_for_it() -> None:
+    g = node("g", gpus=1)
+    board = Board([g], [running("young", g, devices=(0,), since=NOW - MINUTE, priority=50)])
+    assert next_to_ripen(board, RULES, NOW) is None  # nobody waits
+    board.add_waiting(job("peer", gpu=1, priority=55))
+    assert next_to_ripen(board, RULES, NOW) is None
+    board.change_waiting(job("peer", gpu=1, priority=60))
+    assert next_to_ripen(board, RULES, NOW) == NOW + 9 * MINUTE
+    assert next_to_ripen(board, replace(RULES, enabled=False), NOW) is None

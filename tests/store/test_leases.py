@@ -74,7 +74,9 @@ def leader_of(database: Database) -> tuple[str, int]:
 
 
 def write_as(leadership: Leadership, database: Database) -> None:
-    with Units(database, ManualClock(), SeqIds()).lead(leadership) as unit:
+    clock = ManualClock()
+    leadership.boot = clock.boot()
+    with Units(database, clock, SeqIds()).lead(leadership) as unit:
         unit.record("test.led", "something")
 
 

@@ -50,14 +50,14 @@ class DeploymentScreen(Frame):
         actions.CANCEL,
         actions.STOP,
         actions.START,
-        actions.SUSPEND,
-        actions.GO_ON,
         actions.EXTEND,
         actions.PRIORITY,
         actions.APPROVE,
         actions.REJECT,
         actions.COMPLETE,
         actions.DELETE,
+        actions.SUSPEND,
+        actions.GO_ON,
         actions.UNDELETE,
     )
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -45,7 +45,7 @@ class FormScreen(ModalScreen[None]):
         with Vertical(classes="box"):
             yield Plain(joined(text(self._action.label, Tone.LOUD), text(f"  {self._whom}", Tone.MARK)))
             yield Plain(text(self._action.verb.help, Tone.DIM), classes="help")
-            yield Fields(self._arguments)
+            yield Fields(self._arguments, now=self._present)
             yield Plain(classes="line")
             yield Plain(classes="refusal")
             yield Plain(text("enter does it · tab goes on · esc leaves it", Tone.DIM))
@@ -57,6 +57,12 @@ class FormScreen(ModalScreen[None]):
     @property
     def _whom(self) -> str:
         return self._known[0].known_as if len(self._known) == 1 else f"{len(self._known)} things"
+
+    @property
+    def _present(self) -> Mapping[str, Sequence[str]]:
+        """What is there now is what an undo would bring back."""
+        undo = self._known[0].undo if len(self._known) == 1 else None
+        return undo.texts if undo is not None and undo.verb is self._action.verb else {}
 
     @property
     def commands(self) -> list[Command]:

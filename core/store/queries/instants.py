@@ -19,10 +19,9 @@ _LIMITED = [State.RUNNING.value, State.SUSPENDED.value]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """One cluster: how many hold a place there, how many wait, and when time alone will change what a plan does."""
+    """One cluster: how many hold a place there, and when time alone will change what a plan does."""
 
     holding: int
-    waiting: int
     next_at: int | None
 
 
@@ -31,13 +30,12 @@ def of_cluster(connection: Connection, cluster_id: str, now: int) -> Outlook:
     waits = deployments.c.state == State.QUEUED.value
     counts = select(
         func.count().filter(deployments.c.state.in_(_HOLDING)),
-        func.count().filter(waits),
         func.min(deployments.c.not_before).filter(waits, deployments.c.not_before > now),
     ).where(here, deployments.c.state.in_([*_HOLDING, State.QUEUED.value]))
-    holding, waiting, not_before = connection.execute(counts).one()
+    holding, not_before = connection.execute(counts).one()
     unpinned = select(func.min(pins.c.expires_at)).where(pins.c.cluster_id == cluster_id, pins.c.expires_at > now)
     instants = [at for at in (not_before, connection.execute(unpinned).scalar()) if at is not None]
-    return Outlook(holding, waiting, min(instants, default=None))
+    return Outlook(holding, min(instants, default=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +92,11 @@ class Unposted:
 
 def unposted(connection: Connection, before: int) -> list[Unposted]:
     """Of the runs that began before an instant and are still open."""
-    charged = select(func.max(postings.c.at) + 1).where(
-        postings.c.run_id == runs.c.id, postings.c.kind.in_([kind.value for kind in METERED])
-    )
-    # A charge is dated with the last microsecond that it pays for; the next one counts from behind it.
-    since = func.coalesce(charged.scalar_subquery(), runs.c.started_at)
+    charged = postings.c.run_id == runs.c.id, postings.c.kind.in_([kind.value for kind in METERED])
+    # The newest is the last written, not the latest dated, since a clock may have been ahead. A charge is dated with
+    # the last microsecond that it pays for; the next one counts from behind it.
+    newest = select(postings.c.at + 1).where(*charged).order_by(postings.c.seq.desc()).limit(1)
+    since = func.coalesce(newest.scalar_subquery(), runs.c.started_at)
     statement = select(runs.c.deployment_id, runs.c.org_id, runs.c.seen_at, since)
     statement = statement.where(runs.c.ended_at.is_(None), runs.c.started_at < before)
     return [Unposted(*row) for row in connection.execute(statement.order_by(runs.c.started_at, runs.c.id))]

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
 
 from core.domain.kinds import Kind
-from core.domain.lifecycle import FINAL, WAITING, State, StopCause
+from core.domain.lifecycle import FINAL, HOLDS_CAPACITY, WAITING, State, StopCause
 from core.domain.resources import Resources
 from core.ledger.accounts import AccountKey, treasury, wallet
 from core.store.fixed import Among, Fixed
@@ -188,6 +188,13 @@ class Deployments:
         this = update(deployments).where(self._scope.covers(deployments), deployments.c.id == deployment_id)
         self._connection.execute(this.values(**values))
 
+    def move_living(self, by: int) -> None:
+        """The clock was set: what is not over is as old as before. When it was made stays on record as it was."""
+        columns = (deployments.c[name] for name in _COUNTED_FROM)
+        lives = deployments.c.state.in_([state.value for state in (*WAITING, *HOLDS_CAPACITY)])
+        this = update(deployments).where(self._scope.covers(deployments), lives)
+        self._connection.execute(this.values({column: column + by for column in columns}))
+
     def depend(self, deployment_id: str, after_id: str, *, any_outcome: bool) -> None:
         values = {"deployment_id": deployment_id, "after_id": after_id, "any_outcome": int(any_outcome)}
         self._connection.execute(insert(dependencies), values)
@@ -252,6 +259,16 @@ def _row(row: Sequence[Any]) -> DeploymentRow:
 # True of each, and a way to those in a few states by the index of clusters and states: what has ended is not looked at.
 ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))  # type: ignore[attr-defined]
 
+# The instants from which limits, ages and pauses are counted.
+_COUNTED_FROM = (
+    "submitted_at",
+    "eligible_since",
+    "not_before",
+    "started_at",
+    "state_since",
+    "stop_by",
+    "preempted_at",
+)
 _FIELDS = tuple(field.name for field in fields(DeploymentRow))
 _COLUMNS = tuple(deployments.c.keys())
 # The columns as the fields of a row follow each other, with the four amounts in the place of its resources.

@@ -137,8 +137,9 @@ class Ledger:
         return sums
 
     def last_metered_at(self, run: str) -> int | None:
-        """The instant of a run's newest charge."""
-        statement = select(func.max(postings.c.at)).where(postings.c.run_id == run, _METERED)
+        """The instant of a run's newest charge: by the order of writing, since a clock may have been set back."""
+        statement = select(postings.c.at).where(postings.c.run_id == run, _METERED)
+        statement = statement.order_by(postings.c.seq.desc()).limit(1)
         at: int | None = self._connection.execute(statement).scalar()
         return at
 

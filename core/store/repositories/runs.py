@@ -134,6 +134,22 @@ class Runs:
         this = update(runs).where(runs.c.id == run_id)
         self._connection.execute(this.values(segments=_segments_text(segments)))
 
+    def rewrite(self, rows: Sequence[RunRow]) -> None:
+        """Open runs whose line and last proof of life lie elsewhere, since the clock was set."""
+        values = [
+            {"which": row.id, "starts": row.started_at, "seen": row.seen_at, "parts": _segments_text(row.segments)}
+            for row in rows
+        ]
+        _REWRITE.run(self._connection, values)
+
+    def last_ends(self, deployment_ids: Sequence[str]) -> dict[str, int]:
+        """When the newest run of each that is over ended; those without one are left out."""
+        return dict(_LAST_ENDS.among(self._connection, deployment_ids))
+
+    def move_pins(self, by: int) -> None:
+        """The clock was set: what is pinned stays so for as long as it was meant to."""
+        self._connection.execute(update(pins).values(expires_at=pins.c.expires_at + by))
+
     def open_of(self, deployment_id: str) -> RunRow | None:
         return self.open_of_each([deployment_id]).get(deployment_id)
 
@@ -186,7 +202,8 @@ def _run_values(row: RunRow) -> dict[str, object]:
 
 
 def _segments_text(segments: tuple[Segment, ...]) -> str:
-    return json.dumps([[s.start, s.share.compute_milli, s.share.disk_milli] for s in segments])
+    """Start and share of each, and a one behind what was skipped."""
+    return json.dumps([[s.start, s.share.compute_milli, s.share.disk_milli, *[1] * s.skipped] for s in segments])
 
 
 def _allocation(row: Sequence[Any]) -> AllocationRow:
@@ -214,7 +231,7 @@ def _rate(text: str) -> RunRate:
 
 
 def _segments(text: str) -> tuple[Segment, ...]:
-    return tuple([Segment(start, _share(compute, disk)) for start, compute, disk in json.loads(text)])
+    return tuple([Segment(one[0], _share(one[1], one[2]), len(one) > _SHORT) for one in json.loads(text)])
 
 
 def pays_whole(segments_text: str) -> bool:
@@ -227,6 +244,7 @@ def _share(compute_milli: int, disk_milli: int) -> Share:
     return Share(compute_milli, disk_milli)
 
 
+_SHORT = 3
 _WHOLE_AT_THE_END = f", {WHOLE.compute_milli}, {WHOLE.disk_milli}]]"
 _RUN_COLUMNS = tuple(runs.c.keys())
 
@@ -260,6 +278,16 @@ _CLOSE_RUN = Fixed(
     update(runs)
     .where(runs.c.id == bindparam("which"), runs.c.ended_at.is_(None))
     .values(ended_at=bindparam("at"), end_cause=bindparam("cause"))
+)
+_REWRITE = Fixed(
+    update(runs)
+    .where(runs.c.id == bindparam("which"), runs.c.ended_at.is_(None))
+    .values(started_at=bindparam("starts"), seen_at=bindparam("seen"), segments=bindparam("parts"))
+)
+_LAST_ENDS = Fixed(
+    select(runs.c.deployment_id, func.max(runs.c.ended_at))
+    .where(Among(runs.c.deployment_id), runs.c.ended_at.is_not(None))
+    .group_by(runs.c.deployment_id)
 )
 _UNPIN = Fixed(delete(pins).where(pins.c.deployment_id == bindparam("whose")))
 

@@ -19,6 +19,7 @@ from tests.builders import NOBODY, PASSWORD, World
 from tui.app import BursarConsole
 from tui.cli.place import Place
 from tui.gateway import Gateway
+from tui.preferences import Preferences
 
 MOST_PAUSES = 1_000
 
@@ -104,8 +105,14 @@ class Scene:
 
     def console(self, name: str | None = "ana") -> BursarConsole:
         """For somebody who is logged in; None for nobody. Looks anew only when it is told to."""
-        place = self.place(name) if name else self.place_of(None)
-        return BursarConsole(Gateway(place, _fail), self.world.clock.now, beat_s=0)
+        return self.console_at(self.place(name) if name else self.place_of(None))
+
+    def console_of(self, token: str | None) -> BursarConsole:
+        return self.console_at(self.place_of(token))
+
+    def console_at(self, place: Place) -> BursarConsole:
+        preferences = Preferences.of(place)
+        return BursarConsole(Gateway(place, _fail), self.world.clock.now, preferences=preferences, beat_s=0)
 
 
 def _fail(trace: str) -> str | None:

@@ -55,7 +55,7 @@ async def test_of_several_at_once_that_were_all_done_a_line_says_so(scene: Scene
 async def test_another_priority_is_taken_back(scene: Scene) -> None:
     async with sitting(scene, "ana", "3") as desk:
         await desk.cursor_on("evaluate")
-        await desk.press("p")
+        assert "priority*      50 " in await desk.press("p"), "what it is now"
         await desk.type("40")
         shown = await desk.press("enter")
         assert desk.deployment("evaluate").priority == 40
@@ -138,6 +138,17 @@ async def test_a_deletion_is_taken_back_as_long_as_it_can_be(scene: Scene) -> No
         await desk.type("broken")
         assert "(u undoes)" in await desk.press("enter")
         await desk.press("u")
+        assert desk.deployment("broken").state is State.STOPPED
+
+
+async def test_what_is_deleted_is_found_by_its_state_and_brought_back_by_its_key(scene: Scene) -> None:
+    scene.world.bursar.deployments.delete(scene.ana, "broken")
+    async with sitting(scene, "ana", "3", "slash") as desk:
+        assert "broken" not in desk.screen
+        await desk.type("state=deleted")
+        assert "broken" in await desk.press("enter")
+        await desk.cursor_on("broken")
+        await desk.press("U")
         assert desk.deployment("broken").state is State.STOPPED
 
 
