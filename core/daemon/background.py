@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import platform
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -27,6 +29,9 @@ from core.views.operations import RoundDone
 T = TypeVar("T")
 
 _MOST_ROUNDS = 1_000
+# Python looks for circles whenever 700 objects more are alive. A plan makes tens of thousands, none of them a circle:
+# to look so often would be a quarter of the work.
+_LOOK_FOR_CIRCLES = (20_000, 20, 20)
 
 
 class Daemon:
@@ -34,7 +39,9 @@ class Daemon:
         engines = Engines(
             registry, identity(units.database, ids, units.now()), settings.daemon.driver_deadline_ms / 1000
         )
-        leadership = Leadership(units.database, f"daemon-{ids.new()[-12:]}", settings.daemon.lease_ms * 1000)
+        leadership = Leadership(
+            units.database, f"{platform.node() or 'daemon'}-{ids.new()[-8:]}", settings.daemon.lease_ms * 1000
+        )
         self._ground = Ground(units, leadership, engines, settings)
         self._tenders: dict[str, Tender] = {}
         self._timekeeper = Timekeeper(self._ground)
@@ -63,6 +70,7 @@ class Daemon:
         if leads and self._ground.leadership.epoch != led:
             self._begin_anew()
             setting.follow(self._ground)
+            gc.set_threshold(*_LOOK_FOR_CIRCLES)
         return leads
 
     def _begin_anew(self) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from core.clock import DAY, MINUTE
 from core.domain.errors import BursarError
 from core.scheduler.board import Board
-from core.scheduler.policy import Policy
+from core.scheduler.policy import Policy, Preemption
+from core.scheduler.preemption import next_to_ripen
 from core.scheduler.values import Claim, Holding, Waiting
 from core.store import feed
 from core.store.queries import touched
@@ -40,6 +41,7 @@ class KeptBoard:
     _state: str = ""
     _also: set[str] = field(default_factory=set)
     _shares_as_of: int = 0
+    _rules: Preemption = DEFAULT.preemption
     rebuilt: int = 0
 
     @property
@@ -54,12 +56,9 @@ class KeptBoard:
     def also(self, deployment_ids: Iterable[str]) -> None:
         self._also.update(deployment_ids)
 
-    def ripens_at(self, now: int, min_run_us: int) -> int | None:
-        """When the next of those that run has run for long enough to be preempted."""
-        if self._board is None:
-            return None
-        ripe = (holding.started_at + min_run_us for holding in self._board.holdings.values() if holding.preemptible)
-        return min((instant for instant in ripe if instant > now), default=None)
+    def ripens_at(self, now: int) -> int | None:
+        """When somebody who waits may evict one more, as far as the last pass knew."""
+        return None if self._board is None else next_to_ripen(self._board, self._rules, now)
 
     def current(self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...], policy: Policy = DEFAULT) -> Board:
         newest = feed.newest(unit.connection)
@@ -70,7 +69,7 @@ class KeptBoard:
             self.rebuilt += 1
             remember_past(board, unit, cluster, policy)
             self._shares_as_of = 0
-        share = policy.fair_share
+        self._rules, share = policy.preemption, policy.fair_share
         if share is not None and unit.now - self._shares_as_of >= _SHARES_AFRESH:
             remember_use(board, unit, share)
             board.version = cluster.version

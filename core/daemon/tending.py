@@ -124,8 +124,7 @@ class Tender:
         regular = now + self._ground.settings.daemon.reconcile_every_ms * 1000
         pause = min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, (now - self._moved_at) // _PAUSE_SHARE))
         self._look_at = min(regular, now + pause) if outlook.holding else regular
-        ripe = self.board.ripens_at(now, self._ground.settings.scheduling.min_run_ms * 1000)
-        wanted = [outlook.next_at, self._asked.next_at(), ripe if outlook.waiting else None]
+        wanted = [outlook.next_at, self._asked.next_at(), self.board.ripens_at(now)]
         self._plan_at = min([regular, *(instant for instant in wanted if instant is not None)])
 
     def next_at(self) -> int:

@@ -7,6 +7,7 @@ which takes every change back, so that planning leaves no trace.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,6 +54,7 @@ class Board:
         self.facts = Facts(usage=dict(usage or {}))
         self.last_ended_at = last_ended_at
         self.by_priority: dict[int, dict[str, None]] = {}
+        self.by_start: list[tuple[int, str]] = []  # of all that hold a place, the longest running first
         self.leaving: dict[str, set[str]] = {}  # pinned waiting id to the victims that have not left yet
         self.doomed: dict[str, str] = {}  # waiting id to the dependency that failed
         self.classes: dict[tuple[Shape, int | None], Class] = {}
@@ -280,10 +282,8 @@ class Board:
 
     def _number(self, nodes: list[Node]) -> None:
         """Hosts are numbered by name, so that nothing depends on the order in which rows came."""
-        self.hosts[:] = [
-            Host(i, node, self.foreign.get(node.id))
-            for i, node in enumerate(sorted(nodes, key=lambda n: (n.name, n.id)))
-        ]
+        in_order = sorted(nodes, key=lambda n: (n.name, n.id))
+        self.hosts[:] = [Host(i, node, self.foreign.get(node.id)) for i, node in enumerate(in_order)]
         self._measure()
         self.host_of = {host.node.id: host for host in self.hosts}
         self.log.start_anew()
@@ -310,6 +310,7 @@ class Board:
         for who in ((holding.org, None), (holding.org, holding.member)):
             self.held.setdefault(who, Held()).add(total, 1)
         self.by_priority.setdefault(holding.priority, {})[holding.id] = None
+        insort(self.by_start, (holding.started_at, holding.id))
         if holding.pinned_for is not None:
             self.leaving.setdefault(holding.pinned_for, set()).add(holding.id)
         self.facts.count(holding.org, holding.member, holding.hold, 1)
@@ -333,6 +334,7 @@ class Board:
         del level[holding_id]
         if not level:
             del self.by_priority[holding.priority]
+        del self.by_start[bisect_left(self.by_start, (holding.started_at, holding_id))]
         self.facts.count(holding.org, holding.member, holding.hold, -1)
         return holding
 

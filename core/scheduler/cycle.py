@@ -91,7 +91,8 @@ class Pass:
         return True
 
     def _has_lapsed(self, pin: Pin) -> bool:
-        away = any(host.node.state is not NodeState.UP for host, _ in self.board.claims_by_host(pin.claims))
+        nodes = [self.board.host_of[claim.node_id].node for claim in pin.claims]
+        away = any(node.state is not NodeState.UP for node in nodes)
         return pin.expires_at <= self.now or away or pin.waiting_id not in self.board.leaving
 
     # -- 2. heads ---------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 `Mix` is what is usually asked for. Two measures come from it: `waste[r]`, how much of a device with r free will
 finally stay empty if shares of the mix keep coming; and the part of a node that a random request could not use.
+The first is a guess about much that is still to come, so it decides by tenths of a device only, the second the rest.
 Without a mix, and with the policy `tight`, what is already used is filled first.
 """
 
@@ -21,7 +22,7 @@ from core.scheduler.values import WHOLE
 from core.scheduler.watch import Packer
 
 COMMON_PART = 0.95  # of the requests, the most frequent first, make the mix
-GRAIN = 20  # thousandths of a device; what differs by less is decided by what becomes unusable at once
+GRAIN = 100  # thousandths of a device; what differs by less is decided by what becomes unusable at once
 PICKY_PART = 0.05  # from here on so many name a model that the emptiest must not be wasted on others
 
 

@@ -7,8 +7,10 @@ arrivals. It learns how long something really ran only when that has really ende
 from __future__ import annotations
 
 import heapq
-from bisect import insort
+from bisect import bisect_left, insort
 from dataclasses import dataclass
+
+LOOKED_AT = 2000  # as far behind its head the virtual queue is looked at, so that its length costs nothing
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ class VirtualEasy:
                 if job is not None and job.end == end:
                     self._free += job.size
                     assert job.started is not None
-                    self._limits.remove((job.started + job.limit, job_id, job.size))
+                    del self._limits[bisect_left(self._limits, (job.started + job.limit, job_id, job.size))]
                     del self._jobs[job_id]
                     freed = True
             self._time = max(self._time, instant)
@@ -105,7 +107,8 @@ class VirtualEasy:
                 break
         spare = at_then - head.size
         gone: set[str] = set()
-        for job in queue[1:]:
+        reach = queue[1 : 1 + LOOKED_AT]
+        for job in reach:
             if job.size > self._free:
                 continue
             if self._time + job.limit > shadow:
@@ -117,4 +120,4 @@ class VirtualEasy:
             if not self._free:
                 break
         if gone:
-            self._queue = [job for job in queue if job.id not in gone]
+            queue[1 : 1 + LOOKED_AT] = [job for job in reach if job.id not in gone]

@@ -7,12 +7,14 @@ last when the head first fits is the most precious that has to go; all before it
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from core.scheduler.backfill import fill
 from core.scheduler.board import Board
 from core.scheduler.decisions import Preempt
-from core.scheduler.leavers import Evictions, Gain, Leavers, Rank, clear
+from core.scheduler.leavers import Evictions, Gain, Leavers, Rank, clear, may_ever_leave
 from core.scheduler.placement import Shape, replicas_in
-from core.scheduler.policy import Policy
+from core.scheduler.policy import Policy, Preemption
 from core.scheduler.values import Claim, Holding, Waiting
 
 
@@ -29,6 +31,22 @@ def may_preempt(board: Board, item: Waiting, policy: Policy) -> bool:
 def highest_below(priority: int, policy: Policy) -> int:
     """The highest base priority that one of this base priority may evict: strictly lower, whatever the gap."""
     return priority - max(1, policy.preemption.gap)
+
+
+def next_to_ripen(board: Board, rules: Preemption, now: int) -> int | None:
+    """When the next one that somebody waiting might evict will have run for long enough; a pass is due then."""
+    lowest, least_run = board.lowest_priority(), rules.min_run_ms * 1000
+    if not rules.enabled or lowest is None or not board.classes:
+        return None
+    reach = max(max(klass.priorities) for klass in board.classes.values()) - max(1, rules.gap)
+    if lowest > reach:
+        return None
+    unripe = bisect_left(board.by_start, (now - least_run + 1, ""))
+    for started_at, holding_id in board.by_start[unripe:]:
+        holding = board.holdings[holding_id]
+        if holding.priority <= reach and may_ever_leave(holding, rules):
+            return started_at + least_run
+    return None
 
 
 def choose_victims(board: Board, policy: Policy, now: int, item: Waiting) -> Preempt | None:

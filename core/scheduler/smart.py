@@ -9,10 +9,10 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterator
-from itertools import chain
-from math import sqrt
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from math import inf, nextafter, sqrt
+from typing import TYPE_CHECKING, TypeVar
 
 from core.domain.resources import Resources
 from core.scheduler.guard import VirtualEasy
@@ -25,7 +25,40 @@ if TYPE_CHECKING:
 
 ENDLESS_MS = 30 * DAY_MS  # how a service counts in the order; it takes no part in the guard
 RECENT = 500  # arrivals from which it is learned which work is tiny
-Key = tuple[int, float, int, str]
+Key = tuple[int, float, int, str]  # base priority below zero, work, submitted, id
+Age = tuple[int, str]  # since when it ages, id
+Entry = TypeVar("Entry", Key, Age)
+
+
+class Line:
+    """Those who wait of one member, or of one class: by key and by age. Others keep their order when it changes."""
+
+    __slots__ = ("ages", "keys", "klass", "size")
+
+    def __init__(self, klass: Class | None = None, size: int = 0) -> None:
+        self.klass, self.size = klass, size  # of a member's line there is neither
+        self.keys: list[Key] = []
+        self.ages: list[Age] = []
+
+    def add(self, key: Key, age: Age) -> None:
+        insort(self.keys, key)
+        insort(self.ages, age)
+
+    def remove(self, key: Key, age: Age) -> None:
+        del self.keys[bisect_left(self.keys, key)]
+        del self.ages[bisect_left(self.ages, age)]
+
+    def tiny(self, most: float) -> Iterator[Key]:
+        """Those with that much work at most."""
+        first = 0
+        while first < len(self.keys):
+            priority = self.keys[first][0]
+            end = bisect_left(self.keys, (priority, nextafter(most, inf), 0, ""), first)
+            yield from self.keys[first:end]
+            first = bisect_left(self.keys, (priority + 1, 0.0, 0, ""), end)
+
+    def before(self, instant: int) -> Iterator[Age]:
+        return islice(self.ages, bisect_left(self.ages, (instant, "")))
 
 
 class SmartQueue:
@@ -33,95 +66,123 @@ class SmartQueue:
         self._rules, self._facts = policy.smart, facts
         self._items: dict[str, tuple[Waiting, Class]] = {}
         self._keys: dict[str, Key] = {}
-        self._by_key: list[Key] = []
-        self._by_age: list[tuple[int, str]] = []
-        self._of_member: dict[tuple[str, str], dict[str, None]] = {}
+        self._of_member: dict[tuple[str, str], Line] = {}
+        self._of_class: dict[Class, Line] = {}
         self._timers: list[tuple[int, str]] = []
         self._recent: deque[float] = deque(maxlen=RECENT)
-        self._tiny_below, self._learned = 0.0, 0
+        self._most_tiny, self._learned = 0.0, 0
         self._easy = VirtualEasy(facts.longest_wait)
+        self._places: tuple[int, dict[str, int]] | None = None  # in the order of that instant, while nothing changes
 
     def add(self, item: Waiting, klass: Class) -> None:
         self._items[item.id] = (item, klass)
-        self._of_member.setdefault((item.org, item.member), {})[item.id] = None
         size = dominant_share(item, self._facts.capacity)
         if item.limit_ms is not None:
             self._easy.arrive(item.id, item.ages_from, size, item.limit_ms * 1000)
         if item.not_before is not None:
             heapq.heappush(self._timers, (item.not_before, item.id))
         else:
-            self._insert(item)
+            self._insert(item, klass)
             self._learn_tiny(self._keys[item.id][1])
 
     def remove(self, item: Waiting) -> None:
-        del self._items[item.id]
-        mates = self._of_member[item.org, item.member]
-        del mates[item.id]
-        if not mates:
-            del self._of_member[item.org, item.member]
-        self._take_out(item)
+        _, klass = self._items.pop(item.id)
+        self._take_out(item, klass)
 
     def note_end(self, holding: Holding, at: int) -> None:
         """What its member's waiting ones are expected to take has changed with it."""
         self._easy.learn(holding.id, at, max(0, at - holding.started_at))
         self._facts.longest_wait = self._easy.longest_wait
-        for waiting_id in self._of_member.get((holding.org, holding.member), ()):
-            if waiting_id in self._keys:
-                item = self._items[waiting_id][0]
-                self._take_out(item)
-                self._insert(item)
+        mates = self._of_member.get((holding.org, holding.member))
+        if mates is None:
+            return
+        for _, waiting_id in mates.ages:
+            item, klass = self._items[waiting_id]
+            line, before = self._of_class[klass], self._keys[waiting_id]
+            after = self._keys[waiting_id] = self._key(item, line.size)
+            if after != before:
+                del line.keys[bisect_left(line.keys, before)]
+                insort(line.keys, after)
+        mates.keys = sorted(self._keys[waiting_id] for _, waiting_id in mates.ages)
+        self._places = None
 
     def promises(self, now: int, most: int) -> int:
-        return max(most, self._rules.overdue_reservations) if self._overdue(now) else most
+        return most if self._overdue_before(now) is None else max(most, self._rules.overdue_reservations)
 
     def walk(self, now: int, closed: Closed, only: list[Class] | None = None) -> Iterator[tuple[Waiting, Class]]:
-        wanted = None if only is None else set(only)
-        for waiting_id in self._order(now):
+        self._let_in(now)
+        if only is None:
+            lines = list(self._of_member.values())
+        else:
+            lines = [self._of_class[klass] for klass in only if klass in self._of_class]
+        for waiting_id in self._in_order(lines, now, closed):
             item, klass = self._items[waiting_id]
-            if klass in closed.classes or (wanted is not None and klass not in wanted):
-                continue
-            if (klass, item.org, item.member) not in closed.members:
+            if klass not in closed.classes and (klass, item.org, item.member) not in closed.members:
                 yield item, klass
 
     def ahead_of(self, item: Waiting, now: int) -> int:
-        """By walking the order; one that is held back counts as the last."""
-        return next((n for n, waiting_id in enumerate(self._order(now)) if waiting_id == item.id), len(self._by_key))
+        """The order is walked once for all who ask; one that is held back counts as the last."""
+        if self._places is None or self._places[0] != now:
+            order = self.walk(now, Closed())
+            places = {other.id: place for place, (other, _) in enumerate(order)}
+            self._places = now, places
+        return self._places[1].get(item.id, len(self._keys))
 
-    def _order(self, now: int) -> Iterator[str]:
+    def _in_order(self, lines: list[Line], now: int, closed: Closed) -> Iterator[str]:
+        before, most = self._overdue_before(now), self._most_tiny
+        if before is None:
+            yield from (key[3] for key in _merged(lines, (iter(line.keys) for line in lines), closed))
+            return
+        yield from (key[3] for key in _merged(lines, (line.tiny(most) for line in lines), closed))
+        for _, waiting_id in _merged(lines, (line.before(before) for line in lines), closed):
+            if self._keys[waiting_id][1] > most:
+                yield waiting_id
+        for key in _merged(lines, (iter(line.keys) for line in lines), closed):
+            if key[1] > most and self._items[key[3]][0].ages_from >= before:
+                yield key[3]
+
+    def _let_in(self, now: int) -> None:
         while self._timers and self._timers[0][0] <= now:
             _, waiting_id = heapq.heappop(self._timers)
             if waiting_id in self._items and waiting_id not in self._keys:
-                self._insert(self._items[waiting_id][0])
-        overdue = self._overdue(now)
-        by_key = (key[3] for key in self._by_key)
-        if not overdue:
-            return by_key
-        tiny = (key[3] for key in self._by_key if key[1] <= self._tiny_below)
-        first = dict.fromkeys(chain(tiny, overdue))
-        return chain(first, (waiting_id for waiting_id in by_key if waiting_id not in first))
+                self._insert(*self._items[waiting_id])
 
-    def _overdue(self, now: int) -> list[str]:
-        """Ids of those that wait longer than the guard allows, the longest first."""
-        if not self._by_age:
-            return []
+    def _overdue_before(self, now: int) -> int | None:
+        """Whoever has waited since before then waits longer than the guard allows; None where nobody does."""
+        oldest = min((line.ages[0][0] for line in self._of_member.values()), default=now)
         floor = self._rules.floor_ms * 1000
-        if now - self._by_age[0][0] <= floor:
-            return []
-        allowed = max(floor, self._easy.worst_until(now) * self._rules.percent // 100)
-        return [i for _, i in self._by_age[: bisect_left(self._by_age, (now - allowed, ""))]]
+        if now - oldest <= floor:
+            return None
+        before = now - max(floor, self._easy.worst_until(now) * self._rules.percent // 100)
+        return before if oldest < before else None
 
-    def _insert(self, item: Waiting) -> None:
-        limit_ms = ENDLESS_MS if item.limit_ms is None else item.limit_ms
-        work = sqrt(self._expected_ms(item) * limit_ms) * dominant_share(item, self._facts.capacity)
-        key = self._keys[item.id] = (-item.priority, work, item.submitted_at, item.id)
-        insort(self._by_key, key)
-        insort(self._by_age, (item.ages_from, item.id))
+    def _insert(self, item: Waiting, klass: Class) -> None:
+        line = self._of_class.get(klass)
+        if line is None:
+            line = self._of_class[klass] = Line(klass, dominant_share(item, self._facts.capacity))
+        key, age = self._key(item, line.size), (item.ages_from, item.id)
+        self._keys[item.id] = key
+        line.add(key, age)
+        self._of_member.setdefault((item.org, item.member), Line()).add(key, age)
+        self._places = None
 
-    def _take_out(self, item: Waiting) -> None:
+    def _take_out(self, item: Waiting, klass: Class) -> None:
         key = self._keys.pop(item.id, None)
-        if key is not None:
-            del self._by_key[bisect_left(self._by_key, key)]
-            del self._by_age[bisect_left(self._by_age, (item.ages_from, item.id))]
+        if key is None:
+            return
+        who, age = (item.org, item.member), (item.ages_from, item.id)
+        self._of_member[who].remove(key, age)
+        if not self._of_member[who].keys:
+            del self._of_member[who]
+        self._of_class[klass].remove(key, age)
+        if not self._of_class[klass].keys:
+            del self._of_class[klass]
+        self._places = None
+
+    def _key(self, item: Waiting, size: int) -> Key:
+        limit_ms = ENDLESS_MS if item.limit_ms is None else item.limit_ms
+        work = sqrt(self._expected_ms(item) * limit_ms) * size
+        return -item.priority, work, item.submitted_at, item.id
 
     def _expected_ms(self, item: Waiting) -> int:
         """The mean of its owner's last two runs, or what the store expects, at most the limit."""
@@ -138,12 +199,24 @@ class SmartQueue:
         if self._learned % 50 and len(self._recent) > 50:
             return
         left = sum(self._recent) * self._rules.tiny_permille / 1000
-        self._tiny_below = 0.0
+        self._most_tiny = 0.0
         for amount in sorted(self._recent):
             left -= amount
             if left < 0:
                 break
-            self._tiny_below = amount
+            self._most_tiny = amount
+
+
+def _merged(lines: list[Line], parts: Iterable[Iterator[Entry]], closed: Closed) -> Iterator[Entry]:
+    """Parts of the lines as one in order; of a class that was closed on the way nothing more."""
+
+    def while_open(part: Iterator[Entry], klass: Class | None) -> Iterator[Entry]:
+        for entry in part:
+            if klass in closed.classes:
+                return
+            yield entry
+
+    return heapq.merge(*(while_open(part, line.klass) for line, part in zip(lines, parts, strict=True)))
 
 
 def dominant_share(item: Waiting, capacity: Resources) -> int:

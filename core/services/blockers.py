@@ -4,14 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.domain.resources import format_cpu, format_gpu, format_memory
+from core.domain.lifecycle import State
+from core.scheduler.advice import counted
 from core.scheduler.decisions import Blocker
+from core.store import leases
+from core.store.queries import health
+from core.store.repositories.clusters import ClusterRow
 from core.store.units import Unit
 from core.views.foresight import BlockerLine
 
 
 def lines_of(unit: Unit, blockers: Iterable[Blocker]) -> tuple[BlockerLine, ...]:
     return tuple(_line(blocker, handles(unit, blocker.holders)) for blocker in blockers)
+
+
+# What cannot go on by itself: the background side or the engine has to do something about it.
+MUST_BE_TENDED = frozenset({State.QUEUED, State.STARTING, State.STOPPING})
+
+
+def beside_the_plan(unit: Unit, cluster: ClusterRow) -> tuple[BlockerLine, ...]:
+    """What keeps everything on a cluster waiting, whatever the plan says: nobody leads, or its engine does not serve.
+
+    What an engine said is for operators; others learn whom to ask.
+    """
+    lines = []
+    lease = leases.current(unit.connection)
+    if lease is None or lease.expires_at <= unit.now:
+        message = "the background side does not run: nothing starts or stops"
+        lines.append(_stands("nobody_leads", message, "an operator runs: bursar daemon"))
+    trouble = health.trouble_of(unit.connection, cluster.name, cluster.handle)
+    if trouble is not None:
+        reason = trouble.reason if unit.me.operator else "it does not do what it is asked"
+        message = f"the engine of {cluster.name}: {reason}"
+        lines.append(_stands("engine_trouble", message, "an operator looks at it: bursar health"))
+    return tuple(lines)
+
+
+def _stands(code: str, message: str, suggestion: str) -> BlockerLine:
+    return BlockerLine(code, message, None, None, (), None, suggestion)
 
 
 def _line(blocker: Blocker, holders: tuple[str, ...]) -> BlockerLine:
@@ -36,13 +66,7 @@ def in_short(blocker: Blocker | None) -> str:
 
 
 def amount(unit_of: str, value: int | None) -> str | None:
-    if value is None:
-        return None
-    words = {"gpu_milli": (format_gpu, " GPU"), "cpu_milli": (format_cpu, " CPU"), "ram_mib": (format_memory, "")}
-    words["disk_mib"] = (format_memory, " disk")
-    counted = unit_of.removesuffix("s") if value == 1 else unit_of
-    shown, after = words.get(unit_of, (str, f" {counted}" if counted else ""))
-    return f"{shown(value)}{after}"
+    return None if value is None else counted(unit_of, value)
 
 
 def handles(unit: Unit, ids: Iterable[str]) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from core.domain.flavors import Flavor, RunRate, card_at, flavor_at, freeze_rate
+from core.domain.flavors import Flavor, RateCard, RunRate, card_at, flavor_at, freeze_rate
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State
 from core.domain.resources import Resources
@@ -40,7 +41,13 @@ def price(
     at: int,
     gpu_models: frozenset[str | None] | set[str | None],
 ) -> RunRate:
-    card = card_at(unit.prices.cards(cluster_id), at)
+    return _dearest(resources, flavor, replicas, card_at(unit.prices.cards(cluster_id), at), frozenset(gpu_models))
+
+
+@lru_cache(maxsize=1_000)
+def _dearest(
+    resources: Resources, flavor: Flavor | None, replicas: int, card: RateCard, gpu_models: frozenset[str | None]
+) -> RunRate:
     rates = [freeze_rate(resources, model, flavor, card) for model in sorted(gpu_models, key=str)]
     dearest = max(rates, key=lambda rate: rate.compute_ucr)
     return replace(

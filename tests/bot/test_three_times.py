@@ -5,8 +5,9 @@ A verb, an action, a form or an event without a case here fails; so does a case 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +138,7 @@ PRESSES: dict[Action, tuple[str, str, bool]] = {
     Action.CANCEL: (MEMBER, "{queued}", CHANGES),
     Action.STOP: (MEMBER, "{queued}", CHANGES),
     Action.START: (MEMBER, "{stopped}", CHANGES),
+    Action.RESUME: (MEMBER, "{suspended}", CHANGES),
     Action.EXTEND: (MEMBER, "{queued} 1", CHANGES),
     Action.WHY: (MEMBER, "{queued}", LOOKS),
     Action.LOGS: (MEMBER, "{queued}", LOOKS),
@@ -180,8 +182,24 @@ class Prepared:
         return text.format(**self.names)
 
 
+@pytest.fixture(scope="module")
+def ground(made: Scene, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Closed: only to be copied."""
+    scene = made.copied(tmp_path_factory.mktemp("prepared") / "home")
+    names = prepare(scene)
+    scene.close()
+    return Prepared(scene, names)
+
+
 @pytest.fixture
-async def prepared(scene: Scene) -> Prepared:
+def prepared(ground: Prepared, tmp_path: Path) -> Iterator[Prepared]:
+    scene = ground.scene.copied(tmp_path / "home")
+    yield Prepared(scene, dict(ground.names))
+    scene.close()
+    assert scene.bugs.found == []
+
+
+def prepare(scene: Scene) -> dict[str, str]:
     """Something for each verb to act on: work in every state that matters, an invite, a token, a schedule."""
     world, bursar = scene.world, scene.world.bursar
     operator = world.log_in("olga")
@@ -219,7 +237,8 @@ async def prepared(scene: Scene) -> Prepared:
     )
     bursar.chat().offer_link(TEAM, STRANGER, "zoe", "acme", "ana")
     beta = world.org(operator, "beta")
-    names = {
+    bursar.prices.set_flavor(scene.admin, validated(FlavorRequest, name="small", price="1", cpu="1", ram="1"))
+    return {
         "node": node,
         "idle_node": "idle",
         "running": running.id,
@@ -234,8 +253,6 @@ async def prepared(scene: Scene) -> Prepared:
         "posting": str(granted.number),
         "schedule": schedule.id,
     }
-    bursar.prices.set_flavor(scene.admin, validated(FlavorRequest, name="small", price="1", cpu="1", ram="1"))
-    return Prepared(scene, names)
 
 
 def effects(scene: Scene) -> Dump:

@@ -297,10 +297,23 @@ def test_what_draws_on_a_book_is_told_even_below_one_unit_an_hour() -> None:
 
 
 def test_the_meter_posts_at_the_day_end_and_at_most_every_six_hours() -> None:
-    assert meter.next_posting_at(line(), T0, T0) == T0 + 6 * HOUR
-    assert meter.next_posting_at(line(), T0 + 20 * HOUR, T0 + 20 * HOUR) == T0 + DAY
-    assert meter.next_posting_at(line(), T0, T0 + 9 * HOUR) == T0 + 9 * HOUR
-    assert meter.next_posting_at(line().ended(T0), T0, T0) is None
+    assert meter.next_posting_at(T0, T0) == T0 + 6 * HOUR
+    assert meter.next_posting_at(T0 + 20 * HOUR, T0 + 20 * HOUR) == T0 + DAY
+    assert meter.next_posting_at(T0, T0 + 9 * HOUR) == T0 + 9 * HOUR
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(0, 400 * DAY),
+    st.integers(0, 30 * HOUR),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "America/Santiago"]),
+)
+def test_what_began_lately_owes_no_posting_and_the_microsecond_before_owes_one(now: int, ago: int, tz: str) -> None:
+    now = T0 + now
+    young = meter.nothing_due_since(now, tz)
+    assert young <= now
+    assert meter.instants_to_post(max(young, now - ago), now, tz) == []
+    assert meter.instants_to_post(young - 1, now, tz) != []
 
 
 def test_a_late_meter_posts_each_day_end_that_it_missed() -> None:

@@ -39,6 +39,16 @@ def test_a_share_goes_where_a_usual_request_still_fits_beside_it() -> None:
     assert knowing.claims[0].shares == ((1, 300),)
 
 
+def test_a_guess_about_a_small_part_of_a_device_does_not_outweigh_an_exact_fit() -> None:
+    """On the emptier device 25 thousandths less are wasted in the end, perhaps; on the other nothing is left at all."""
+    g = node("g", gpus=2)
+    board = Board([g], [running("a", g, devices=(0,), share=100), running("b", g, devices=(1,), share=700)])
+    board.add_waiting(job("wish", gpu=0.3))
+    mix = mix_of([shape(300)] * 5 + [shape(500)] * 5 + [shape(1000)] * 5)
+    knowing = plan(board, policy_named("priority", packing=Packing.FRAGMENTS, mix=mix), NOW).starts[0]
+    assert knowing.claims[0].shares == ((1, 300),)
+
+
 def test_what_a_random_request_cannot_use_counts_as_fragments() -> None:
     board = Board([node("g", cpu=2, gpus=2)])
     host = board.hosts[0]

@@ -15,7 +15,7 @@ from core.scheduler import Board, Holding, Plan, Policy, Waiting, plan, policy_n
 from core.scheduler.leavers import may_ever_leave
 from core.scheduler.placement import Shape, admits, replicas_in
 from core.scheduler.policy import Preemption
-from core.scheduler.preemption import choose_victims
+from core.scheduler.preemption import choose_victims, next_to_ripen
 from tests.scheduler.boards import NOW, carry_out, job, node, random_board, random_item, running, service
 
 RULES = Policy().preemption
@@ -271,3 +271,30 @@ def test_preemption_can_be_switched_off() -> None:
     board.add_waiting(service("head", gpu=2, priority=90))
     assert plan(board, policy_named("priority", preemption=Preemption(enabled=False)), NOW).preempts == ()
     assert len(plan(board, Policy(), NOW).preempts) == 1
+
+
+@given(seed=st.integers(0, 1_000_000))
+@settings(max_examples=100, deadline=None)
+def test_the_next_pass_for_an_eviction_is_due_when_the_next_one_within_reach_has_run_for_long_enough(seed: int) -> None:
+    """Anything sooner would be a pass in vain, anything later would let somebody wait who need not."""
+    board, draw, least_run = random_board(seed), random.Random(seed), RULES.min_run_ms * 1000
+    for holding in list(board.holdings.values()):
+        board.change_holding(replace(holding, started_at=NOW - draw.randrange(20) * MINUTE))
+    within_reach = [
+        holding.started_at + least_run
+        for holding in board.holdings.values()
+        if may_ever_leave(holding, RULES)
+        and any(holding.priority <= item.priority - RULES.gap for item in board.waiting.values())
+    ]
+    assert next_to_ripen(board, RULES, NOW) == min((at for at in within_reach if at > NOW), default=None)
+
+
+def test_where_nobody_may_evict_anybody_no_pass_is_due_for_it() -> None:
+    g = node("g", gpus=1)
+    board = Board([g], [running("young", g, devices=(0,), since=NOW - MINUTE, priority=50)])
+    assert next_to_ripen(board, RULES, NOW) is None  # nobody waits
+    board.add_waiting(job("peer", gpu=1, priority=55))
+    assert next_to_ripen(board, RULES, NOW) is None
+    board.change_waiting(job("peer", gpu=1, priority=60))
+    assert next_to_ripen(board, RULES, NOW) == NOW + 9 * MINUTE
+    assert next_to_ripen(board, replace(RULES, enabled=False), NOW) is None

@@ -19,6 +19,7 @@ from core.settings import Settings
 from core.store.backup import copy_sqlite
 from core.store.database import Database
 from tests.builders import World, copy_of, dump
+from tests.fakes import patient
 
 
 @pytest.fixture
@@ -71,6 +72,7 @@ def test_a_copy_made_while_others_write_is_one_moment_of_the_store(
     world: World, operator: Caller, tmp_path: Path
 ) -> None:
     admin = world.org(operator, "vision")
+    patient(world)
     go_on = threading.Event()
     go_on.set()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -21,10 +20,7 @@ from core.settings import Approvals
 from core.store.queries import ledger_checks
 from core.views.operations import Verdict
 from tests.builders import World, job, quick_settings
-
-# A clean process that has read all modules once, from which the others are forked.
-_clean = multiprocessing.get_context("forkserver")
-_clean.set_forkserver_preload(["tests.store.test_killed_faces"])
+from tests.fakes import clean
 
 
 def submit(world: World, who: Caller) -> object:
@@ -81,7 +77,7 @@ class Desk:
         self.world.cluster(self.admin)
 
     def is_cut_off(self, act: Act, *, after_commit: bool) -> None:
-        process = _clean.Process(
+        process = clean.Process(
             target=act_and_die, args=(*self._place, act, self.admin), kwargs={"after_commit": after_commit}
         )
         process.start()

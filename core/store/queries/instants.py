@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
@@ -12,7 +11,7 @@ from core.ledger.postings import METERED
 from core.store.repositories.deployments import ON_A_CLUSTER, deployments
 from core.store.repositories.journal import events
 from core.store.repositories.ledger import postings
-from core.store.repositories.runs import pins
+from core.store.repositories.runs import pins, runs
 
 _HOLDING = [state.value for state in HOLDS_CAPACITY]
 _LIMITED = [State.RUNNING.value, State.SUSPENDED.value]
@@ -20,10 +19,9 @@ _LIMITED = [State.RUNNING.value, State.SUSPENDED.value]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """One cluster: how many hold a place there, how many wait, and when time alone will change what a plan does."""
+    """One cluster: how many hold a place there, and when time alone will change what a plan does."""
 
     holding: int
-    waiting: int
     next_at: int | None
 
 
@@ -32,13 +30,12 @@ def of_cluster(connection: Connection, cluster_id: str, now: int) -> Outlook:
     waits = deployments.c.state == State.QUEUED.value
     counts = select(
         func.count().filter(deployments.c.state.in_(_HOLDING)),
-        func.count().filter(waits),
         func.min(deployments.c.not_before).filter(waits, deployments.c.not_before > now),
     ).where(here, deployments.c.state.in_([*_HOLDING, State.QUEUED.value]))
-    holding, waiting, not_before = connection.execute(counts).one()
+    holding, not_before = connection.execute(counts).one()
     unpinned = select(func.min(pins.c.expires_at)).where(pins.c.cluster_id == cluster_id, pins.c.expires_at > now)
     instants = [at for at in (not_before, connection.execute(unpinned).scalar()) if at is not None]
-    return Outlook(holding, waiting, min(instants, default=None))
+    return Outlook(holding, min(instants, default=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +80,32 @@ def oldest_in(connection: Connection, state: State) -> int | None:
     return found
 
 
-def last_posted(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    """The instant of each run's newest charge, where it has one."""
-    kinds = [kind.value for kind in METERED]
-    found: dict[str, int] = {}
-    for start in range(0, len(run_ids), 500):
-        newest = select(func.max(postings.c.seq)).where(
-            postings.c.run_id.in_(run_ids[start : start + 500]), postings.c.kind.in_(kinds)
-        )
-        of_each = select(postings.c.run_id, postings.c.at).where(postings.c.seq.in_(newest.group_by(postings.c.run_id)))
-        found.update((row[0], row[1]) for row in connection.execute(of_each))
+@dataclass(frozen=True, slots=True)
+class Unposted:
+    """An open run, and since when nothing was posted of it."""
+
+    deployment_id: str
+    org_id: str
+    seen_at: int
+    since: int
+
+
+def unposted(connection: Connection, before: int) -> list[Unposted]:
+    """Of the runs that began before an instant and are still open."""
+    charged = postings.c.run_id == runs.c.id, postings.c.kind.in_([kind.value for kind in METERED])
+    # The newest is the last written, not the latest dated, since a clock may have been ahead. A charge is dated with
+    # the last microsecond that it pays for; the next one counts from behind it.
+    newest = select(postings.c.at + 1).where(*charged).order_by(postings.c.seq.desc()).limit(1)
+    since = func.coalesce(newest.scalar_subquery(), runs.c.started_at)
+    statement = select(runs.c.deployment_id, runs.c.org_id, runs.c.seen_at, since)
+    statement = statement.where(runs.c.ended_at.is_(None), runs.c.started_at < before)
+    return [Unposted(*row) for row in connection.execute(statement.order_by(runs.c.started_at, runs.c.id))]
+
+
+def first_open_run(connection: Connection, since: int) -> int | None:
+    """When the first of the open runs began, of those that did so at an instant or later."""
+    first = select(func.min(runs.c.started_at)).where(runs.c.ended_at.is_(None), runs.c.started_at >= since)
+    found: int | None = connection.execute(first).scalar()
     return found
 
 
