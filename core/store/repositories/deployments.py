@@ -207,16 +207,10 @@ class Deployments:
         self._connection.execute(insert(dependencies), values)
 
     def dependencies_of(self, ids: Sequence[str]) -> list[DependencyRow]:
-        return self._dependencies(dependencies.c.deployment_id.in_(list(ids)))
-
-    def depending_on(self, deployment_id: str) -> list[DependencyRow]:
-        return self._dependencies(dependencies.c.after_id == deployment_id)
-
-    def _dependencies(self, condition: object) -> list[DependencyRow]:
-        joined = dependencies.join(deployments, deployments.c.id == dependencies.c.after_id)
-        statement = select(*dependencies.c, deployments.c.state).select_from(joined)
-        statement = statement.where(condition, self._scope.covers(deployments))  # type: ignore[arg-type]
-        return [DependencyRow(r[0], r[1], bool(r[2]), State(r[3])) for r in self._connection.execute(statement)]
+        found = _dependencies_of(self._scope.is_everything).among(self._connection, ids, self._scope.bound)
+        return [
+            DependencyRow(whose, after, bool(any_outcome), _STATES[state]) for whose, after, any_outcome, state in found
+        ]
 
     def forget_dependencies(self, deployment_id: str) -> None:
         self._connection.execute(delete(dependencies).where(dependencies.c.deployment_id == deployment_id))
@@ -298,6 +292,13 @@ def _living_named(everything: bool) -> Fixed:
     lives = deployments.c.state.not_in([literal(state.value) for state in FINAL])
     these = (covered(deployments, everything=everything), Among(deployments.c.name), lives)
     return Fixed(select(deployments.c.name, deployments.c.handle).where(*these))
+
+
+@cache
+def _dependencies_of(everything: bool) -> Fixed:
+    joined = dependencies.join(deployments, deployments.c.id == dependencies.c.after_id)
+    these = (covered(deployments, everything=everything), Among(dependencies.c.deployment_id))
+    return Fixed(select(*dependencies.c, deployments.c.state).select_from(joined).where(*these))
 
 
 @cache
