@@ -95,7 +95,7 @@ async def test_admins_are_told_that_what_ran_at_the_treasurys_cost_is_stopped_an
     tmp_path: Path, fresh_url: Callable[[str], str]
 ) -> None:
     rules = Orgs(fall_back_on_treasury=True, allowance_gpu_ms=0, treasury_gpu_ms=2 * HOUR // 1000)
-    scene = Scene(tmp_path / "home", fresh_url("sqlite"), orgs=rules)
+    scene = Scene.made(tmp_path / "home", fresh_url("sqlite"), orgs=rules)
     scene.world.submit(scene.member, "serve", gpu=1, hours=None)
     await passes(scene, MINUTE)
     await passes(scene, 2 * HOUR)
