@@ -24,7 +24,7 @@ from core.domain.chat import DeliveryKind, NoticeKind
 from core.domain.errors import BursarError, NotFound
 from core.views import csv_text
 from core.views.chat import Parcel
-from core.views.reports import ReportCard, as_usage
+from core.views.reports import ReportCard
 
 _AT_ONCE = 10
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
@@ -170,7 +170,7 @@ def _decision(parcel: Parcel) -> Decision | None:
 
 def _files(report_card: ReportCard) -> list[dict[str, Any]]:
     name = f"bursar-{report_card.first_day}-to-{report_card.last_day}"
-    table = csv_text.of_usage(as_usage(report_card)).csv.encode()
+    table = csv_text.of_report(report_card).csv.encode()
     files: list[dict[str, Any]] = [{"file": table, "filename": f"{name}.csv", "title": f"{name}.csv"}]
     if charts.can_draw():
         picture = {"file": charts.png(report_card), "filename": f"{name}.png", "title": "use by day"}

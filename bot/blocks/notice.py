@@ -40,7 +40,7 @@ def limit_near(view: DeploymentCard, facts: Facts) -> Message:
 
 
 def preempted(view: DeploymentCard, facts: Facts) -> Message:
-    reason = str(facts.get("reason") or "preempted")
+    reason = str(facts.get("reason") or "preempted") + (f" ({facts['for']})" if facts.get("for") else "")
     then = "it stops with its disk and can be started again" if view.kind is Kind.VM else "it goes back into the queue"
     return _said(f"{view.name}: {reason}; {then}", f"◍ {safe_slack(reason)}; {then}")
 

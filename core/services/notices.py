@@ -139,7 +139,15 @@ def _notice(unit: Unit, one: Happened, row: DeploymentRow, person: PersonRow) ->
     data: dict[str, object] = {"notice": kind.value, "deployment": row.handle, "by": one.actor, "state": state}
     if kind is NoticeKind.PREEMPTED:
         data["reason"] = one.after.get("reason")
+        data["for"] = _for_whom(unit, row, str(data["reason"]))
     want(unit, person, row.org_id, DeliveryKind.NOTICE, f"{row.handle}:{one.seq}", data)
+
+
+def _for_whom(unit: Unit, row: DeploymentRow, reason: str) -> str | None:
+    """The name and the owner of what somebody had to leave for; of another organization nothing is named."""
+    preemptor = next(iter(unit.deployments.by_handles([reason.rpartition(" ")[2]])), None)
+    owner = unit.accounts.by_id(preemptor.owner_id) if preemptor and preemptor.org_id == row.org_id else None
+    return f"{preemptor.name} of {owner.name}" if preemptor and owner else None
 
 
 def warn_of_limits(unit: Unit) -> int:

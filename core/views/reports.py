@@ -10,7 +10,7 @@ from datetime import date
 
 from core.domain.flavors import format_credits, format_gpu_hours
 from core.domain.resources import format_duration
-from core.views.money import Sum, UsageCard, UsageLine
+from core.views.money import Sum, UsageLine
 
 TOP = 5
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -119,12 +119,6 @@ def bars(card: ReportCard) -> str:
     if not largest:
         return ""
     return "".join(_BARS[min(len(_BARS) - 1, amount * len(_BARS) // (largest + 1))] for amount in amounts)
-
-
-def as_usage(card: ReportCard) -> UsageCard:
-    """By deployment, for the CSV: its rows add up to the report's total."""
-    lines = tuple(UsageLine(one.id, one.credits_ucr, one.gpu_ms, one.postings) for one in card.deployments)
-    return UsageCard(card.since, card.until, "deployment", card.total, lines)
 
 
 def rough_gpu_hours(gpu_ms: int) -> str:

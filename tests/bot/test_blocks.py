@@ -32,6 +32,7 @@ from core.views.money import (
     PostingLine,
     StatementCard,
     Sum,
+    UsageCard,
     UsageLine,
     WalletCard,
 )
@@ -333,6 +334,15 @@ def test_a_balance_says_what_burns_in_both_books_and_when_the_first_of_them_ends
     message = answers.answered(next(verb for verb in VERBS if verb.name == "wallet"), WalletCard("mia", "v", *books, 5))
     assert "2.57 credits, 0.5 GPU-hours" in everything_said(message.blocks)
     assert f"run out at {moment_utc(AT)}" in message.text
+
+
+def test_the_use_of_many_is_told_in_part_and_says_how_much_is_left_out() -> None:
+    lines = tuple(UsageLine(f"person-{number}", 1_000_000, 0, 1) for number in range(200))
+    card = UsageCard(AT, AT, "user", Sum(200_000_000, 0), lines)
+    message = answers.answered(next(verb for verb in VERBS if verb.name == "usage"), card)
+    check_message(message.text, list(message.blocks))
+    shown = everything_said(message.blocks)
+    assert "person-39" in shown and "person-40*" not in shown and "160 more" in shown
 
 
 @pytest.mark.parametrize(

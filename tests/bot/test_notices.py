@@ -147,7 +147,7 @@ async def test_a_vm_that_is_preempted_is_said_to_stop_and_by_whom(scene: Scene) 
     scene.world.advance(HOUR)
     high = scene.world.submit(scene.admin, "high", gpu=1, priority=60, hours=1)
     await passes(scene, MINUTE)
-    (text,) = told(scene, MEMBER, f"desk: preempted by {high.id}")
+    (text,) = told(scene, MEMBER, f"desk: preempted by {high.id} (high of ana)")
     assert "stops with its disk" in text and "queue" not in text.splitlines()[0]
 
 
