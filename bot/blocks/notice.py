@@ -59,6 +59,11 @@ def ended(view: DeploymentCard, facts: Facts, refund: Sum) -> Message:
 _BY_SOMEBODY = frozenset({State.REJECTED.value, State.CANCELLED.value, State.STOPPED.value, State.COMPLETED.value})
 
 
+def more(facts: Facts) -> Message:
+    text = f"you ask for much at once: of what is more than {facts.get('most')} there is no card and no news here"
+    return message(f"{text}; {COMMAND} list mine shows all", [section(f"{text}; `{COMMAND} list mine` shows all")])
+
+
 def linked(facts: Facts) -> Message:
     """Nobody is linked without knowing, and the way back is one press away."""
     account = str(facts.get("account", ""))
@@ -158,6 +163,7 @@ OF_DEPLOYMENT = {
 }
 # Notices that are about no deployment: what they say is all in their facts.
 OF_ITSELF = {
+    NoticeKind.MORE: more,
     NoticeKind.LINKED: linked,
     NoticeKind.UNSURE: unsure,
     NoticeKind.REPORT_FAILED: report_failed,

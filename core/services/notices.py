@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from core.clock import MINUTE
+from core.clock import DAY, MINUTE
 from core.domain.chat import DeliveryKind, DeliveryState, FundsLevel, NoticeKind
 from core.domain.lifecycle import State, Trigger
 from core.domain.roles import Role
@@ -76,6 +76,9 @@ class News:
             self._shown.add(row.handle)
             if _has_card(unit, row, person):
                 _notice(unit, one, row, person)
+            else:
+                data: dict[str, object] = {"notice": NoticeKind.MORE.value, "most": MOST_WAITING_CARDS}
+                want(unit, person, org_id, DeliveryKind.NOTICE, f"more:{org_id}:{one.at // DAY}", data)
         if one.verb == "deployment.submit" and one.after.get("state") == State.AWAITING_APPROVAL.value:
             self._shown.add(row.handle)
             for person in unit.slack.recipients(org_id, _admins(unit, org_id)):
@@ -121,7 +124,7 @@ def _decision(one: Happened) -> dict[str, object] | None:
 
 
 def _has_card(unit: Unit, row: DeploymentRow, person: PersonRow) -> bool:
-    """One card a deployment. Of very many at once only some get one: the rest is seen in the list."""
+    """One card a deployment. Of very many at once only some get one: the rest is seen in the list, which is told."""
     if unit.deliveries.one(person.team_id, person.user_id, DeliveryKind.CARD, row.handle) is not None:
         return True
     if unit.deliveries.waiting_cards(person.team_id, person.user_id) >= MOST_WAITING_CARDS:

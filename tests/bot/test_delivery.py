@@ -266,7 +266,9 @@ async def test_of_very_many_at_once_only_some_get_a_card(scene: Scene) -> None:
     for number in range(30):
         scene.world.submit(scene.member, f"train-{number}", gpu=0)
     await scene.delivered(60)
-    assert len(cards_of(scene, MEMBER)) == 20
+    (more,) = [one for one in cards_of(scene, MEMBER) if "you ask for much at once" in one["text"]]
+    assert "/bursar list mine" in more["text"]
+    assert len(cards_of(scene, MEMBER)) == 20 + 1
 
 
 async def test_a_link_is_told_to_the_one_who_was_linked_with_a_way_back(scene: Scene) -> None:
