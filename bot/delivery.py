@@ -35,10 +35,13 @@ class Courier:
         self._desk = desk
         self._owner = owner
         self._late_after_us = late_after_us
+        self._goes_on_at = 0
 
     async def round(self) -> int:
         """Read on, take what is due, and deliver it; how much was found to do."""
         read = await in_thread(self._desk.deliveries.follow)
+        if self._desk.deliveries.now() < self._goes_on_at:
+            return read
         parcels = await in_thread(self._desk.deliveries.claim, self._owner, _AT_ONCE, self._desk.team_id)
         await asyncio.gather(*(self.deliver(parcel) for parcel in parcels))
         await self._freshen_a_home()
@@ -92,6 +95,8 @@ class Courier:
 
     async def _failed(self, parcel: Parcel, outcome: Outcome) -> None:
         desk = self._desk
+        if outcome.slow_down:
+            self._goes_on_at = max(self._goes_on_at, desk.deliveries.now() + outcome.wait_us)
         if outcome.fate is Fate.LATER:
             await in_thread(desk.deliveries.later, parcel, outcome.wait_us, outcome.reason)
         elif outcome.fate is Fate.UNSURE:

@@ -19,7 +19,7 @@ from core.domain.chat import FundsLevel
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State
-from core.domain.resources import Resources
+from core.domain.resources import Resources, format_duration
 from core.domain.roles import Role
 from core.domain.schedule import read_when
 from core.views.chat import LinkLine, PendingLink, UnsureLine, Visitor
@@ -297,8 +297,15 @@ def test_a_report_answers_in_its_first_sentence() -> None:
         "vision: 1–7 Jan: 151.0 GPU-hours used (+12 %), 246.0 GPU-hours left, which lasts until about 18 Jan"
     )
     shown = everything_said(message.blocks)
-    assert "12 started; half within" in shown and "and 4 more" in shown and "not yet metered" in shown
+    assert "12 started; half within" in shown and "and 4 more" in shown
+    assert "1 run is not yet metered" in shown and "*lasts*\nuntil about 18 Jan at this pace" in shown
     assert "2026-01-01 to 2026-01-07" in shown
+
+
+def test_a_report_counts_one_and_several_as_people_do() -> None:
+    card = replace(a_report(), waits=Waits(1, 90_000, 90_000), unposted_runs=2)
+    shown = everything_said(report.report(card).blocks)
+    assert f"1 started, after {format_duration(90_000)}" in shown and "2 runs are not yet metered" in shown
 
 
 @pytest.mark.parametrize(("until", "said"), [("2026-12-31", "31 Dec"), ("2027-02-01", "1 Feb 2027")])
