@@ -14,7 +14,7 @@ from core.domain.lifecycle import State
 from core.domain.roles import Permission
 from core.domain.workloads import SubmitRequest
 from core.scheduler.decisions import Blocker
-from core.scheduler.explain import explain
+from core.scheduler.explain import explain, first_in_queue
 from core.scheduler.forecast import Bar, Estimate, forecast, quality
 from core.services.blockers import MUST_BE_TENDED, beside_the_plan, in_short, lines_of
 from core.services.clusters import named_or_only
@@ -60,11 +60,9 @@ class Foresight:
         """Who waits on a cluster, in order, and when each will start by the present plan."""
         row = named_or_only(unit, cluster)
         board, policy = sight(unit, row, self._settings)
-        explained = explain(board, policy, unit.now)
+        explained = explain(board, policy, unit.now, first_in_queue(board, policy, unit.now, MOST_EXPLAINED))
         estimates = forecast(board, policy, unit.now).estimates
-        ordered = sorted(
-            (e for e in explained.values() if e.position is not None), key=lambda e: (e.position or 0, e.id)
-        )[:MOST_EXPLAINED]
+        ordered = sorted(explained.values(), key=lambda e: (e.position or 0, e.id))
         rows = _rows(unit, [e.id for e in ordered])
         return Page(
             tuple(
@@ -109,19 +107,22 @@ def _queue_line(
     unit: Unit, row: DeploymentRow, position: int, blockers: tuple[Blocker, ...], estimate: Estimate
 ) -> QueueLine:
     own = row.org_id == unit.me.org_id
-    owner = unit.accounts.by_id(row.owner_id) if own else None
+    seen = own or unit.me.operator
+    owner = unit.accounts.by_id(row.owner_id) if seen else None
+    org = unit.orgs.by_id(row.org_id) if seen and not own else None
     first = blockers[0] if blockers else None
     return QueueLine(
         position=position,
         id=row.handle if own else None,
-        name=row.name if own else None,
+        name=row.name if seen else None,
         owner=owner.name if owner else None,
-        priority=row.priority if own else None,
-        gpu_milli=row.all_resources.gpu_milli if own else None,
+        priority=row.priority if seen else None,
+        gpu_milli=row.all_resources.gpu_milli if seen else None,
         waits_since_at=row.submitted_at,
         blocker=in_short(first) if own else "",
         estimate_at=estimate.p50,
         latest_at=estimate.p90,
+        org=org.name if org else None,
     )
 
 

@@ -262,6 +262,30 @@ async def test_hundreds_of_messages_for_one_keep_nobody_elses_back(on_either_sto
     assert len(scene.slack.shown_in("D0MIA")) == 2, "one message a second for each"
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "headers"),
+    [("internal_error", 500, {}), ("service_unavailable", 503, {}), ("ratelimited", 429, {"Retry-After": "600"})],
+)
+@pytest.mark.parametrize("for_hours", [3, 24])
+async def test_I_M2_whatever_slack_answers_each_message_has_come_or_is_given_up_within_a_day(
+    scene: Scene, code: str, status: int, headers: dict[str, str], for_hours: int
+) -> None:
+    scene.world.submit(scene.member, "train")
+    until = scene.world.clock.now() + for_hours * HOUR
+    scene.slack.fault = lambda method, _given: (
+        scene.slack.refusal(code, status, headers)
+        if method == "chat.postMessage" and scene.world.clock.now() < until
+        else None
+    )
+    for _ in range(24):
+        await scene.courier.round()
+        scene.world.advance(HOUR)
+    counts = scene.world.bursar.deliveries().counts()
+    assert sum(counts.values()) >= 1
+    ends = {DeliveryState.SENT, DeliveryState.DEAD, DeliveryState.UNSURE}  # the last waits for nobody but a person
+    assert {state for state, number in counts.items() if number} <= ends
+
+
 async def test_two_bots_on_one_store_post_everything_once(scene: Scene) -> None:
     for number in range(4):
         scene.world.submit(scene.member, f"train-{number}")

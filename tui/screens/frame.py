@@ -34,7 +34,7 @@ from tui.widgets.nav import PLACES, Nav
 from tui.widgets.pick import Pick
 from tui.widgets.plain import Plain, text
 from tui.widgets.prompt import Prompt
-from tui.widgets.table import LineTable
+from tui.widgets.table import MOST_MARKED, LineTable
 
 _OLD = 15_000_000  # what was seen so long ago is told as old
 SMALLEST = (60, 16)
@@ -203,6 +203,11 @@ class Frame(Screen[None]):
         table = next(iter(self.query(LineTable)), None)
         if table is not None:
             table.focus()
+
+    @on(LineTable.TooMany)
+    def _too_many(self, event: LineTable.TooMany) -> None:
+        words = f"{event.count:,} are too many to be marked at once (at most {MOST_MARKED}): narrow them with a filter"
+        self.query_one(".echo", Plain).say(text(words, Tone.WAIT))
 
     @on(LineTable.Moved)
     @on(LineTable.Marked)
