@@ -19,6 +19,7 @@ from bot.blocks.report import alt_text, report
 from bot.desk import Desk, in_thread
 from bot.markup import moment_utc
 from bot.outcomes import Fate, Outcome, outcome_of
+from bot.payloads import Who
 from core.domain.chat import DeliveryKind, NoticeKind
 from core.domain.errors import BursarError, NotFound
 from core.views import csv_text
@@ -40,6 +41,7 @@ class Courier:
         read = await in_thread(self._desk.deliveries.follow)
         parcels = await in_thread(self._desk.deliveries.claim, self._owner, _AT_ONCE, self._desk.team_id)
         await asyncio.gather(*(self.deliver(parcel) for parcel in parcels))
+        await self._freshen_a_home()
         return read + len(parcels)
 
     async def tick(self) -> int:
@@ -63,7 +65,7 @@ class Courier:
         if report_card is not None:
             await self._add_files(parcel, report_card, place)
         await in_thread(self._desk.deliveries.done, parcel)
-        await self._freshen_home(parcel)
+        self._desk.homes.outdated((parcel.team_id, parcel.recipient), self._desk.deliveries.now())
 
     async def _show(self, parcel: Parcel, content: Message) -> tuple[str, str]:
         """Post it, or change what was posted; where that is gone, there is nothing to change any more."""
@@ -145,11 +147,18 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - the report itself is posted; its files are worth no second one
             self._desk.log.warning("the files of %s could not be sent: %s", parcel.subject, error)
 
-    async def _freshen_home(self, parcel: Parcel) -> None:
+    async def _freshen_a_home(self) -> None:
+        desk, now = self._desk, self._desk.deliveries.now()
+        person = desk.homes.next(now)
+        if person is None:
+            return
         try:
-            await self._desk.freshen_home(parcel.team_id, parcel.recipient)
+            await desk.publish_home(Who(*person, ""))
         except Exception as error:  # noqa: BLE001 - a home tab is shown anew whenever it is opened
-            self._desk.log.info("a home tab could not be brought up to date: %s", error)
+            desk.log.info("a home tab could not be brought up to date: %s", error)
+            outcome = outcome_of(error, 1, repeatable=True)
+            if outcome.fate is Fate.LATER:
+                desk.homes.refused(person, now + outcome.wait_us)
 
 
 def _decision(parcel: Parcel) -> Decision | None:

@@ -6,15 +6,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler, AsyncServerErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.blocks.home import HomeView, home_tab
 from bot.blocks.parts import Message, modal
 from bot.errors import bug, told
+from bot.homes import Homes
 from bot.payloads import Press, Who
 from core.commands.verbs import Bursar
 from core.domain.errors import BursarError, Unavailable
@@ -28,6 +31,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Answerer = Callable[[str, dict[str, Any]], Awaitable[None]]
 DELIVERED_BEFORE = "delivered_before"
+_TRIES = 3
 _LIVING = tuple(state.value for state in State if state not in FINAL)
 
 
@@ -41,7 +45,12 @@ class Opened(Bursar, Protocol):
 
 
 async def by_webhook(url: str, payload: dict[str, Any]) -> None:
-    await AsyncWebhookClient(url).send_dict(payload)
+    """Only the one who asked sees an answer, so one that comes twice is better than none."""
+    client = AsyncWebhookClient(url)
+    client.retry_handlers += [AsyncRateLimitErrorRetryHandler(_TRIES), AsyncServerErrorRetryHandler(_TRIES)]
+    answer = await client.send_dict(payload)
+    if answer.status_code != HTTPStatus.OK:
+        raise Unavailable("slack_refused", f"Slack did not take the answer: {answer.status_code} {answer.body[:200]}")
 
 
 async def in_thread(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -56,7 +65,8 @@ class Desk:
     log: logging.Logger
     answerer: Answerer = by_webhook
     team_id: str | None = None  # the workspace that the client's token is good for; any, where it is not known
-    home_seen: set[tuple[str, str]] = field(default_factory=set)
+    homes: Homes = field(default_factory=Homes)
+    checks: dict[str, str] = field(default_factory=dict)  # of each form the newest press that asks what it comes to
 
     @property
     def chat(self) -> Chat:
@@ -90,13 +100,15 @@ class Desk:
         await self.answerer(response_url, payload)
 
     async def reply_to_press(self, press: Press, answer: Message) -> None:
-        """Below the message that was pressed; on the home tab there is none, so in a window of its own."""
+        """Below the message that was pressed; on the home tab there is none, so in a window of its own.
+
+        Of a form that is open the answer is laid on top, so that nothing of what was typed is lost.
+        """
         if press.response_url:
             await self.reply(press.response_url, answer)
         elif press.trigger_id:
-            await self.client.views_open(
-                trigger_id=press.trigger_id, view=modal("Bursar", list(answer.blocks), callback_id="answer")
-            )
+            show = self.client.views_push if press.in_form else self.client.views_open
+            await show(trigger_id=press.trigger_id, view=modal("Bursar", list(answer.blocks), callback_id="answer"))
 
     async def answered(
         self, work: Callable[[], Awaitable[Message | None]], reply: Callable[[Message], Awaitable[None]], what: str
@@ -130,13 +142,14 @@ class Desk:
     # The home tab
 
     async def publish_home(self, who: Who) -> None:
+        self.homes.shown((who.team_id, who.user_id), self.deliveries.now())
         view = await in_thread(self._home, who)
         await self.client.views_publish(user_id=who.user_id, view=home_tab(view))
 
-    async def freshen_home(self, team_id: str, user_id: str) -> None:
-        """For who has opened it since this bot began; whoever opens it later sees it fresh anyway."""
-        if (team_id, user_id) in self.home_seen:
-            await self.publish_home(Who(team_id, user_id, ""))
+    async def freshen_home(self, who: Who) -> None:
+        """At once, for who has just done something and may look at it."""
+        if self.homes.is_open((who.team_id, who.user_id)):
+            await self.publish_home(who)
 
     def _home(self, who: Who) -> HomeView:
         visitor = self.chat.visitor(who.team_id, who.user_id)

@@ -14,6 +14,7 @@ class Action(StrEnum):
     CANCEL = "cancel"
     STOP = "stop"
     START = "start"
+    RESUME = "resume"
     EXTEND = "extend"
     WHY = "why"
     LOGS = "logs"

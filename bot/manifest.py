@@ -23,6 +23,7 @@ METHODS: dict[str, str | None] = {
     "files.completeUploadExternal": "files:write",
     "views.open": None,
     "views.publish": None,
+    "views.push": None,
     "views.update": None,
 }
 # What Slack wants beside methods: for commands, and for each event that is heard.

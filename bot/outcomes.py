@@ -14,6 +14,8 @@ _FIRST_WAIT, _LONGEST_WAIT = 5 * _SECOND, 600 * _SECOND
 # Slack says so itself: it may have done a part of what was asked.
 _PERHAPS_DONE = frozenset({"internal_error", "fatal_error", "request_timeout"})
 _LATER = frozenset({"ratelimited", "rate_limited", "service_unavailable", "accesslimited", "message_limit_exceeded"})
+# Nothing is wrong with the message: whoever runs the bot mends its token, which `slack doctor` asks for.
+_TOKEN = frozenset({"invalid_auth", "not_authed", "token_expired", "missing_scope", "not_allowed_token_type"})
 
 
 class Fate(Enum):
@@ -47,7 +49,7 @@ def _refused(error: SlackApiError, attempts: int, repeatable: bool) -> Outcome:
     said = str(word or f"HTTP {response.status_code}")
     if response.status_code == 429 or said in _LATER:
         return Outcome(Fate.LATER, said, _asked_wait(response.headers) or _wait(attempts))
-    if response.status_code == 503:
+    if response.status_code == 503 or said in _TOKEN:
         return Outcome(Fate.LATER, said, _wait(attempts))
     if said in _PERHAPS_DONE or response.status_code >= 500 or word is None:
         return Outcome(Fate.LATER, said, _wait(attempts)) if repeatable else Outcome(Fate.UNSURE, said)

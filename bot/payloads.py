@@ -13,6 +13,7 @@ from typing import Any
 from core.domain.errors import Forbidden, Invalid
 
 _LONGEST_ID = 64
+_TEAMS_OF_SENDER = ("user_team", "source_team")  # in a channel that two companies share
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,13 @@ class Command:
     workspace: str
     channel_id: str
     text: str
-    trigger_id: str
+    trigger_id: str  # with which a form may be opened; none where the words came otherwise than behind a slash
     response_url: str
+    event_id: str = ""
 
     @property
     def key(self) -> str:
-        return _key("command", self.trigger_id)
+        return f"slack:event:{self.event_id}" if self.event_id else _key("command", self.trigger_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Press:
     trigger_id: str
     view_id: str
     view_hash: str
+    in_form: bool  # rather than in a message or on the home tab
     callback_id: str
     metadata: str
     inputs: Mapping[str, str]
@@ -114,6 +117,7 @@ def press_of(body: Mapping[str, Any]) -> Press:
         trigger_id=_text(body, "trigger_id"),
         view_id=_text(view, "id"),
         view_hash=_text(view, "hash"),
+        in_form=_text(view, "type") == "modal",
         callback_id=_text(view, "callback_id"),
         metadata=_text(view, "private_metadata"),
         inputs=_inputs(view),
@@ -138,14 +142,16 @@ def shortcut_of(body: Mapping[str, Any]) -> tuple[Who, str]:
 
 
 def event_of(body: Mapping[str, Any]) -> Event:
-    event = _table(body.get("event"))
+    event, team = _table(body.get("event")), _id(body, "team_id")
+    if not _text(body, "enterprise_id") and any(_text(event, of) not in ("", team) for of in _TEAMS_OF_SENDER):
+        raise _guest()
     return Event(
-        who=Who(_id(body, "team_id"), _text(event, "user"), ""),
+        who=Who(team, _text(event, "user"), ""),
         event_id=_text(body, "event_id"),
         kind=_text(event, "type"),
         channel_id=_text(event, "channel"),
         text=_text(event, "text"),
-        thread_ts=_text(event, "thread_ts") or _text(event, "ts"),
+        thread_ts=_text(event, "thread_ts"),
         tab=_text(event, "tab"),
         bot_tokens=bool(_table(event.get("tokens")).get("bot")),
     )
@@ -157,9 +163,13 @@ def _who(body: Mapping[str, Any]) -> Who:
     team = _text(_table(body.get("team")), "id") or _text(user, "team_id")
     home = _text(user, "team_id") or team
     if home != team:
-        raise Forbidden("guest", "people of another workspace cannot act here", "ask a member of this one")
+        raise _guest()
     name = _text(user, "username") or _text(user, "name")
     return Who(_checked(team, "team"), _id(user, "id"), name)
+
+
+def _guest() -> Forbidden:
+    return Forbidden("guest", "people of another workspace cannot act here", "ask a member of this one")
 
 
 def _inputs(view: Mapping[str, Any]) -> dict[str, str]:

@@ -12,10 +12,12 @@ from core.views.money import Sum
 from core.views.reports import rough_credits, rough_gpu_hours
 from core.views.wording import NOTHING, Wording, both_books, label
 
-__all__ = ["NOTHING", "both_books", "label", "rough_books", "shown", "slashed", "state_words"]
+__all__ = ["NOTHING", "OWN_WORDS", "both_books", "label", "rough_books", "shown", "slashed", "state_words"]
 
-_HERE = sorted({verb.path[0] for verb in VERBS if not verb.terminal_only})
-_SAID = re.compile(rf"(?<![/\w])bursar (?=(?:{'|'.join(_HERE)})\b)")
+# What can be said here: the verbs, and the words that no table has.
+OWN_WORDS = ("deploy", "help", "link", "register", "unlink")
+_HERE = "|".join(sorted((*OWN_WORDS, *(verb.name for verb in VERBS if not verb.terminal_only)), key=len, reverse=True))
+_SAID = re.compile(rf"(?<![/\w`])bursar (?=(?:{_HERE})\b)|`(?:bursar )?(?P<quoted>(?:{_HERE})\b[^`]*)`")
 
 # A word of its own for each state, and a sign that tells them apart without a colour.
 _GLYPHS: dict[State, str] = {
@@ -49,7 +51,7 @@ def rough_books(amount: Sum) -> str:
 
 def slashed(text: str) -> str:
     """A hint of the core, with the command as it is said here; what only a terminal knows stays as it is."""
-    return _SAID.sub(f"{COMMAND} ", text)
+    return _SAID.sub(lambda found: f"{COMMAND} {found['quoted'] or ''}", text)
 
 
 _WORDING = Wording(lambda text: safe_slack(text, lines=True), moment, state_words)

@@ -89,7 +89,7 @@ class Bursar:
     def invites(self) -> Invites:
         from core.services.invites import Invites
 
-        return Invites(self._units, self._keys, self._guesses)
+        return Invites(self._units, self.settings, self._keys, self._guesses)
 
     @cached_property
     def operations(self) -> Operations:

@@ -69,6 +69,13 @@ class World:
     def beside(self, ids: Ids) -> World:
         return World.of(self.settings, self.clock, ids)
 
+    def copied(self, home: Path) -> World:
+        """The same installation as it is now, once more in another home. It must be on SQLite there, and closed."""
+        shutil.copytree(self.settings.home, home)
+        assert isinstance(self.ids, SeqIds), "only ids that can be foreseen go on where they were"
+        settings = replace(self.settings, home=home, database=Database())
+        return World.of(settings, ManualClock(self.clock.now()), _going_on(self.ids))
+
     def close(self) -> None:
         self.bursar.close()
 
@@ -144,6 +151,13 @@ class World:
     def submit(self, who: Caller, name: str, cluster: str = "rack", **fields: Any) -> DeploymentCard:
         """A job of one GPU for one hour unless said otherwise."""
         return self.bursar.deployments.submit(who, job(name, cluster, **fields))
+
+
+def _going_on(ids: SeqIds) -> SeqIds:
+    made = SeqIds()
+    made._random.setstate(ids._random.getstate())
+    made._count = ids._count
+    return made
 
 
 def job(name: str, cluster: str = "rack", **fields: Any) -> SubmitRequest:

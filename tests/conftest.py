@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -11,9 +12,29 @@ import pytest
 
 from core.store import schema
 from core.store.database import Database
-from tests import postgres
+from tests import haste, postgres
 
 DIALECTS = ("sqlite", "postgresql")
+
+
+def pytest_collection_finish() -> None:
+    """All that was imported stays to the end, so no collection of garbage need walk through it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hasty() -> Iterator[None]:
+    with haste.disks_not_waited_for(), haste.statements_put_into_words_once():
+        yield
+
+
+@pytest.fixture
+def durable() -> Iterator[None]:
+    """For who asks whether a store is: opened in such a test, it waits for the disk."""
+    with haste.disks_waited_for():
+        yield
 
 
 @pytest.fixture(scope="session")

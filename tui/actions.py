@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.commands.reading import values_of
 from core.commands.table import VERBS
@@ -103,9 +103,12 @@ def _node(name: str, key: str, label: str) -> Action:
 CANCEL = _deployment("cancel", "c", "Cancel", Trigger.CANCEL, sure=True)
 STOP = _deployment("stop", "s", "Stop", Trigger.STOP)
 START = _deployment("start", "S", "Start", Trigger.START)
+SUSPEND = _deployment("suspend", "z", "Suspend", Trigger.SUSPEND)
+GO_ON = _deployment("resume", "Z", "Go on", Trigger.RESUME)
 DELETE = _deployment("delete", "ctrl+d", "Delete", Trigger.DELETE, sure=True)
+UNDELETE = _deployment("undelete", "U", "Undelete", Trigger.UNDELETE)
 EXTEND = _deployment("extend", "e", "Extend", fill=True)
-PRIORITY = _deployment("priority", "p", "Priority", fill=True)
+PRIORITY = _deployment("priority", "p", "Priority", fill=True, hidden=("if_still",))
 APPROVE = _deployment("approve", "a", "Approve", Trigger.APPROVE)
 APPROVE_WITH = Action(
     "approve_with", "A", "Approve with changes", ("approve",), "deployment", fill=True, trigger=Trigger.APPROVE
@@ -120,11 +123,13 @@ DELETE_CLUSTER = Action("delete_cluster", "ctrl+d", "Delete cluster", ("cluster"
 CORDON = _node("cordon", "c", "Cordon")
 DRAIN = _node("drain", "x", "Drain")
 RESUME = _node("resume", "r", "Resume")
+PAUSE = Action("pause", "z", "Pause", ("pause",), "cluster")
+UNPAUSE = Action("unpause", "Z", "Go on", ("unpause",), "cluster")
 
 INVITE = Action("invite", "i", "Invite", ("invite", "create"), fill=True, shows=True)
 REVOKE = Action("revoke", "v", "Revoke invite", ("invite", "revoke"), "id")
 ROTATE = Action("rotate", "o", "New code", ("invite", "rotate"), "id", shows=True)
-ROLE = Action("role", "r", "Role", ("org", "role"), "user", fill=True)
+ROLE = Action("role", "r", "Role", ("org", "role"), "user", fill=True, hidden=("if_still",))
 REMOVE = Action("remove", "ctrl+d", "Remove", ("org", "remove"), "user", sure=True)
 
 LINK_SLACK = Action("link_slack", "l", "Link Slack", ("slack", "link"), fill=True)
@@ -143,11 +148,13 @@ FILL = Action(
 TRANSFER = Action("transfer", "m", "Transfer", ("transfer",), fill=True, hidden=("key", "treasury"))
 REVERSE = Action("reverse", "v", "Reverse", ("reverse",), "number", fill=True, hidden=("key",))
 
-ORG_CREATE = Action("org_create", "", "New organization", ("org", "create"), fill=True)
-JOIN = Action("join", "", "Join an organization", ("join",), fill=True)
-ORG_SWITCH = Action("org_switch", "", "Switch organization", ("org", "switch"), fill=True)
+REFUSE_SLACK = Action("refuse_slack", "x", "Refuse", ("slack", "refuse"), "user")
+TOKEN_CREATE = Action("token_create", "t", "New token", ("token", "create"), fill=True, shows=True)
+TOKEN_REVOKE = Action("token_revoke", "v", "Revoke token", ("token", "revoke"), "id", sure=True)
 
-ANYWHERE = (ORG_CREATE, JOIN, ORG_SWITCH)
+ORG_CREATE = Action("org_create", "n", "New organization", ("org", "create"), fill=True)
+JOIN = Action("join", "J", "Join an organization", ("join",), fill=True)
+ORG_SWITCH = Action("org_switch", "", "Switch organization", ("org", "switch"), fill=True)
 
 
 def principal(who: AccountCard) -> Principal:
@@ -167,7 +174,7 @@ def named(path: Sequence[str]) -> Verb | None:
 
 
 # What takes an action back by doing its opposite; it works from then on, and brings nothing back that was lost.
-_OPPOSITES = {"stop": START, "start": STOP}
+_OPPOSITES = {"stop": START, "start": STOP, "suspend": GO_ON, "resume": SUSPEND, "delete": UNDELETE}
 
 
 def undo_of_deployment(action: Action, reference: str, priority: int) -> Command | None:
@@ -179,9 +186,29 @@ def undo_of_deployment(action: Action, reference: str, priority: int) -> Command
 
 
 _NODE_STATES = {"up": RESUME, "cordoned": CORDON, "drained": DRAIN}
+_CLUSTER_STATES = {"up": UNPAUSE, "paused": PAUSE}
 
 
 def undo_of_node(cluster: str, node: str, state: str) -> Command | None:
     """What would bring a node back into this state."""
     action = _NODE_STATES.get(state)
     return Command(action.verb, {"cluster": (cluster,), "node": (node,)}) if action is not None else None
+
+
+def undo_of_cluster(cluster: str, state: str) -> Command | None:
+    action = _CLUSTER_STATES.get(state)
+    return action.on(cluster) if action is not None else None
+
+
+_BRINGS = {action.path: state for state, action in _NODE_STATES.items()}
+
+
+def only_if_still(command: Command, other: Command) -> Command:
+    """Refused where the value is not, by then, the one that `other` brings: what others changed meanwhile stays.
+
+    So an undo takes back what was done and nothing else, and a form changes what it was opened on.
+    """
+    if not any(argument.name == "if_still" for argument in command.verb.arguments):
+        return command
+    brought = _BRINGS.get(other.verb.path) or other.texts[other.verb.positionals[-1].name][0]
+    return replace(command, texts={**command.texts, "if_still": (brought,)})

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
@@ -28,6 +29,7 @@ from tui.embedded import Embedded
 from tui.gateway import Gateway
 from tui.messages import Beaten, Did, NotDone, Questioned, Refused
 from tui.palette import PaletteOfCommands, PaletteOfDeployments
+from tui.preferences import Preferences
 from tui.screens.answer import AnswerScreen
 from tui.screens.first_run import FirstRunScreen
 from tui.screens.frame import Frame
@@ -49,10 +51,12 @@ _FRAMES: dict[str, str] = {
     "approvals": "ApprovalsScreen",
     "people": "PeopleScreen",
     "money": "MoneyScreen",
+    "account": "AccountScreen",
 }
 _ANEW_EVERY = 5  # beats: what accrues, and what others do on shared clusters, makes no event of one's own
 _SERVE_AT = 2  # beats: the background side must not keep the first screen waiting
 _HOME = "overview"
+_OVER = "your session is over; what you were doing is still here"
 _LEFT_ALONE = (
     "This console led. What runs goes on; what waits starts once a console or a daemon leads again:\n  bursar daemon\n"
 )
@@ -68,17 +72,24 @@ class BursarConsole(Console):
     ]
 
     def __init__(
-        self, gateway: Gateway, now: Callable[[], int], embedded: Embedded | None = None, *, beat_s: float = 1.0
+        self,
+        gateway: Gateway,
+        now: Callable[[], int],
+        embedded: Embedded | None = None,
+        *,
+        preferences: Preferences | None = None,
+        beat_s: float = 1.0,
     ) -> None:
         super().__init__()
         self.gateway, self.now = gateway, now
+        self.preferences = preferences or Preferences()
         self._embedded, self._beat_s = embedded, beat_s
         self._frames: dict[str, Frame] = {}
-        self._places = [_HOME, _HOME]
+        self._trail, self._before = [_HOME], _HOME
         self._whose: tuple[str | None, str | None] = (None, None)
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = DARK.name
+        self.theme = LIGHT.name if self.preferences.theme == LIGHT.name else DARK.name
 
     # Beginning and end
 
@@ -117,6 +128,7 @@ class BursarConsole(Console):
             self._ask_who(new=beaten.new)
             return
         before = self.pulse
+        self._reached()
         self.seen_at = self.now()
         self.pulse = beaten.pulse
         is_known = self._know(beaten)
@@ -143,7 +155,7 @@ class BursarConsole(Console):
     def _enter(self) -> None:
         """To a screen of the one who is here now, unless they are still being asked who they are."""
         if not self._frames and not self._is_asking:
-            self.go(self._places[-1])
+            self.go(self._trail[-1])
 
     @property
     def _is_asking(self) -> bool:
@@ -160,8 +172,8 @@ class BursarConsole(Console):
     def _ask_who(self, *, new: bool) -> None:
         if self._is_asking:
             return
-        why = "your session is over; what you were doing is still here" if self.who is not None else ""
-        self.push_screen(FirstRunScreen() if new else LoginScreen(why), self._asked_who)
+        asks = LoginScreen() if self.who is None else LoginScreen(_OVER, self.who.name)
+        self.push_screen(FirstRunScreen() if new else asks, self._asked_who)
 
     def _asked_who(self, _nothing: None) -> None:
         self.call_after_refresh(self._enter)
@@ -174,8 +186,15 @@ class BursarConsole(Console):
 
     @on(Refused)
     def _refused(self, event: Refused) -> None:
-        if event.about != "beat" or self.seen_at is None:
+        """A store that cannot be asked is told of once, and again when it answers; the first line says it meanwhile."""
+        if event.about != "beat" or not self.is_cut_off:
             self.refuse(event.error)
+        self.is_cut_off = self.is_cut_off or event.about == "beat"
+
+    def _reached(self) -> None:
+        if self.is_cut_off:
+            self.is_cut_off = False
+            self.echo(text("the store answers again", Tone.GOOD))
 
     # Done and not done
 
@@ -208,12 +227,20 @@ class BursarConsole(Console):
     # From screen to screen
 
     def go(self, place: str) -> None:
-        wanted = place or self._places[-2]
+        """What one comes to is remembered behind what one comes from; what was on the way to it already leads back."""
+        here, wanted = self._trail[-1], place or self._before
         while len(self.screen_stack) > 2:
             self.pop_screen()
-        if wanted != self._places[-1]:
-            self._places = [self._places[-1], wanted]
+        if wanted != here:
+            self._before = here
+        self._trail = (
+            [*self._trail[: self._trail.index(wanted)], wanted] if wanted in self._trail else [*self._trail, wanted]
+        )
         self.switch_screen(self._frame(wanted))
+
+    def back(self) -> None:
+        if len(self._trail) > 1:
+            self.go(self._trail[-2])
 
     def open_deployment(self, reference: str, tab: str = "facts") -> None:
         self.push_screen(_screen("deployment", "DeploymentScreen")(reference, tab))
@@ -279,6 +306,7 @@ class BursarConsole(Console):
 
     def _other_theme(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        self.preferences.set_theme(self.theme)
 
     def _log_out(self) -> None:
         verb = named(("logout",))
@@ -316,12 +344,13 @@ def run_console(place: Place, now: Callable[[], int], say: Callable[[str], objec
 
     _log_to(place.home / "logs")
     gateway = Gateway(place, note, org)
-    console = BursarConsole(gateway, now, Embedded(gateway.background, note))
+    console = BursarConsole(gateway, now, Embedded(gateway.background, note), preferences=Preferences.of(place))
     try:
         console.run()
     finally:
         if console.end():
-            say(_LEFT_ALONE)
+            with suppress(OSError):  # where the terminal is gone, there is nobody to tell
+                say(_LEFT_ALONE)
     return console.return_code or 0
 
 

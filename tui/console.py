@@ -16,8 +16,9 @@ from textual.reactive import var
 from core.domain.errors import BursarError
 from core.views.browsing import Pulse
 from core.views.people import AccountCard
-from tui.actions import Command
+from tui.actions import Command, only_if_still
 from tui.gateway import Gateway
+from tui.preferences import Preferences
 from tui.theme import Tone
 from tui.together import Together
 from tui.widgets.plain import joined, text
@@ -37,12 +38,14 @@ class Console(App[int]):
     who: var[AccountCard | None] = var(None)
     pulse: var[Pulse | None] = var(None)
     gateway: Gateway
+    preferences: Preferences
     now: Callable[[], int]
     seen_at: var[int | None] = var(None)
     tick: var[int] = var(0)
     approvals: var[int] = var(0)
     leads_here: var[bool] = var(False)
     trouble: var[str | None] = var(None)
+    is_cut_off: var[bool] = var(False)  # the store cannot be asked
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,6 +55,10 @@ class Console(App[int]):
 
     def go(self, place: str) -> None:
         """To one of the main screens."""
+        raise NotImplementedError
+
+    def back(self) -> None:
+        """To the main screen before this one."""
         raise NotImplementedError
 
     def open_deployment(self, reference: str, tab: str = "facts") -> None:
@@ -95,7 +102,7 @@ class Console(App[int]):
         return None
 
     def _can_undo(self, done: Sequence[Command]) -> None:
-        undos = tuple(command.undo for command in reversed(done) if command.undo is not None)
+        undos = tuple(only_if_still(c.undo, c) for c in reversed(done) if c.undo is not None)
         if undos:
             self._undoable = [*self._undoable[1 - _MOST_UNDONE :], undos]
 

@@ -10,11 +10,11 @@ from textual.message import Message
 from core.commands.verbs import Question
 from core.domain.errors import BursarError
 from core.views.browsing import DeviceLine, EventLine, Pulse
-from core.views.chat import LinkLine
+from core.views.chat import LinkLine, PendingLink
 from core.views.foresight import PreviewCard, QueueLine, WhyCard
 from core.views.money import PostingCard, StatementCard, WalletCard
 from core.views.operations import Diagnosis
-from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard
+from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard, OrgRow, TokenCard
 from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, FoundNode, LogText
 from tui.actions import Command
 
@@ -142,6 +142,14 @@ class PeopleSeen(Message):
     members: tuple[MemberRow, ...]
     invites: tuple[InviteCard, ...] | None  # None where they are not one's to see
     links: tuple[LinkLine, ...]  # who in Slack acts as the one who asks
+
+
+@dataclass
+class AccountSeen(Message):
+    orgs: tuple[OrgRow, ...]
+    tokens: tuple[TokenCard, ...] | None  # None where they are not one's to see
+    links: tuple[LinkLine, ...]  # who in Slack acts as the one who asks
+    asking: tuple[PendingLink, ...]  # and who wants to
 
 
 @dataclass

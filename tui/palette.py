@@ -13,7 +13,7 @@ from core.commands.table import VERBS
 from core.domain.errors import BursarError
 from core.domain.text import safe_text
 from core.views.work import DeploymentLine
-from tui.actions import Action, may
+from tui.actions import Action, Command, may
 from tui.console import Console
 from tui.screens.form import FormScreen
 from tui.theme import LOOKS
@@ -56,6 +56,7 @@ class PaletteOfCommands(Provider):
 
 
 _OWN = (
+    ("Go to Account", "key 0: your organizations, tokens and links", "account"),
     ("Change theme", "dark or light", "theme"),
     ("Log out", "end the session, here and on the command line", "logout"),
     ("Help", "the keys that work now", "help"),
@@ -64,7 +65,7 @@ _OWN = (
 
 
 def _open_form(console: Console, action: Action) -> None:
-    console.push_screen(FormScreen(action, {}))
+    console.push_screen(FormScreen(action, [Command(action.verb)]))
 
 
 class PaletteOfDeployments(Provider):

@@ -118,6 +118,17 @@ def people(who: AccountCard) -> Question:
     return ask
 
 
+def account(who: AccountCard) -> Question:
+    def ask(bursar: Bursar, caller: Caller) -> messages.AccountSeen:
+        tokens = bursar.accounts.list_tokens(caller).items if _allowed(who, Permission.TOKEN_MANAGE) else None
+        chats = bursar.slack_links if _allowed(who, Permission.SLACK_LINK) else None
+        links = chats.list(caller).items if chats is not None else ()
+        asking = chats.pending(caller).items if chats is not None else ()
+        return messages.AccountSeen(bursar.organizations.list(caller).items, tokens, links, asking)
+
+    return ask
+
+
 def money(who: AccountCard, whose: str | None, *, of_treasury: bool) -> Question:
     """One wallet with its statement; for admins the treasury and everybody's balance beside it."""
 

@@ -8,16 +8,17 @@ from typing import Any
 
 from bot.blocks import lists
 from bot.blocks.deployment import card as deployment_card
-from bot.blocks.parts import Block, Message, button, buttons, context, message, section
+from bot.blocks.help import new_request_button
+from bot.blocks.parts import Block, Message, buttons, context, message, section
 from bot.blocks.parts import fields as field_block
 from bot.blocks.report import report
 from bot.blocks.wallet import wallet
-from bot.ids import COMMAND, Action
+from bot.ids import COMMAND
 from bot.markup import code, moment, moment_utc, safe_slack
 from bot.wording import NOTHING, both_books, label, shown, slashed
 from core.commands.verbs import Verb
 from core.domain.resources import Resources
-from core.views.foresight import ForecastCard, PreviewCard, WhyCard
+from core.views.foresight import BlockerLine, ForecastCard, PreviewCard, WhyCard
 from core.views.money import CsvText, PostingCard, StatementCard, Sum, UsageCard, WalletCard
 from core.views.operations import Page
 from core.views.people import Done, InviteCard, OrgCard
@@ -67,7 +68,8 @@ def _approvals(page: Page[Any]) -> Message:
     if not page.items:
         return message("nothing waits for a decision", [section("✓ nothing waits for a decision")])
     asked = [f"{one.name} of {one.owner}" for one in page.items[:_SPOKEN]]
-    return message(f"{len(page.items)} wait for a decision: {', '.join(asked)}", lists.approvals(page.items))
+    waits = "1 waits" if len(page.items) == 1 else f"{len(page.items)} wait"
+    return message(f"{waits} for a decision: {', '.join(asked)}", lists.approvals(page.items))
 
 
 def _line(names: tuple[str, ...], item: Any) -> str:
@@ -116,10 +118,9 @@ def _done(answer: Done) -> Message:
 
 def _joined(answer: OrgCard) -> Message:
     """The first thing that somebody new reads: where they are, and what to do next."""
-    ask = button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment")
     blocks = [
         section(joined_words(answer)),
-        buttons(ask),
+        buttons(new_request_button()),
         context(f"`{COMMAND} wallet` says what you can spend, `{COMMAND} help` what else can be said"),
     ]
     return message(f"You are in {answer.name}; {COMMAND} deploy asks for a machine", blocks)
@@ -168,10 +169,18 @@ def _statement(answer: StatementCard) -> Message:
     return message(said, blocks)
 
 
-def _schedule(answer: ScheduleLine) -> Message:
+def scheduled(answer: ScheduleLine, *, there: bool = True) -> Message:
+    """`there` says whether the bot can post where the report shall go; where it cannot, that comes first."""
     follows = "posts nothing for now" if answer.next_at is None else f"next {moment_utc(answer.next_at)}"
-    head = f"{answer.id} is {answer.state}: {answer.when} in {answer.channel}"
-    return message(f"{head}; {follows}", lists.schedule(answer))
+    head = f"{answer.id} is {answer.state}: {answer.when} in {answer.channel}; {follows}"
+    if there:
+        return message(head, lists.schedule(answer))
+    invite = (
+        f"⚠ I am not in {lists.channel_words(answer.channel)} yet: say `/invite @bursar` there, or no report comes."
+    )
+    return message(
+        f"{head}; I am not in that channel yet: say /invite @bursar there", [section(invite), *lists.schedule(answer)]
+    )
 
 
 def _forecast(answer: ForecastCard) -> Message:
@@ -198,23 +207,27 @@ def _log(answer: LogText) -> Message:
 
 
 def _why(answer: WhyCard) -> Message:
-    head = f"*{safe_slack(answer.name)}* ({answer.id}) is {answer.state.value.replace('_', ' ')}"
+    standing = f"is {answer.state.value.replace('_', ' ')}"
     if answer.position is not None:
-        head += f", number {answer.position} in its queue"
+        standing += f", number {answer.position} in its queue"
     if answer.starts:
-        head += "; it starts next"
-    blocks: list[Block] = [section(head)]
+        standing += "; it starts next"
+    blocks: list[Block] = [section(f"*{safe_slack(answer.name)}* ({answer.id}) {standing}")]
     for one in answer.blockers[:20]:
-        said = safe_slack(one.message)
-        if one.shortage is not None:
-            said += f": {safe_slack(one.shortage)}"
+        said = safe_slack("; ".join(part for part in (_in_the_way(one), one.held) if part))
         if one.earliest_at is not None:
-            said += f"; at the earliest {shown('earliest_at', one.earliest_at)}"
+            said += f"; changes {shown('earliest_at', one.earliest_at)}"
         blocks.append(section(f"• {said}"))
         if one.suggestion:
             blocks.append(context(safe_slack(one.suggestion)))
-    reasons = "; ".join(one.message for one in answer.blockers)
-    return message(f"{answer.name} is {answer.state.value}" + (f": {reasons}" if reasons else ""), blocks)
+    if answer.promised_at is not None:
+        blocks.append(context(f"promised to start by {moment(answer.promised_at)}"))
+    reasons = "; ".join(map(_in_the_way, answer.blockers))
+    return message(f"{answer.name} {standing}" + (f": {reasons}" if reasons else ""), blocks)
+
+
+def _in_the_way(blocker: BlockerLine) -> str:
+    return blocker.message + (f": {blocker.shortage}" if blocker.shortage is not None else "")
 
 
 def _preview(answer: PreviewCard) -> Message:
@@ -236,7 +249,8 @@ def preview_words(answer: PreviewCard) -> str:
     if answer.needs_approval:
         words.append(f"needs an approval: {safe_slack(answer.needs_approval)}")
     if answer.victims:
-        words.append(f"makes {len(answer.victims)} others stop for it")
+        others = "1 other" if len(answer.victims) == 1 else f"{len(answer.victims)} others"
+        words.append(f"makes {others} stop for it")
     return " · ".join(words)
 
 
@@ -253,9 +267,7 @@ _NOTHING: dict[tuple[str, ...], str] = {
     ("report", "list"): f"no reports are scheduled; in a channel, say {COMMAND} report here weekly mon 09:00"
 }
 _EMPTY: dict[tuple[str, ...], list[Block]] = {
-    ("list",): [
-        buttons(button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment"))
-    ],
+    ("list",): [buttons(new_request_button())],
 }
 _SENTENCES: dict[type, Callable[[Any], Message]] = {
     CsvText: _csv,
@@ -267,7 +279,7 @@ _SENTENCES: dict[type, Callable[[Any], Message]] = {
     PostingCard: _posting,
     PreviewCard: _preview,
     ReportCard: report,
-    ScheduleLine: _schedule,
+    ScheduleLine: scheduled,
     StatementCard: _statement,
     UsageCard: _usage,
     WalletCard: wallet,

@@ -89,6 +89,8 @@ def _buttons(view: DeploymentCard) -> list[Block]:
     acts: list[Block] = []
     if view.state in (State.QUEUED, State.AWAITING_APPROVAL):
         acts.append(button("Why does it wait?", Action.WHY, view.id, label=f"say why {view.id} waits"))
+    if view.state is State.SUSPENDED:
+        acts.append(button("Resume", Action.RESUME, view.id, label=f"let {view.id} go on", style="primary"))
     if view.state in _LIVE:
         acts.append(button("Logs", Action.LOGS, view.id, label=f"show what {view.id} has written"))
         if view.hours_ms is not None:

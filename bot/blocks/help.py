@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.blocks.parts import Block, Message, button, buttons, context, message, section
 from bot.ids import COMMAND, Action
 from bot.markup import code, safe_slack
-from core.commands.reference import help_of
+from core.commands.reference import group_help, help_of
 from core.commands.verbs import Family, Verb
 
 _BEGIN = (
@@ -43,8 +43,40 @@ def overview(families: Sequence[Family], *, known: bool = True, admin: bool = Tr
     return message(f"say {COMMAND} and a word: {', '.join(words for words, _ in own)}", blocks)
 
 
+# What is said here alone stands in no table.
+_OF_WORDS = {
+    "deploy": (
+        "deploy [IMAGE on CLUSTER] [OPTION VALUE ...]",
+        "Ask for a machine. Alone it opens a form; with words it is `submit`, named after the image:"
+        f" `{COMMAND} deploy tinyllama:latest on rack gpu 0.5 hours 2`. Its options: `{COMMAND} help submit`.",
+    ),
+    "register": ("register [NAME]", "Make an account that is yours here. It has no password; none is ever asked for."),
+    "link": ("link [ACCOUNT]", "Let an account that you have act for you here: you confirm it in a terminal."),
+    "unlink": ("unlink", "Act as nobody here any more. What you have asked for goes on."),
+    "help": ("help [VERB]", "Say what can be said here, or more of one verb."),
+    "report here": (
+        "report here [WHEN]",
+        "Show you a report of the last period, with a button that posts it into this channel from then on.\nSuch as"
+        f" `{COMMAND} report here weekly mon 09:00 Europe/Berlin`, `daily 09:00` or `monthly 2 09:00`.",
+    ),
+}
+
+
+def of_word(word: str) -> Message | None:
+    """Help of what no table has."""
+    if word not in _OF_WORDS:
+        return None
+    usage, said = _OF_WORDS[word]
+    return message(f"{usage}: {said}", [section(f"`{COMMAND} {usage}`\n{said}")])
+
+
 def of_verb(verb: Verb) -> Message:
-    return message(f"{verb.name}: {verb.help}", [section(code(help_of(verb)))])
+    return message(f"{verb.name}: {verb.help}", [section(code(help_of(verb, COMMAND)))])
+
+
+def of_group(said: tuple[str, ...], verbs: Sequence[Verb]) -> Message:
+    names = ", ".join(verb.name for verb in verbs)
+    return message(f"{' '.join(said)}: {names}", [section(code(group_help(said, verbs, COMMAND)))])
 
 
 def begin(reason: str = "") -> Message:
@@ -59,6 +91,32 @@ def beginnings() -> tuple[Block, Block]:
         button("Make an account", Action.REGISTER, "me", style="primary", label="make a Bursar account"),
         button("I have an account", Action.LINK, "me", label="link a Bursar account"),
     )
+
+
+def asking() -> Message:
+    """Where no form can be opened, the button that can."""
+    said = f"A form asks for what you need; or say it in one line: {COMMAND} deploy IMAGE on CLUSTER gpu 1 hours 2"
+    return message(said, [section(safe_slack(said)), buttons(new_request_button())])
+
+
+def greeting(name: str) -> Message:
+    """The first words in somebody's messages with the bot, for whom nothing has happened yet."""
+    said = (
+        f"Hello {name}. Here you will see how your deployments stand, and what needs a decision of yours."
+        f" Ask for one with {COMMAND} deploy, here or in any channel."
+    )
+    return message(f"{said} {_UNREAD}", [section(safe_slack(said)), buttons(new_request_button()), context(_UNREAD)])
+
+
+def unread(beginning: Message) -> Message:
+    return message(f"{beginning.text} {_UNREAD}", [*beginning.blocks, context(_UNREAD)])
+
+
+_UNREAD = f"what is written here without `{COMMAND}` before it, nobody reads"
+
+
+def new_request_button() -> Block:
+    return button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment")
 
 
 def join(name: str, org: str | None) -> Message:

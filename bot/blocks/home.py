@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.blocks import lists
-from bot.blocks.help import beginnings, join_button
+from bot.blocks.help import beginnings, join_button, new_request_button
 from bot.blocks.parts import Block, button, buttons, confirmation, context, divider, fields, header, home, section
 from bot.blocks.wallet import pairs
 from bot.ids import Action
@@ -37,7 +37,7 @@ def home_tab(view: HomeView) -> Block:
         said = f"You are *{safe_slack(who.name)}*. One thing is left: the code that an admin of your team gives you."
         return home([header("Bursar"), section(said), buttons(join_button()), *_help()])
     blocks: list[Block] = [section(f"*{safe_slack(who.name)}* in *{safe_slack(who.org or '')}*{_glance(view)}")]
-    blocks.append(buttons(_new_request()))
+    blocks.append(buttons(new_request_button()))
     if who.admin and view.waiting:
         blocks += [header("Waits for you"), *_waiting(view.waiting)]
     for one in view.unsure[:5]:
@@ -61,7 +61,8 @@ def _glance(view: HomeView) -> str:
     waiting = sum(one.state in _QUEUED for one in view.work)
     said = f" · {running} running, {waiting} waiting"
     if view.visitor.admin:
-        said += f" · {len(view.waiting)} wait for you" if view.waiting else " · nothing waits for you"
+        waits = {0: "nothing waits", 1: "1 waits"}.get(len(view.waiting), f"{len(view.waiting)} wait")
+        said += f" · {waits} for you"
     return said
 
 
@@ -76,10 +77,6 @@ def _beginning() -> list[Block]:
 
 def _waiting(lines: tuple[DeploymentLine, ...]) -> list[Block]:
     return lists.approvals(lines[:_MOST_WAITING]) + _more(len(lines) - _MOST_WAITING, "approvals")
-
-
-def _new_request() -> Block:
-    return button("New request", Action.NEW_REQUEST, "me", style="primary", label="ask for a new deployment")
 
 
 def _work(lines: tuple[DeploymentLine, ...]) -> list[Block]:

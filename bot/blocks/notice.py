@@ -113,11 +113,13 @@ def funds(facts: Facts) -> Message:
     unit = "credits" if in_credits else "GPU-hours"
     there = rough_books(Sum(left, 0) if in_credits else Sum(0, left)) if left > 0 else f"no {unit}"
     if level is FundsLevel.FILLED:
-        text = f"your {unit} are filled up: {there} left; what you ask for is taken again"
+        mine = "your" if whose is not None else "the treasury's"
+        text = f"{mine} {unit} are filled up: {there} left; what is asked for is taken again"
         return _said(text, f"✓ {text}")
     percent = min(100, used * 100 // (used + left)) if left > 0 else 100
     if whose is None:
-        text = f"{percent} % of the treasury's {unit} are given away or used, {there} left: {_OF_TREASURY}"
+        follows = _FOLLOWS[level] if level is FundsLevel.STOPPED else _OF_TREASURY
+        text = f"{percent} % of the treasury's {unit} are given away or used, {there} left: {follows}"
         help_with = f"an operator fills it, in a terminal: bursar grant --treasury --{unit.lower()} N"
     else:
         text = f"{percent} % of your {unit} are used, {there} left: {_FOLLOWS[level]}"

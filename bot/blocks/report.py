@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bot.blocks.parts import Block, Message, button, buttons, context, divider, fields, header, message, section
 from bot.ids import Action
-from bot.markup import literal, safe_slack
+from bot.markup import literal, moment, safe_slack
 from bot.wording import both_books
+from core.domain.schedule import When
 from core.views import reports
 from core.views.money import Sum
 from core.views.reports import TOP, ReportCard
@@ -36,14 +37,14 @@ def report(card: ReportCard, notes: tuple[str, ...] = ()) -> Message:
     return message(f"{card.org}: {said}" + "".join(f" ({note})" for note in notes), blocks)
 
 
-def preview(card: ReportCard, channel: str, when: str, dues: tuple[str, ...] = ()) -> Message:
-    """Shown to the one who asks, before anything is posted to others."""
+def preview(card: ReportCard, channel: str, when: When, due: int) -> Message:
+    """Shown to the one who asks, before anything is posted to others; `due` is when the first would be."""
     made = report(card)
-    often = when.split()[0]
+    often = when.cadence.value
     label = f"post this report here {often}"
     ask = button(f"Post it {often}", Action.SCHEDULE, f"{channel} {when}", label=label, style="primary")
-    note = f"only you see this; it would come {safe_slack(when)}" + (f", next {', '.join(dues)}" if dues else "")
-    return Message(f"preview: {made.text}", (context(note), *made.blocks, buttons(ask)))
+    note = f"only you see this; it would come {when}, the first {moment(due)}"
+    return Message(f"preview: {made.text}; it would come {when}", (context(note), *made.blocks, buttons(ask)))
 
 
 def alt_text(card: ReportCard) -> str:
@@ -55,7 +56,7 @@ def alt_text(card: ReportCard) -> str:
 
 def _facts(card: ReportCard) -> list[tuple[str, str]]:
     return [
-        ("used", f"{_rough(card.total)} ({reports.change(card)})"),
+        ("used", f"{_rough(card.total) if card.total != Sum() else 'nothing'} ({reports.change(card)})"),
         ("left", _rough(card.left)),
         ("lasts until", reports.lasting(card)),
         ("waiting time", reports.waiting(card)),

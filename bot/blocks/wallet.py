@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bot.blocks.parts import Message, fields, message, section
-from bot.markup import moment, safe_slack
-from core.views.money import WalletCard
+from bot.markup import moment, moment_utc, safe_slack
+from bot.wording import rough_books
+from core.views.money import Sum, WalletCard
 from core.views.reports import rough_credits, rough_gpu_hours
 
 
@@ -12,11 +13,13 @@ def wallet(card: WalletCard) -> Message:
     credits_left = rough_credits(card.credits.available_ucr)
     hours_left = rough_gpu_hours(card.gpu_hours.available_gpu_ms)
     text = f"{card.owner} in {card.org}: {credits_left} credits and {hours_left} GPU-hours to spend"
+    ends = _runs_out(card)
+    text += f"; they run out at {moment_utc(ends)}" if ends is not None else ""
     return message(text, [section(f"*{safe_slack(card.owner)}* in {safe_slack(card.org)}"), fields(pairs(card))])
 
 
 def pairs(card: WalletCard) -> list[tuple[str, str]]:
-    ends = [at for at in (card.credits.runs_out_at, card.gpu_hours.runs_out_at) if at is not None]
+    ends = _runs_out(card)
     found = [
         ("credits to spend", rough_credits(card.credits.available_ucr)),
         ("GPU-hours to spend", rough_gpu_hours(card.gpu_hours.available_gpu_ms)),
@@ -24,8 +27,14 @@ def pairs(card: WalletCard) -> list[tuple[str, str]]:
     if card.credits.held_ucr or card.gpu_hours.held_gpu_ms:
         held = f"{rough_credits(card.credits.held_ucr)} credits"
         found.append(("set aside", f"{held}, {rough_gpu_hours(card.gpu_hours.held_gpu_ms)} GPU-hours"))
-    if card.credits.burn_per_hour_ucr:
-        found.append(("burns an hour", f"{rough_credits(card.credits.burn_per_hour_ucr)} credits"))
-    if ends:
-        found.append(("runs out", moment(min(ends))))
+    burns = Sum(card.credits.burn_per_hour_ucr, card.gpu_hours.burn_per_hour_gpu_ms)
+    if burns.credits_ucr or burns.gpu_ms:
+        found.append(("burns an hour", rough_books(burns)))
+    if ends is not None:
+        found.append(("runs out", moment(ends)))
     return found
+
+
+def _runs_out(card: WalletCard) -> int | None:
+    ends = [at for at in (card.credits.runs_out_at, card.gpu_hours.runs_out_at) if at is not None]
+    return min(ends, default=None)

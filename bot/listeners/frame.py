@@ -51,7 +51,7 @@ def on_press(app: AsyncApp, desk: Desk, action: Any, work: PressWork) -> None:
         async def then_home() -> Message | None:
             desk.serves(press.who)
             answer = await work(desk, press)
-            await desk.freshen_home(press.who.team_id, press.who.user_id)
+            await desk.freshen_home(press.who)
             return answer
 
         await desk.answered(then_home, partial(desk.reply_to_press, press), what)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Sequence
 
+from core.commands.verbs import Kind, Verb
 from core.domain.errors import Invalid
 from core.domain.names import suggested_name
 from core.domain.text import visible
 
 _DEPLOY = re.compile(r"\s*deploy(?=\s|$)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _ON = re.compile(r"\s+(?P<image>\S+)\s+on\s+(?P<cluster>\S+)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_SHORTEST_DEPLOY = 4  # deploy IMAGE on CLUSTER
 # A word alone, where the table wants two.
 _ALONE = {"clusters": "cluster list", "org": "org show", "orgs": "org list", "members": "org members"}
 
@@ -26,6 +30,33 @@ def expanded(line: str, *, number: int = 1) -> str:
     if number > 1:
         name = f"{name[:56]}-{number}"
     return f'submit "{name}" image "{_bare(on["image"])}" cluster "{_bare(on["cluster"])}"{on["rest"]}'
+
+
+def expanded_words(words: Sequence[str], verbs: Sequence[Verb]) -> list[str]:
+    """The same for the words of a command line, the first of them the verb's: pairs behind it become options."""
+    alone = _ALONE.get(words[0].lower()) if words else None
+    if alone is not None and not set(words[1:]) - {"--json"}:
+        return [*alone.split(), *words[1:]]
+    if not words or words[0].lower() != "deploy":
+        return list(words)
+    if len(words) < _SHORTEST_DEPLOY or words[2].lower() != "on":
+        return ["submit", *words[1:]]
+    submit = next(verb for verb in verbs if verb.path == ("submit",))
+    image, cluster = words[1], words[3]
+    return ["submit", name_of_image(image), "--image", image, "--cluster", cluster, *_dashed(words[4:], submit)]
+
+
+def _dashed(words: Sequence[str], verb: Verb) -> list[str]:
+    """`cpu 1` as `--cpu 1`; a value is left alone whatever it looks like."""
+    waiting, dashed = deque(words), []
+    options = {argument.name: argument for argument in verb.options}
+    while waiting:
+        word = waiting.popleft()
+        option = options.get(word.lower().replace("-", "_"))
+        dashed.append(option.flag if option else word)
+        if option and option.kind is not Kind.FLAG and waiting:
+            dashed.append(waiting.popleft())
+    return dashed
 
 
 def names_itself(line: str) -> bool:

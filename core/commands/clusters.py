@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from core.commands.asking import asked, cluster_requests, plain
-from core.commands.verbs import Argument, Bursar, Kind, Question, Values, Verb
+from core.commands.verbs import Argument, Bursar, Kind, Question, Values, Verb, if_still
 from core.domain.roles import Caller, Permission
 
 _CLUSTER = Argument("cluster", "the cluster's name or id", positional=True, required=True)
 _NODE = Argument("node", "the node's name", positional=True, required=True)
+_NODE_STATES = ("up", "cordoned", "drained", "down")
 _SIZE = (
     Argument("cpu", "CPUs in all", placeholder="N"),
     Argument("ram", "memory in all, in GiB or as 512MiB", placeholder="N"),
@@ -42,8 +43,10 @@ def _node_state(path: str, state: str, text: str) -> Verb:
         ("cluster", path),
         text,
         Permission.CLUSTER_CHANGE,
-        lambda bursar, caller, values: bursar.clusters.set_node_state(caller, values["cluster"], values["node"], state),
-        (_CLUSTER, _NODE),
+        lambda bursar, caller, values: bursar.clusters.set_node_state(
+            caller, values["cluster"], values["node"], state, values["if_still"]
+        ),
+        (_CLUSTER, _NODE, if_still("its state", _NODE_STATES)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.commands.asking import asked, changes, plain, spec_file, validation, workloads
-from core.commands.verbs import Argument, Bursar, Kind, Values, Verb
+from core.commands.verbs import Argument, Bursar, Kind, Values, Verb, if_still
 from core.domain.browsing import Order
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind as DeploymentKind
@@ -213,7 +213,11 @@ VERBS: tuple[Verb, ...] = (
         lambda bursar, caller, values: bursar.decisions.set_priority(
             caller, asked(changes.PriorityRequest, _with_id(values))
         ),
-        (_DEPLOYMENT, Argument("priority", "0 to 100, larger first", positional=True, required=True)),
+        (
+            _DEPLOYMENT,
+            Argument("priority", "0 to 100, larger first", positional=True, required=True),
+            if_still("it", (0, 100)),
+        ),
     ),
     Verb(
         ("approvals",),

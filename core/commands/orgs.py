@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands.asking import asked, plain, requests
-from core.commands.verbs import Argument, Bursar, Kind, Question, Values, Verb
+from core.commands.verbs import Argument, Bursar, Kind, Question, Values, Verb, if_still
 from core.domain.roles import Caller, Permission, Role
 
 _NAME = Argument("name", "the organization's name", positional=True, required=True)
@@ -62,7 +62,11 @@ VERBS: tuple[Verb, ...] = (
         "give a member another role",
         Permission.MEMBERS_CHANGE,
         lambda bursar, caller, values: bursar.organizations.set_role(caller, asked(requests.NewRole, values)),
-        (_USER, Argument("role", "the new role", Kind.CHOICE, True, True, choices=_ROLES)),
+        (
+            _USER,
+            Argument("role", "the new role", Kind.CHOICE, True, True, choices=_ROLES),
+            if_still("the role", _ROLES),
+        ),
     ),
     Verb(
         ("org", "remove"),
@@ -94,7 +98,9 @@ VERBS: tuple[Verb, ...] = (
         (
             Argument("role", "as what they enter", Kind.CHOICE, choices=_ROLES, default=Role.MEMBER),
             Argument("uses", "how many people it lets in", Kind.COUNT, default="1"),
-            Argument("expires", "how long it is good for, such as 12h or 7d", Kind.DURATION, default="3d"),
+            Argument(
+                "expires", "how long it is good for, such as 12h or 7d", Kind.DURATION, default="the installation's"
+            ),
             Argument("credits", "credits each of them starts with", Kind.CREDITS, default="the organization's"),
             Argument("gpu_hours", "GPU-hours each of them starts with", Kind.GPU_HOURS, default="the organization's"),
         ),

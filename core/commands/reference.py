@@ -12,6 +12,7 @@ from core.commands.table import FAMILIES
 from core.commands.verbs import Argument, Family, Kind, Verb
 from core.domain.roles import GRANTS, NEEDS_ORG, Grant, Standing
 
+PROGRAM = "bursar"
 WIDTH = 80
 _WIDEST_TERM = 26
 
@@ -44,14 +45,15 @@ EXIT_CODES: tuple[tuple[str, int, str], ...] = (  # kind of error, code, meaning
 _COMPLETION = 'bash: eval "$(_BURSAR_COMPLETE=bash_source bursar)"; also zsh_source and fish_source'
 
 
-def help_of(verb: Verb) -> str:
-    """What `bursar VERB --help` shows."""
-    parts = [_usage(verb), "", *_filled(f"{_sentence(verb.help)} {verb.more}".strip())]
+def help_of(verb: Verb, begin: str = PROGRAM) -> str:
+    """What `bursar VERB --help` shows; elsewhere verbs begin otherwise, and know no flags of all of them."""
+    parts = [_usage(verb, begin), "", *_filled(f"{_sentence(verb.help)} {verb.more}".strip())]
     if verb.positionals:
         parts += ["", *_listed((a.shown, _described(a)) for a in verb.positionals)]
     if verb.options or verb.secrets:
         parts += ["", *_listed(_option_rows(verb))]
-    parts += ["", *_filled(f"For {_who(verb)}. The flags of all verbs: bursar --help")]
+    flags = f" The flags of all verbs: {PROGRAM} --help" if begin == PROGRAM else ""
+    parts += ["", *_filled(f"For {_who(verb)}.{flags}")]
     return "\n".join(parts) + "\n"
 
 
@@ -68,11 +70,11 @@ def overview(families: Sequence[Family] = FAMILIES) -> str:
     return "\n".join(parts) + "\n"
 
 
-def group_help(said: tuple[str, ...], verbs: Iterable[Verb]) -> str:
+def group_help(said: tuple[str, ...], verbs: Iterable[Verb], begin: str = PROGRAM) -> str:
     """What `bursar invite --help` shows: the verbs that begin so."""
     inside = [verb for verb in verbs if verb.path[: len(said)] == said]
     rows = [(" ".join(verb.path[len(said) :]), verb.help) for verb in inside]
-    return "\n".join([f"Usage: bursar {' '.join(said)} VERB ...", "", *_listed(rows)]) + "\n"
+    return "\n".join([f"Usage: {begin} {' '.join(said)} VERB ...", "", *_listed(rows)]) + "\n"
 
 
 def reference(families: Sequence[Family] = FAMILIES) -> str:
@@ -117,8 +119,8 @@ def _section(verb: Verb) -> list[str]:
     return [*lines, rights]
 
 
-def _usage(verb: Verb) -> str:
-    start = "Usage: bursar "
+def _usage(verb: Verb, begin: str) -> str:
+    start = f"Usage: {begin} "
     return textwrap.fill(
         verb.usage,
         WIDTH - 1,

@@ -29,10 +29,10 @@ def next_words(verbs: Sequence[Verb], said: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(verb.path[depth] for verb in verbs if verb.path[:depth] == said and verb.path[depth:]))
 
 
-def unknown_word(verbs: Sequence[Verb], said: tuple[str, ...], word: str) -> Invalid:
-    """No verb goes on like this: the nearest one is named, else where to look."""
+def unknown_word(verbs: Sequence[Verb], said: tuple[str, ...], word: str, own: Sequence[str] = ()) -> Invalid:
+    """No verb goes on like this: the nearest one is named, else where to look. `own` are a face's words beside them."""
     path = " ".join((*said, word))
-    near = nearest(word, next_words(verbs, said))
+    near = nearest(word, (*next_words(verbs, said), *(() if said else own)))
     elsewhere = [verb.name for verb in verbs if verb.path[-1] == word.lower()]
     if elsewhere:
         hint = f"did you mean '{elsewhere[0]}'?" if len(elsewhere) == 1 else f"one of {', '.join(elsewhere)}"

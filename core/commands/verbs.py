@@ -143,6 +143,16 @@ class Argument:
         return 0 < len(self.choices) <= _FEW
 
 
+def if_still(what: str, of: tuple[str, ...] | tuple[int, int]) -> Argument:
+    """Of a verb that puts a value in the place of another: who saw an older one overwrites nothing."""
+    asks = f"only if {what} is still this"
+    match of:
+        case (int() as least, int() as most):
+            return Argument("if_still", asks, Kind.COUNT, bounds=(least, most), placeholder="OLD")
+        case words:
+            return Argument("if_still", asks, Kind.CHOICE, choices=tuple(map(str, words)), placeholder="OLD")
+
+
 class Asker(Enum):
     """Who has to be known for a verb to be asked."""
 

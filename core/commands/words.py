@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from core.commands.aliases import expanded
 from core.commands.reading import is_yes_or_no, read_argument, values_of
 from core.commands.table import VERBS, next_words, unknown_word, which_of
 from core.commands.verbs import Argument, Kind, Values, Verb
@@ -35,14 +36,18 @@ class Word(NamedTuple):
     quoted: bool
 
 
-def parse_words(text: str, verbs: Sequence[Verb] = VERBS) -> tuple[Verb, Values]:
-    """The verb and the values that a line asks for; verbs that belong to a terminal alone are refused."""
+def parse_words(text: str, verbs: Sequence[Verb] = VERBS, own: Sequence[str] = ()) -> tuple[Verb, Values]:
+    """The verb and the values that a line asks for; verbs that belong to a terminal alone are refused.
+
+    `own` are words that the asking face knows beside the verbs: somebody may have meant one of them.
+    """
     if len(text) > LONGEST_LINE:
         raise Invalid("line_too_long", f"at most {LONGEST_LINE} characters (got {len(text)})", "say it shorter")
+    text = expanded(text)
     words = list(_words(text))
     if not words:
         raise Invalid("nothing_asked", "say what to do", "`help` shows all verbs")
-    verb, rest = _verb(text, words, verbs)
+    verb, rest = _verb(text, words, verbs, own)
     if verb.terminal_only:
         hint = f"in a terminal: bursar {verb.usage}"
         raise Invalid("terminal_only", f"'{verb.name}' is for the command line", hint)
@@ -82,12 +87,13 @@ def _opens(line: str, start: int, at: int) -> bool:
     return at == start or line[at - 1] == "="
 
 
-def _verb(text: str, words: list[Word], offered: Sequence[Verb]) -> tuple[Verb, list[Word]]:
+def _verb(text: str, words: list[Word], offered: Sequence[Verb], own: Sequence[str]) -> tuple[Verb, list[Word]]:
     said: tuple[str, ...] = ()
     for count, word in enumerate(words, 1):
         step = word.text.lower()
         if step not in next_words(offered, said):
-            refusal = unknown_word(offered, said, word.text)
+            sayable = [verb for verb in offered if not verb.terminal_only]
+            refusal = unknown_word(sayable, said, word.text, own)
             raise _pointing(text, word, refusal.code, refusal.message, refusal.hint or "")
         said += (step,)
         found = next((verb for verb in offered if verb.path == said), None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import platform
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 from core.clock import HOUR
-from core.daemon import backups, reconciling, sweeping
+from core.daemon import backups, reconciling, setting, sweeping
 from core.daemon.engines import Engines
 from core.daemon.ground import Ground
 from core.daemon.runner import Runner
@@ -27,6 +29,9 @@ from core.views.operations import RoundDone
 T = TypeVar("T")
 
 _MOST_ROUNDS = 1_000
+# Python looks for circles whenever 700 objects more are alive. A plan makes tens of thousands, none of them a circle:
+# to look so often would be a quarter of the work.
+_LOOK_FOR_CIRCLES = (20_000, 20, 20)
 
 
 class Daemon:
@@ -34,7 +39,9 @@ class Daemon:
         engines = Engines(
             registry, identity(units.database, ids, units.now()), settings.daemon.driver_deadline_ms / 1000
         )
-        leadership = Leadership(units.database, f"daemon-{ids.new()[-12:]}", settings.daemon.lease_ms * 1000)
+        leadership = Leadership(
+            units.database, f"{platform.node() or 'daemon'}-{ids.new()[-8:]}", settings.daemon.lease_ms * 1000
+        )
         self._ground = Ground(units, leadership, engines, settings)
         self._tenders: dict[str, Tender] = {}
         self._timekeeper = Timekeeper(self._ground)
@@ -61,9 +68,19 @@ class Daemon:
         led = self._ground.leadership.epoch
         leads = self._ground.leadership.seek(self._ground.units.now())
         if leads and self._ground.leadership.epoch != led:
-            self._tenders = {key: tender.anew() for key, tender in self._tenders.items()}
-            self._timekeeper.forget()
+            self._begin_anew()
+            setting.follow(self._ground)
+            gc.set_threshold(*_LOOK_FOR_CIRCLES)
         return leads
+
+    def _begin_anew(self) -> None:
+        """What is in memory of the store, and of when things are due, may not be so any more."""
+        self._tenders = {key: tender.anew() for key, tender in self._tenders.items()}
+        self._timekeeper.forget()
+
+    def _follow_the_clock(self) -> None:
+        if setting.follow(self._ground):
+            self._begin_anew()
 
     def renew(self) -> bool:
         return self._ground.leadership.renew(self._ground.units.now())
@@ -73,6 +90,7 @@ class Daemon:
 
     def keep_time(self, *, only_due: bool) -> int:
         """What time alone brings."""
+        self._follow_the_clock()
         self._rests = self._in_quarantine()
         if self._rests:
             return 0
@@ -151,6 +169,7 @@ class Daemon:
 
     def round(self) -> int:
         """What time alone brings, then each cluster: a look, a decision, and what was decided."""
+        self._follow_the_clock()
         if self._in_quarantine():
             return 0
         moved = self._timekeeper.keep()

@@ -18,5 +18,8 @@ class Ground:
     settings: Settings
 
     def may_act(self) -> bool:
-        """Asked before an engine is called: those calls cannot be fenced, so they are left out in any doubt."""
-        return self.leadership.is_sure(self.units.now())
+        """Asked before an engine is called: those calls cannot be fenced, so they are left out in any doubt.
+
+        Nor is one asked while it is open what the clock tells: what it shows would be dated by another time.
+        """
+        return self.leadership.is_sure(self.units.now()) and self.leadership.counts_by(self.units.boot())

@@ -11,7 +11,7 @@ from core.daemon.ground import Ground
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State, StopCause, Trigger
 from core.ledger.amounts import Book
-from core.ledger.burn import Burning, accrued, instant_when_left
+from core.ledger.burn import Drain, accrued, instant_when_left
 from core.ledger.ladder import LADDER, Funds, Rung, Standing, Step, next_look_at, next_steps
 from core.ledger.meter import draws_on
 from core.settings import RunOut
@@ -72,7 +72,7 @@ def rungs_of(rules: RunOut) -> tuple[Rung, ...]:
 
 def _look(unit: Unit, whose: Wallet, rungs: tuple[Rung, ...], kill_wait_us: int) -> int:
     runs = unit.runs.open_of_payer(*whose)
-    burning = settlement.burning_to_limits(unit, runs)
+    burning = Drain(settlement.burning_to_limits(unit, runs))
     account = wallets.account_of(whose)
     posted = unit.ledger.balance(account).posted
     used_now = accrued(burning, unit.now)
@@ -83,7 +83,7 @@ def _look(unit: Unit, whose: Wallet, rungs: tuple[Rung, ...], kill_wait_us: int)
         funds = Funds(funded.used + more, posted.of(book) - more, funded.funding)
         before = unit.standings.of(*whose, book)
         computed = wallets.look_at(unit.connection, whose, book)
-        emptied_at = _emptied_at(posted.of(book), book, burning, computed)
+        emptied_at = _emptied_at(posted.of(book), book, burning, computed) if funds.have_reached(1000) else None
         emptied_at = emptied_at if emptied_at is not None and emptied_at <= unit.now else None
         after, steps = next_steps(before, funds, unit.now, emptied_at=emptied_at, ladder=rungs)
         look_at = next_look_at(after, funds, book, burning, unit.now, ladder=rungs)
@@ -95,7 +95,7 @@ def _look(unit: Unit, whose: Wallet, rungs: tuple[Rung, ...], kill_wait_us: int)
     return stopped
 
 
-def _emptied_at(posted: int, book: Book, burning: list[Burning], computed: int | None) -> int | None:
+def _emptied_at(posted: int, book: Book, burning: Drain, computed: int | None) -> int | None:
     """When the book came to nothing, also where several rungs were passed before anybody looked again."""
     if posted <= 0 or not burning:
         return computed  # by what is posted it was empty before: the last rung that was computed is near enough

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from core.clock import MINUTE
 from core.daemon.ground import Ground
-from core.ledger.meter import instants_to_post, next_posting_at
+from core.ledger.meter import instants_to_post, next_posting_at, nothing_due_since
 from core.store import settlement
 from core.store.queries import instants
-from core.store.repositories.runs import RunRow
-from core.store.units import Unit
 
 # A run that begins meanwhile may want a posting before the instant that was computed without it.
 _LONGEST_REST = 15 * MINUTE
@@ -22,12 +20,12 @@ _AT_ONCE = 100
 def post_use(ground: Ground) -> tuple[set[str], int]:
     """The deployments of runs for which something was posted, and when there will be more, as far as is known now."""
     with ground.units.look() as unit:
-        runs, now = unit.runs.all_open(), unit.now
-        zones = _zones(unit, runs)
-        last = instants.last_posted(unit.connection, [run.id for run in runs])
-    since = {run.id: last[run.id] + 1 if run.id in last else run.started_at for run in runs}
-    due = {run.id for run in runs if instants_to_post(since[run.id], min(now, run.seen_at), zones[run.org_id])}
-    to_post = [run.deployment_id for run in runs if run.id in due]
+        now, zones = unit.now, unit.orgs.time_zones()
+        young = max((nothing_due_since(now, zone) for zone in set(zones.values())), default=now)
+        runs = instants.unposted(unit.connection, young)
+        first_young = instants.first_open_run(unit.connection, young)
+    due = [run for run in runs if instants_to_post(run.since, min(now, run.seen_at), zones[run.org_id])]
+    to_post = [run.deployment_id for run in due]
     posted: set[str] = set()
     for start in range(0, len(to_post), _AT_ONCE):
         with ground.units.lead(ground.leadership) as unit:
@@ -35,10 +33,7 @@ def post_use(ground: Ground) -> tuple[set[str], int]:
                 run = unit.runs.open_of(deployment_id)
                 if run is not None and settlement.post_due(unit, run, min(unit.now, run.seen_at), zones[run.org_id]):
                     posted.add(deployment_id)
-    ahead = [next_posting_at(run.line, since[run.id], now, zones[run.org_id]) for run in runs]
-    return posted, min([now + _LONGEST_REST, *(at for at in ahead if at is not None and at > now)])
-
-
-def _zones(unit: Unit, runs: list[RunRow]) -> dict[str, str]:
-    orgs = {org_id: unit.orgs.by_id(org_id) for org_id in {run.org_id for run in runs}}
-    return {org_id: org.time_zone if org else "UTC" for org_id, org in orgs.items()}
+    ahead = [next_posting_at(run.since, now, zones[run.org_id]) for run in runs]
+    if first_young is not None:
+        ahead += [next_posting_at(first_young, now, zone) for zone in set(zones.values())]
+    return posted, min([now + _LONGEST_REST, *(at for at in ahead if at > now)])

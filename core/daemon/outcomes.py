@@ -49,11 +49,15 @@ class Outcomes:
 
     def running(self, row: DeploymentRow, started_at: int) -> None:
         """Proved to run: from the engine's own start it is metered."""
-        self._beginnings.append((row, started_at))
+        self._beginnings.append((row, self._sure(row, started_at)))
 
     def ran(self, row: DeploymentRow, started_at: int, seen: Sequence[Observed]) -> None:
         """It was over before it was first seen."""
-        self._short.append((row, started_at, seen))
+        self._short.append((row, self._sure(row, started_at), seen))
+
+    def _sure(self, row: DeploymentRow, started_at: int) -> int:
+        """Not before the start was asked for and not later than now, whatever the engine's clock says."""
+        return min(max(started_at, row.state_since), self.unit.now)
 
     def finished(self, row: DeploymentRow, seen: Sequence[Observed]) -> None:
         """It ended by itself. A gang is as good as its worst member."""

@@ -117,7 +117,7 @@ class Runner:
     def _turn(self, feed: Feed, stop: threading.Event) -> int:
         if not self._leads:
             self._end_workers(0)
-            if self._now() < self._gives_way_until or not self._seek():
+            if self._gives_way() or not self._seek():
                 stop.wait(SEEK_EVERY_S)
                 return 0
         if self._ground.leadership.epoch is None:
@@ -135,6 +135,10 @@ class Runner:
             for worker in self._workers.values():
                 worker.wake()
         return 1
+
+    def _gives_way(self) -> bool:
+        """For the length of a lease at most, also by a clock that was set meanwhile."""
+        return 0 < self._gives_way_until - self._now() <= self._ground.settings.daemon.lease_ms * 1000
 
     def _seek(self) -> bool:
         if self._daemon.lead():

@@ -22,7 +22,7 @@ from core.store.units import Unit
 
 MOST_ATTEMPTS = 3
 # So many are asked for, noted, and only then the next: what waits to write meanwhile waits no longer than that.
-_AT_ONCE = 100
+_AT_ONCE = 200
 _FIRST_PAUSE, _LAST_PAUSE = SECOND, MINUTE
 
 Answer = Observed | BursarError

@@ -45,8 +45,9 @@ class Tender:
         self._plan_at = 0
 
     def anew(self) -> Tender:
-        """For a new lead: what was kept of the store is not sure any more, what was seen of the engine still is."""
+        """For a new lead, or by a clock that was set: what was seen of the engine alone is still sure."""
         made = Tender(self._ground, self.cluster_id, self.name)
+        self.standing.rest_at_most(self._now())
         made.standing, made._leaks = self.standing, self._leaks
         return made
 

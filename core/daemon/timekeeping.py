@@ -57,9 +57,9 @@ class Timekeeper:
             duty.due_at = min(duty.due_at, soon)
 
     def forget(self) -> None:
-        """Another may have led meanwhile."""
+        """Another may have led meanwhile, or somebody has set the clock."""
         self._ladder.forget()
-        self._meter_at = 0
+        self._meter_at = self._stuck_at = 0
         for duty in self._duties:
             duty.due_at = 0
 

@@ -37,6 +37,10 @@ class Standing:
     def is_resting(self, now: int) -> bool:
         return self.error is not None and now < self.again_at
 
+    def rest_at_most(self, now: int) -> None:
+        """The pause was dated by a clock that may have been set since."""
+        self.again_at = min(self.again_at, now + _LONGEST)
+
     def failed(self, error: BursarError, now: int) -> bool:
         """True where this is news."""
         repair = rule_of(error).remedy is Remedy.REPAIR

@@ -158,7 +158,7 @@ class _Judge:
 
     def _is_surely_absent(self, row: DeploymentRow, run: RunRow | None) -> bool:
         """What has just been created may be missing from a listing for a while."""
-        born = run.started_at if run is not None else row.state_since
+        born = row.started_at if run is not None and row.started_at is not None else row.state_since
         return self._seen.at >= born + self._lag
 
     def _judge_running(

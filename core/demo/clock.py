@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.clock import ManualClock, SystemClock
+from core.clock import Boot, ManualClock, SystemClock
 
 
 class DemoClock:
@@ -13,6 +13,9 @@ class DemoClock:
 
     def now(self) -> int:
         return self._real.now() if self._live else self._past.now()
+
+    def boot(self) -> Boot:
+        return self._real.boot() if self._live else self._past.boot()
 
     def sleep(self, seconds: float) -> None:
         (self._real if self._live else self._past).sleep(seconds)

@@ -17,6 +17,7 @@ class ExtendRequest(Request):
 class PriorityRequest(Request):
     deployment: Reference = Field(alias="id")
     priority: Priority
+    if_still: Priority | None = None
 
 
 class ApproveRequest(Request):

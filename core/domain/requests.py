@@ -87,12 +87,13 @@ class NewOrg(Request):
 class NewRole(Request):
     user: str
     role: RoleName
+    if_still: RoleName | None = None
 
 
 class NewInvite(Request):
     role: RoleName = Role.MEMBER
     uses: Annotated[int, whole(1, 10_000)] = 1
-    expires: Lifetime = 3 * _DAY_MS
+    expires: Lifetime | None = None
     credits: Credits | None = None
     gpu_hours: GpuHours | None = None
 

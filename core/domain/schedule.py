@@ -1,6 +1,6 @@
 """When a report is due and which days it speaks of: clock times in a zone, and half-open periods of whole days.
 
-A time that the clock skips in spring is due at the moment of the skip; one that it shows twice in autumn, at the first.
+A time that the clock skips in spring is due as much later as it skips; one that it shows twice in autumn, at the first.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def read_when(text: str, zone: str) -> When:
         wrong = f"when: there is no {visible(cadence_word)}"
         raise Invalid("when_malformed", wrong, f"give {_FORMS}") from None
     day = DEFAULT_DAY if cadence is Cadence.MONTHLY else 0
-    if rest and cadence is not Cadence.DAILY and ":" not in rest[0] and "/" not in rest[0]:
+    if rest and cadence is not Cadence.DAILY and not _is_zone_or_time(rest[0]):
         day = _day(cadence, rest.pop(0))
-    minute = _minute(rest.pop(0)) if rest and ":" in rest[0] else _DEFAULT_MINUTE
+    minute = _minute(rest.pop(0)) if rest and rest[0][:1].isdigit() else _DEFAULT_MINUTE
     if rest:
         zone = check_zone(rest.pop(0))
     if rest:
@@ -185,6 +185,10 @@ def _instant(local: datetime) -> int:
 
 def _local_day(instant: int, zone: str) -> date:
     return (_EPOCH + timedelta(microseconds=instant)).astimezone(ZoneInfo(zone)).date()
+
+
+def _is_zone_or_time(word: str) -> bool:
+    return ":" in word or "/" in word or word == "UTC"
 
 
 def _day(cadence: Cadence, word: str) -> int:

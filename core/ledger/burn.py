@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from core.ledger.amounts import NOTHING, Amounts, Book
-from core.ledger.meter import HOUR_US, RunLine, draws_on, due, hourly
+from core.ledger.meter import HOUR_US, Course, RunLine, course_of, draws_on, due, due_and_unpaid, hourly
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,44 @@ class Burning:
     def due_at(self, instant: int) -> Amounts:
         return due(self.line, instant if self.ends_at is None else min(instant, self.ends_at))
 
+    def unpaid_at(self, instant: int) -> Amounts:
+        """What is due by then and not posted yet."""
+        return (self.due_at(instant) - self.posted).at_least(NOTHING)
+
+
+class Drain(tuple[Burning, ...]):
+    """All that draws on one wallet, for who asks more than once: what it takes by an instant is added up once."""
+
+    def used_by(self, instant: int) -> Amounts:
+        if instant not in self._known:
+            self._known[instant] = self._added_up(instant)
+        return self._known[instant]
+
+    def _added_up(self, instant: int) -> Amounts:
+        if instant >= self._last_change:
+            return due_and_unpaid(self._courses, instant)
+        return sum((run.unpaid_at(instant) for run in self), NOTHING)
+
+    @cached_property
+    def _known(self) -> dict[int, Amounts]:
+        return {}
+
+    @cached_property
+    def _last_change(self) -> int:
+        return max((run.line.segments[-1].start for run in self), default=0)
+
+    @cached_property
+    def _courses(self) -> list[tuple[Course, Amounts]]:
+        return [(course_of(run.line, run.ends_at), run.posted) for run in self]
+
+
+def _drain(burning: Iterable[Burning]) -> Drain:
+    return burning if isinstance(burning, Drain) else Drain(burning)
+
 
 def accrued(burning: Iterable[Burning], now: int) -> Amounts:
     """What is due by now and not posted yet, for the live balance."""
-    return sum(((run.due_at(now) - run.posted).at_least(NOTHING) for run in burning), NOTHING)
+    return _drain(burning).used_by(now)
 
 
 def burn_per_hour(burning: Iterable[Burning], now: int) -> Amounts:
@@ -58,10 +93,12 @@ def instant_when_left(balance: int, floor: int, book: Book, burning: Sequence[Bu
     A book that nothing draws on never runs out, be it empty or not.
     """
 
-    def left(instant: int) -> int:
-        return balance - sum(max(0, (run.due_at(instant) - run.posted).of(book)) for run in burning)
+    drain = _drain(burning)
 
-    drawing = [run for run in burning if draws_on(run.line, book)]
+    def left(instant: int) -> int:
+        return balance - drain.used_by(instant).of(book)
+
+    drawing = [run for run in drain if draws_on(run.line, book)]
     if not drawing:
         return None
     if left(now) <= floor:

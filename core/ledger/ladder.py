@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.ledger.amounts import Book
-from core.ledger.burn import Burning, instant_when_left
+from core.ledger.burn import Burning, accrued, instant_when_left
 
 MINUTE_US = 60_000_000
 
@@ -115,7 +115,7 @@ def next_look_at(
     if rung.delay_us and standing.emptied_at is not None:
         return max(now, standing.emptied_at + rung.delay_us)
     total = funds.used + funds.left
-    settled = funds.left + sum(max(0, (run.due_at(now) - run.posted).of(book)) for run in burning)
+    settled = funds.left + accrued(burning, now).of(book)
     return instant_when_left(settled, total * (1000 - rung.used_milli) // 1000, book, burning, now)
 
 

@@ -6,8 +6,11 @@ due past the instant a caller can prove: it passes the last proof of life, not t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.domain.flavors import RunRate
@@ -20,6 +23,10 @@ from core.ledger.postings import Cause, Posting, PostingKind
 HOUR_US = 3_600_000_000
 LONGEST_UNPOSTED_US = 6 * HOUR_US
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# An amount is rounded only by these: from thousandths of a share times microseconds.
+_UCR_UNIT, _GPU_UNIT = 1000 * HOUR_US, 1_000_000_000
+_NEVER = 2**63
+_LONGEST_DAY = 25 * HOUR_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +43,11 @@ WHOLE = Share(1000, 1000)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
+    """A stretch at one share, up to the next one; `skipped` where the clock was set forward and no time passed."""
+
     start: int
     share: Share = WHOLE
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +76,34 @@ class RunLine:
 
     @property
     def gaps_us(self) -> int:
-        """How much of it is marked as not billed."""
-        bounds = zip(self.segments, self.segments[1:], strict=False)
-        return sum(after.start - segment.start for segment, after in bounds if segment.share == FREE)
+        """How much of it has passed and is marked as not billed."""
+        bounds = pairwise(self.segments)
+        return sum(after.start - one.start for one, after in bounds if one.share == FREE and not one.skipped)
+
+    def set_forward(self, by: int, seen_at: int) -> RunLine:
+        """The clock was set forward after that last proof of life: for so long no time passed."""
+        share, at = self.segments[-1].share, max(seen_at, self.segments[-1].start)
+        kept = tuple(segment for segment in self.segments if segment.start < at)
+        return replace(self, segments=(*kept, Segment(at, FREE, skipped=True), Segment(at + by, share)))
+
+    def set_back(self, by: int, seen_at: int, *, not_before: int) -> tuple[RunLine, int]:
+        """The clock was set back: the line and its last proof of life as the clock tells them now.
+
+        What was skipped when it was set forward goes first, then the whole is moved, but not before an instant, such
+        as the end of the run before. What is still left is billed once although it passes twice.
+        """
+        segments, left = list(self.segments), by
+        for place in range(len(segments) - 2, -1, -1):
+            if not segments[place].skipped or not left:
+                continue
+            begin, end = segments[place].start, segments[place + 1].start
+            cut = min(left, end - begin)
+            left -= cut
+            seen_at = seen_at - cut if seen_at >= end else min(seen_at, end - cut)
+            later = [replace(one, start=one.start - cut) for one in segments[place + 1 :]]
+            segments[place:] = [segments[place], *later] if cut < end - begin else later
+        moved = max(0, min(left, segments[0].start - not_before))
+        return replace(self, segments=tuple(replace(one, start=one.start - moved) for one in segments)), seen_at - moved
 
     def ended(self, at: int) -> RunLine:
         """The closed line. An end proved to lie before a change cuts the change off."""
@@ -141,6 +176,11 @@ def prices_after(
 
 def due(line: RunLine, until: int) -> Amounts:
     """All that the run costs from its start to `until` or its end: summed exactly, floored once in each book."""
+    return _due(line.rate, *_shares_by(line, until))
+
+
+def _shares_by(line: RunLine, until: int) -> tuple[int, int]:
+    """Of compute and of disk: thousandths of a share times microseconds."""
     until = until if line.end is None else min(until, line.end)
     compute = disk = 0
     bounds = [segment.start for segment in line.segments[1:]] + [until]
@@ -148,7 +188,44 @@ def due(line: RunLine, until: int) -> Amounts:
         length = max(0, min(bound, until) - segment.start)
         compute += segment.share.compute_milli * length
         disk += segment.share.disk_milli * length
-    return _due(line.rate, compute, disk)
+    return compute, disk
+
+
+class Course(NamedTuple):
+    """A run from its last change on, as numbers alone: in each book a straight line from `since` to `until`."""
+
+    since: int
+    until: int
+    ucr: int
+    ucr_step: int
+    gpu: int
+    gpu_step: int
+
+
+def course_of(line: RunLine, until: int | None) -> Course:
+    """For who asks many runs again and again what is due; `until` is when it will be stopped, if that is known."""
+    last = line.segments[-1]
+    ends = min((end for end in (line.end, until) if end is not None), default=_NEVER)
+    compute, disk = _shares_by(line, min(last.start, ends))
+    rate, share = line.rate, last.share
+    return Course(
+        last.start,
+        max(last.start, ends),
+        rate.compute_ucr * compute + rate.disk_ucr * disk,
+        rate.compute_ucr * share.compute_milli + rate.disk_ucr * share.disk_milli,
+        rate.gpu_milli * compute,
+        rate.gpu_milli * share.compute_milli,
+    )
+
+
+def due_and_unpaid(courses: Iterable[tuple[Course, Amounts]], instant: int) -> Amounts:
+    """What is due of all of them and not posted yet. The instant lies behind the last change of each."""
+    ucr = gpu_ms = 0
+    for (since, until, at_first, step, gpu_at_first, gpu_step), paid in courses:
+        length = (instant if instant < until else until) - since
+        ucr += max(0, (at_first + step * length) // _UCR_UNIT - paid.ucr)
+        gpu_ms += max(0, (gpu_at_first + gpu_step * length) // _GPU_UNIT - paid.gpu_ms)
+    return Amounts(ucr, gpu_ms)
 
 
 def charge(line: RunLine, until: int, *, posted: Amounts, hold_left: Amounts = NOTHING) -> Posting | None:
@@ -183,11 +260,17 @@ def settle(
     return postings
 
 
-def next_posting_at(line: RunLine, last: int, now: int, tz: str = "UTC") -> int | None:
-    """When the meter must post next: the end of the org's day or six hours after the last; None for a closed line."""
-    if line.end is not None:
-        return None
+def next_posting_at(last: int, now: int, tz: str = "UTC") -> int:
+    """When the meter must post next for an open run: the end of the org's day, or six hours after the last."""
     return max(now, min(last + LONGEST_UNPOSTED_US, day_end_after(last, tz)))
+
+
+def nothing_due_since(now: int, tz: str = "UTC") -> int:
+    """For a run that began at this instant or later there is nothing to post by now."""
+    midnight = day_end_after(now - 2 * _LONGEST_DAY, tz)
+    while (following := day_end_after(midnight, tz)) <= now:
+        midnight = following
+    return max(midnight, now - LONGEST_UNPOSTED_US + 1)
 
 
 def instants_to_post(last: int, now: int, tz: str = "UTC") -> list[int]:
@@ -214,10 +297,10 @@ def day_end_after(instant: int, tz: str = "UTC") -> int:
 
 
 def _due(rate: RunRate, compute: int, disk: int) -> Amounts:
-    """From thousandths of a share times microseconds; the only place where an amount is rounded."""
+    """From thousandths of a share times microseconds."""
     return Amounts(
-        ucr=(rate.compute_ucr * compute + rate.disk_ucr * disk) // (1000 * HOUR_US),
-        gpu_ms=rate.gpu_milli * compute // 1_000_000_000,
+        ucr=(rate.compute_ucr * compute + rate.disk_ucr * disk) // _UCR_UNIT,
+        gpu_ms=rate.gpu_milli * compute // _GPU_UNIT,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.domain.errors import Invalid
-from core.domain.resources import Resources, format_gpu, format_resources
+from core.domain.resources import Resources, format_cpu, format_gpu, format_memory, format_resources
 from core.scheduler.values import WHOLE, Claim, Node, NodeState, Waiting
 
 if TYPE_CHECKING:
@@ -182,17 +182,24 @@ def _largest_that_could(nodes: list[Node], shape: Shape) -> tuple[str, str]:
     if need.gpu_milli and shape.gpu_models and not shape.gpu_models & models:
         wanted = " or ".join(sorted(shape.gpu_models))
         return f"no node has a GPU of model {wanted}", f"models here: {', '.join(sorted(models)) or 'none'}"
-    if need.gpu_milli:
-        most = max(
-            sum(d.milli for d in n.devices if not shape.gpu_models or d.model in shape.gpu_models) for n in labelled
-        )
-        if most < need.gpu_milli:
-            return (
-                f"no node can hold {format_gpu(need.gpu_milli)} GPUs; the largest has {format_gpu(most)}",
-                f"ask for at most {format_gpu(most)}, or for several replicas",
-            )
+    most_gpu = max(
+        sum(d.milli for d in n.devices if not shape.gpu_models or d.model in shape.gpu_models) for n in labelled
+    )
+    kinds = [
+        ("gpu", " GPUs", need.gpu_milli, most_gpu, format_gpu),
+        ("cpu", " CPUs", need.cpu_milli, max(n.totals.cpu_milli for n in labelled), format_cpu),
+        ("ram", "", need.ram_mib, max(n.totals.ram_mib for n in labelled), format_memory),
+        ("disk", " of disk", need.disk_mib, max(n.totals.disk_mib for n in labelled), format_memory),
+    ]
+    for word, unit, asked, most, said in kinds:
+        if asked > most > 0:
+            hint = f"ask for at most {said(most)}, or for several replicas"
+            return f"no node can hold {said(asked)}{unit}; the largest has {said(most)}", hint
+        if asked > most:
+            hint = f"leave {word} out, or an operator gives it some: bursar cluster set CLUSTER {word}=N"
+            return f"no node can hold {said(asked)}{unit}; none has any", hint
     largest = max(labelled, key=lambda n: (n.totals.gpu_milli, n.totals.cpu_milli, n.totals.ram_mib, n.name))
     return (
-        f"no node can hold {format_resources(need)}; the largest has {format_resources(largest.totals)}",
+        f"no node can hold {format_resources(need)} at once; the largest has {format_resources(largest.totals)}",
         "ask for less, or for several replicas",
     )

@@ -14,7 +14,7 @@ from core.security.codes import Purpose, hash_code, new_link_code
 from core.security.keys import Keys
 from core.settings import Settings
 from core.store.repositories.accounts import SessionRow
-from core.store.repositories.chat import CodeRow, Inbox, PersonRow, WorkspaceRow
+from core.store.repositories.chat import GREETED, CodeRow, Inbox, PersonRow, WorkspaceRow
 from core.store.units import Unit, Units
 from core.views.chat import LinkOffer, Visitor
 
@@ -106,6 +106,11 @@ class Chat:
             if person is not None:
                 unlink_person(unit, person)
         return person is not None
+
+    def greet(self, team_id: str, user_id: str) -> None:
+        """Note that this person is greeted; who was greeted before is refused as what was delivered before."""
+        with self._units.serve() as unit:
+            _once(unit, f"{GREETED}{team_id}/{user_id}")
 
     def forget_workspace(self, team_id: str) -> int:
         """The app was taken out of a workspace: every link there ends, and it is nobody's."""

@@ -15,6 +15,7 @@ from core.domain.roles import Caller, Permission, require
 from core.domain.text import visible
 from core.services import resizing
 from core.services.references import picked
+from core.services.still import demand_still
 from core.services.usecase import composed, reads, writes
 from core.settings import Settings
 from core.store.handles import free_handle
@@ -200,12 +201,15 @@ class Clusters:
         return card_of(unit, visible_cluster(unit, reference))
 
     @writes(Permission.CLUSTER_CHANGE)
-    def set_node_state(self, unit: Unit, cluster: str, node: str, state: str) -> ClusterCard:
+    def set_node_state(
+        self, unit: Unit, cluster: str, node: str, state: str, if_still: str | None = None
+    ) -> ClusterCard:
         """Cordon, drain or resume: what runs there is not touched by a cordon; a drained node takes nothing new."""
         row = self._mine(unit, cluster)
         found = picked(
             node, unit.clusters.nodes_of(row.id), lambda n: (n.name,), what="node", see="bursar cluster show"
         )
+        demand_still(f"the node {found.name}", found.state, if_still)
         unit.clusters.set_node_state(found.id, state)
         unit.clusters.touch(row.id)
         unit.record("cluster.node", row.handle, {"node": found.name, "state": found.state}, {"state": state})

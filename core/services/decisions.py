@@ -14,6 +14,7 @@ from core.ledger.refunds import RefundCause
 from core.services import affording, submission
 from core.services import deployment_cards as cards
 from core.services.deployments import find
+from core.services.still import demand_still
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import settlement
@@ -88,6 +89,7 @@ class Decisions:
         cap = submission.approval_policy(self._settings).priority_cap
         if request.priority > cap and not (unit.me.operator or unit.me.role is Role.ADMIN):
             raise Invalid("priority_cap", f"priority: members may use 0–{cap}", "ask an admin")
+        demand_still(f"the priority of {row.handle}", row.priority, request.if_still)
         unit.deployments.change(row.id, priority=request.priority, updated_at=unit.now)
         before: dict[str, object] = {"priority": row.priority}
         unit.record("deployment.priority", row.handle, before, {"priority": request.priority})

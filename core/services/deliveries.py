@@ -28,7 +28,7 @@ from core.views.reports import ReportCard
 PLACE = "slack"
 LEASE_US = 2 * MINUTE
 PACE_US = SECOND
-MOST_ATTEMPTS = 8
+MOST_ATTEMPTS = 150  # about a day, at the longest wait between two
 INBOX_KEPT_US = 2 * DAY  # Slack delivers again for less than an hour
 _AT_ONCE = 100  # lines of the journal in one transaction, behind which every writer waits
 _MOST_SLOTS = 1_000
@@ -141,13 +141,14 @@ class Deliveries:
                 unit.deliveries.mark(row, state, reason=None, sent_at=unit.now, due_at=unit.now)
 
     def later(self, parcel: Parcel, after_us: int, reason: str) -> None:
-        """It was surely not posted; try again, but not for ever."""
+        """It was surely not posted; try again, but not for ever. An outage of some hours loses nothing."""
+        if parcel.attempts >= MOST_ATTEMPTS:
+            self.never(parcel, reason)
+            return
         with self._units.serve() as unit:
             row = _claimed(unit, parcel)
             if row is not None:
-                poisoned = row.attempts >= MOST_ATTEMPTS
-                state = DeliveryState.DEAD if poisoned else DeliveryState.DUE
-                unit.deliveries.mark(row, state, reason=reason, due_at=unit.now + after_us)
+                unit.deliveries.mark(row, DeliveryState.DUE, reason=reason, due_at=unit.now + after_us)
 
     def never(self, parcel: Parcel, reason: str) -> None:
         with self._units.serve() as unit:

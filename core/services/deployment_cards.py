@@ -140,7 +140,7 @@ def cost_until_now(unit: Unit, row: DeploymentRow, runs: Sequence[RunRow]) -> Am
     """What is posted, and what has accrued since on a run that goes on."""
     total = unit.ledger.costs([row.id]).get(row.id, NOTHING)
     for burning in settlement.burning_of(unit, [run for run in runs if run.ended_at is None]):
-        total += (burning.due_at(unit.now) - burning.posted).at_least(NOTHING)
+        total += burning.unpaid_at(unit.now)
     return total
 
 
@@ -185,5 +185,5 @@ def _run_view(unit: Unit, run: RunRow) -> RunLineView:
     cost = unit.ledger.net_use([run.id]).get(run.id, NOTHING)
     if run.ended_at is None:
         for burning in settlement.burning_of(unit, [run]):
-            cost += (burning.due_at(unit.now) - burning.posted).at_least(NOTHING)
+            cost += burning.unpaid_at(unit.now)
     return RunLineView(run.generation, run.started_at, run.ended_at, run.end_cause, as_sum(cost))

@@ -16,7 +16,7 @@ from core.domain.workloads import SubmitRequest
 from core.scheduler.decisions import Blocker
 from core.scheduler.explain import explain, first_in_queue
 from core.scheduler.forecast import Bar, Estimate, forecast, quality
-from core.services.blockers import in_short, lines_of
+from core.services.blockers import MUST_BE_TENDED, beside_the_plan, in_short, lines_of
 from core.services.clusters import named_or_only
 from core.services.deployments import find
 from core.services.submission import Desk
@@ -46,13 +46,16 @@ class Foresight:
         """Every reason why it does not run, at once, with what would change each."""
         row = find(unit, reference)
         cluster = cluster_of(unit, row)
+        besides = beside_the_plan(unit, cluster) if row.state in MUST_BE_TENDED else ()
         if row.state is not State.QUEUED:
-            return WhyCard(row.handle, row.name, row.state, None, False, None, cluster.version, _own_reason(row))
+            lines = (*_own_reason(row), *besides)
+            return WhyCard(row.handle, row.name, row.state, None, False, None, cluster.version, lines)
         board, policy = sight(unit, cluster, self._settings)
         found = explain(board, policy, unit.now, [row.id])[row.id]
-        lines = lines_of(unit, found.blockers)
+        starts = found.starts and not besides
+        lines = (*besides, *lines_of(unit, found.blockers))
         return WhyCard(
-            row.handle, row.name, row.state, found.position, found.starts, found.promised_at, cluster.version, lines
+            row.handle, row.name, row.state, found.position, starts, found.promised_at, cluster.version, lines
         )
 
     @reads(Permission.DEPLOYMENT_READ)
@@ -108,19 +111,22 @@ def _queue_line(
     unit: Unit, row: DeploymentRow, position: int, blockers: tuple[Blocker, ...], estimate: Estimate
 ) -> QueueLine:
     own = row.org_id == unit.me.org_id
-    owner = unit.accounts.by_id(row.owner_id) if own else None
+    seen = own or unit.me.operator
+    owner = unit.accounts.by_id(row.owner_id) if seen else None
+    org = unit.orgs.by_id(row.org_id) if seen and not own else None
     first = blockers[0] if blockers else None
     return QueueLine(
         position=position,
         id=row.handle if own else None,
-        name=row.name if own else None,
+        name=row.name if seen else None,
         owner=owner.name if owner else None,
-        priority=row.priority if own else None,
-        gpu_milli=row.all_resources.gpu_milli if own else None,
+        priority=row.priority if seen else None,
+        gpu_milli=row.all_resources.gpu_milli if seen else None,
         waits_since_at=row.submitted_at,
         blocker=in_short(first) if own else "",
         estimate_at=estimate.p50,
         latest_at=estimate.p90,
+        org=org.name if org else None,
     )
 
 

@@ -37,7 +37,7 @@ class Funds:
     def held(self) -> Amounts:
         covered = NOTHING
         for run in self.burning:
-            covered += accrued([run], self.now).at_most(self.holds.get(run.line.deployment, NOTHING))
+            covered += run.unpaid_at(self.now).at_most(self.holds.get(run.line.deployment, NOTHING))
         return self.posted.held - covered
 
     @property

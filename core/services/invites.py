@@ -14,6 +14,7 @@ from core.services.guessing import Guesses
 from core.services.organizations import org_card
 from core.services.references import picked
 from core.services.usecase import composed, reads, writes
+from core.settings import Settings
 from core.store.handles import free_handle
 from core.store.repositories.orgs import OrgRow as Org
 from core.store.units import Unit, Units
@@ -22,8 +23,9 @@ from core.views.people import InviteCard, OrgCard
 
 
 class Invites:
-    def __init__(self, units: Units, keys: Keys, guesses: Guesses) -> None:
+    def __init__(self, units: Units, settings: Settings, keys: Keys, guesses: Guesses) -> None:
         self.units = units
+        self._settings = settings.accounts
         self._keys = keys
         self._guesses = guesses
 
@@ -37,7 +39,7 @@ class Invites:
             role=request.role,
             uses=request.uses,
             used=0,
-            expires_at=unit.now + request.expires * 1000,
+            expires_at=unit.now + (request.expires or self._settings.invite_lifetime_ms) * 1000,
             revoked_at=None,
             credits_ucr=request.credits,
             gpu_ms=request.gpu_hours,
@@ -113,7 +115,12 @@ def _allowance(invite: Invite, org: Org) -> Amounts:
 
 def _referred(unit: Unit, reference: str) -> Invite:
     return picked(
-        reference, unit.invites.all(), lambda invite: (invite.handle,), what="invite", see="bursar invite list"
+        reference,
+        unit.invites.all(),
+        lambda invite: (invite.handle,),
+        what="invite",
+        see="bursar invite list",
+        offers=False,
     )
 
 

@@ -23,8 +23,8 @@ from core.store.units import Unit
 MOST_WAITING_CARDS = 20
 MOST_FAILURES = 3
 _WARNINGS_MIN = (15, 5)
-_WALLET, _MONEY, _DEPLOYMENT = "wallet.", "money.", "deployment."
-_HEARD = (_WALLET, _MONEY, _DEPLOYMENT)
+_WALLET, _TREASURY, _MONEY, _DEPLOYMENT = "wallet.", "treasury.", "money.", "deployment."
+_HEARD = (_WALLET, _TREASURY, _MONEY, _DEPLOYMENT)
 
 _NOTICE_OF: dict[str, NoticeKind] = {
     Trigger.APPROVE.value: NoticeKind.APPROVED,
@@ -60,6 +60,8 @@ class News:
                 self._of_deployment(one, org_id)
             elif one.verb.startswith(_WALLET):
                 _of_wallet(self._unit, one, org_id, self._rules)
+            elif one.verb.startswith(_TREASURY):
+                _of_treasury(self._unit, one, org_id)
             else:
                 _of_money(self._unit, one, org_id)
 
@@ -189,18 +191,28 @@ def _of_wallet(unit: Unit, one: Happened, org_id: str, rules: RunOut) -> None:
         return
     book, used, left = str(one.after.get("book")), _whole(one.after.get("used")), _whole(one.after.get("left"))
     step = one.verb.removeprefix(_WALLET)
-    level = _LEVEL_OF_STEP.get(step) or _level(used, left, rules)
-    data: dict[str, object] = {
-        "notice": NoticeKind.FUNDS.value,
-        "whose": one.target,
-        "credits": book == Book.CREDITS.value,
-        "level": level.value,
-        "used": used,
-        "left": left,
-    }
+    data = _funds(one.target, book, _LEVEL_OF_STEP.get(step) or _level(used, left, rules), used, left)
     for person in unit.slack.recipients(org_id, {owner.id}):
         subject = f"funds:{org_id}:{book}:{one.at}:{step if step in _LEVEL_OF_STEP else ''}"
         want(unit, person, org_id, DeliveryKind.NOTICE, subject, data)
+
+
+def _of_treasury(unit: Unit, one: Happened, org_id: str) -> None:
+    """What ran at its cost was stopped, or it was filled up again. Its levels are told by what time brings."""
+    level = _LEVEL_OF_STEP.get(one.verb.removeprefix(_TREASURY))
+    if level is None:
+        return
+    book, used, left = str(one.after.get("book")), _whole(one.after.get("used")), _whole(one.after.get("left"))
+    for person in unit.slack.recipients(org_id, _admins(unit, org_id)):
+        subject = f"treasury:{org_id}:{book}:{one.at}:{level.value}"
+        want(unit, person, org_id, DeliveryKind.NOTICE, subject, _funds(None, book, level, used, left))
+
+
+def _funds(whose: str | None, book: str, level: FundsLevel, used: int, left: int) -> dict[str, object]:
+    """The facts of a notice; without an owner they are the treasury's."""
+    in_credits = book == Book.CREDITS.value
+    facts = {"whose": whose, "credits": in_credits, "level": level.value, "used": used, "left": left}
+    return {"notice": NoticeKind.FUNDS.value, **facts}
 
 
 _LEVEL_OF_STEP = {"stop_unheld": FundsLevel.STOPPED, "refilled": FundsLevel.FILLED}
@@ -239,14 +251,7 @@ def warn_of_treasuries(unit: Unit, rules: RunOut) -> int:
             if filled is None or (filled.had - left) * 100 < rules.notice_percent * filled.had:
                 continue
             level = _level(filled.had - left, left, rules)
-            data: dict[str, object] = {
-                "notice": NoticeKind.FUNDS.value,
-                "whose": None,
-                "credits": book is Book.CREDITS,
-                "level": level.value,
-                "used": filled.had - left,
-                "left": left,
-            }
+            data = _funds(None, book.value, level, filled.had - left, left)
             for person in unit.slack.recipients(org_id, _admins(unit, org_id)):
                 subject = f"treasury:{org_id}:{book.value}:{filled.number}:{level.value}"
                 found += want(unit, person, org_id, DeliveryKind.NOTICE, subject, data)

@@ -10,6 +10,7 @@ from core.domain.roles import Permission, Role
 from core.domain.text import visible
 from core.ledger.amounts import Amounts
 from core.services.allowances import give_allowance, open_treasury, refuse_living, take_back_balance
+from core.services.still import demand_still
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store.repositories.orgs import OrgRow as StoredOrg
@@ -76,6 +77,7 @@ class Organizations:
     @writes(Permission.MEMBERS_CHANGE)
     def set_role(self, unit: Unit, request: NewRole) -> MemberRow:
         member = _member(unit, request.user)
+        demand_still(f"the role of {member.name}", member.role, request.if_still)
         if request.role is Role.MEMBER:
             refuse_last_admin(unit.members.all(), member.account_id)
         unit.members.set_role(member.account_id, request.role)

@@ -6,16 +6,29 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from core.domain.errors import Conflict, NotFound
+from core.domain.names import nearest
 from core.domain.text import visible
 
 T = TypeVar("T")
+_FEW, _MOST_COMPARED = 3, 100
 
 
-def picked(reference: str, things: Iterable[T], names: Callable[[T], tuple[str, ...]], *, what: str, see: str) -> T:
-    """The thing named exactly; else the only one whose id begins so. `names` gives the id first."""
+def picked(
+    reference: str,
+    things: Iterable[T],
+    names: Callable[[T], tuple[str, ...]],
+    *,
+    what: str,
+    see: str,
+    offers: bool = True,
+) -> T:
+    """The thing named exactly; else the only one whose id begins so. `names` gives the id first. Where nothing
+    fits, names that are near or few are offered, unless they are such as nobody knows by heart."""
     wanted = reference.lower()
     begins: list[T] = []
+    others: list[str] = []
     for thing in things:
+        others += [names(thing)[-1]] if offers and len(others) < _MOST_COMPARED else []
         if wanted in names(thing):
             return thing
         if wanted and names(thing)[0].startswith(wanted):
@@ -27,4 +40,14 @@ def picked(reference: str, things: Iterable[T], names: Callable[[T], tuple[str, 
         raise Conflict(
             "ambiguous", f"{visible(reference)} fits {len(begins)} of them: {fitting}", "give more of the id"
         )
-    raise NotFound(f"{what}_not_found", f"no {what} {visible(reference)} here", f"{see} shows them")
+    raise NotFound(
+        f"{what}_not_found", f"no {what} {visible(reference)} here", f"{_perhaps(wanted, others)}{see} shows them"
+    )
+
+
+def _perhaps(wanted: str, others: list[str]) -> str:
+    """The name that was probably meant, or all where they are few."""
+    near = nearest(wanted, others)
+    if near:
+        return f"did you mean {visible(near)}? "
+    return f"there is {', '.join(map(visible, others))}; " if 0 < len(others) <= _FEW else ""

@@ -158,7 +158,12 @@ def want_report(
 
 def _referred(unit: Unit, reference: str) -> ScheduleRow:
     return picked(
-        reference, unit.schedules.living(), lambda row: (row.handle,), what="schedule", see="bursar report list"
+        reference,
+        unit.schedules.living(),
+        lambda row: (row.handle,),
+        what="schedule",
+        see="bursar report list",
+        offers=False,
     )
 
 

@@ -51,6 +51,7 @@ class SlackLinks:
             lambda one: (one.user_id.lower(), one.name.lower()),
             what="request",
             see="bursar slack pending",
+            offers=False,
         )
         unit.slack.withdraw(row.code_hash)
         unit.record("slack.refuse", f"{row.team_id}/{row.user_id}")

@@ -11,8 +11,13 @@ import functools
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from core.domain.errors import Unavailable
 from core.domain.roles import Caller, Permission, require
+from core.store.database import COLLIDED
 from core.store.units import Unit, Units
+
+# The unit was undone as a whole, so it is done again as a whole; whoever was in its way has gone on meanwhile.
+_AGAIN_AFTER_A_COLLISION = 5
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,9 +37,16 @@ def writes(
     def decorate(method: Callable[Concatenate[S, Unit, P], R]) -> Callable[Concatenate[S, Caller, P], R]:
         @functools.wraps(method)
         def in_unit(self: S, caller: Caller, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            with self.units.write(caller) as unit:
-                _ask(unit, permission)
-                return method(self, unit, *args, **kwargs)
+            again = _AGAIN_AFTER_A_COLLISION
+            while True:
+                try:
+                    with self.units.write(caller) as unit:
+                        _ask(unit, permission)
+                        return method(self, unit, *args, **kwargs)
+                except Unavailable as error:
+                    if error.code != COLLIDED or not again:
+                        raise
+                    again -= 1
 
         return _marked(in_unit, permission)
 

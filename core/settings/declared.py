@@ -217,7 +217,6 @@ class Reports(_Section):
     """When scheduled reports are due and when they are too late."""
 
     timezone: str = _text("UTC", Text(zone=True))
-    shortest_interval_ms: int = _span("5m", "1m", "1d")
     late_after_ms: int = _span("1h", "1m", "7d")
     catch_up_ms: int = _span("1d", "1m", "31d")
 

@@ -93,10 +93,11 @@ def read_private(path: Path, *, insecure: bool = False) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise Invalid("secret_unreadable", f"{path} cannot be read: {_reason(error)}", "name a readable file") from None
+    facts = os.fstat(handle)
+    if not stat.S_ISREG(facts.st_mode):
+        os.close(handle)  # a folder cannot even be opened as a file
+        raise Invalid("secret_not_a_file", f"{path} is not a plain file", "name a plain file")
     with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise Invalid("secret_not_a_file", f"{path} is not a plain file", "name a plain file")
         refuse_if_seen_by_others(path, facts, insecure=insecure)
         if facts.st_size > _LARGEST:
             raise Invalid("secret_too_large", f"{path} holds {facts.st_size} bytes", f"at most {_LARGEST} are read")

@@ -28,6 +28,10 @@ from core.store.writelock import WriteLock
 WRITER_LOCK = 0x62757273
 # Where PostgreSQL tells those who follow the feed that something was committed. SQLite tells by itself.
 CHANNEL = "bursar_events"
+# What PostgreSQL undoes because two transactions were in each other's way: a deadlock, or an order that cannot be.
+# Never two of ours, since those take turns: the other is another program's.
+_COLLISIONS = frozenset({"40P01", "40001"})
+COLLIDED = "store_collided"
 SQLITE_WITHOUT_WAL_RESET_FAULT = (3, 51, 3)
 
 
@@ -52,6 +56,8 @@ class Database:
             pool_pre_ping=True,
             poolclass=poolclass,
             hide_parameters=True,  # what is stored may be secret, and an error's text is not
+            # Whatever the server's default: a unit must see what the writer before it did, for whom it has waited.
+            isolation_level="READ COMMITTED",
             connect_args={"connect_timeout": 5},
         )
 
@@ -80,7 +86,7 @@ class Database:
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
-        """A connection outside any transaction, with writers kept out: for a backup by SQLite's own means."""
+        """A connection outside any transaction, with writers kept out: for what SQLite does with a file as a whole."""
         engine = self._new_engine(NullPool)
         with translated(self), self._only_writer(), engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -97,6 +103,16 @@ class Database:
                     _say(connection, "BEGIN")
                 yield connection
                 transaction.rollback()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection outside any transaction that changes nothing here, for one statement that reads it all.
+
+        SQLite sees one moment by itself then, and writers go on: their journal grows until that is over.
+        """
+        self._refuse_replaced()
+        with translated(self), self.engine.connect() as connection:
+            yield connection
 
     def _begin_to_write(self, connection: Connection) -> None:
         if self.is_sqlite:
@@ -256,6 +272,9 @@ def _answer_to(error: Exception, database: Database) -> Unavailable | None:
             if sign in reason:
                 return Unavailable(code, f"{message} ({where})", hint)
         return None
+    if getattr(by_driver, "sqlstate", None) in _COLLISIONS:
+        message = f"another program changes the store at the same time; nothing was changed ({where})"
+        return Unavailable(COLLIDED, message, "try again")
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if lost or isinstance(by_driver, database.engine.dialect.loaded_dbapi.OperationalError):
         first_line = reason.strip().splitlines()[0] if reason.strip() else "no answer"

@@ -1,4 +1,4 @@
-"""Statements that every unit of work runs: compiled once, then given to the driver itself.
+"""Statements that run often: compiled once, then given to the driver itself.
 
 What SQLAlchemy does around an execution (its caches, contexts and result objects) costs several times what SQLite
 takes to answer. Everywhere else it is worth that; here it would be most of a use case's price.
@@ -6,13 +6,39 @@ takes to answer. Everywhere else it is worth that; here it would be most of a us
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, bindparam
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import Executable
+from sqlalchemy.types import NullType
 
 Values = Mapping[str, object]
+
+_KEYS = "keys"
+
+
+class Among(ColumnElement[bool]):
+    """Whether a column is one of the keys that `Fixed.among` is asked with: one statement for however many."""
+
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        self.column = column
+        self.keys = bindparam(_KEYS, type_=NullType())
+
+
+@compiles(Among, "sqlite")
+def _in_json(one: Among, compiler: Any, **how: Any) -> str:
+    keys = compiler.process(one.keys, **how)
+    return f"{compiler.process(one.column, **how)} IN (SELECT value FROM json_each({keys}))"  # noqa: S608 - no words but ours
+
+
+@compiles(Among, "postgresql")
+def _in_array(one: Among, compiler: Any, **how: Any) -> str:
+    return f"{compiler.process(one.column, **how)} = ANY({compiler.process(one.keys, **how)})"
 
 
 class Fixed:
@@ -24,6 +50,7 @@ class Fixed:
         self._compiled: dict[str, tuple[str, tuple[str, ...] | None, dict[str, object]]] = {}
 
     def rows(self, connection: Connection, values: Values) -> list[Any]:
+        """Plain tuples, in the order of the columns."""
         text, order, preset = self._for(connection)
         cursor = connection.connection.cursor()
         cursor.execute(text, _given(order, {**preset, **values}))
@@ -31,22 +58,34 @@ class Fixed:
         cursor.close()
         return found
 
-    def run(self, connection: Connection, many: Sequence[Values]) -> None:
+    def among(self, connection: Connection, keys: Sequence[str], values: Values | None = None) -> list[Any]:
+        """The rows of a statement with `Among`, in whatever order it says; none where there are no keys."""
+        if not keys:
+            return []
+        many = json.dumps(list(keys)) if connection.dialect.name == "sqlite" else list(keys)
+        return self.rows(connection, {**(values or {}), _KEYS: many})
+
+    def run(self, connection: Connection, many: Sequence[Values]) -> int:
+        """Once with each; how many rows it touched in all."""
+        if not many:
+            return 0
         text, order, preset = self._for(connection)
         cursor = connection.connection.cursor()
-        for values in many:
-            cursor.execute(text, _given(order, {**preset, **values}))
+        cursor.executemany(text, [_given(order, {**preset, **values} if preset else values) for values in many])
+        touched: int = cursor.rowcount
         cursor.close()
+        return touched
 
     def _for(self, connection: Connection) -> tuple[str, tuple[str, ...] | None, dict[str, object]]:
         name = connection.dialect.name
         if name not in self._compiled:
             compiled = self._statement.compile(dialect=connection.dialect, column_keys=self._columns)
             order = tuple(compiled.positiontup) if compiled.positional else None
-            self._compiled[name] = (str(compiled), order, dict(compiled.params))
+            preset = {name: bound.value for bound, name in compiled.bind_names.items() if bound.value is not None}
+            self._compiled[name] = (str(compiled), order, preset)
         return self._compiled[name]
 
 
-def _given(order: tuple[str, ...] | None, values: dict[str, object]) -> Any:
+def _given(order: tuple[str, ...] | None, values: Values) -> Any:
     """In the form of the driver: by position (SQLite) or by name (PostgreSQL)."""
-    return values if order is None else tuple(values[name] for name in order)
+    return values if order is None else tuple([values[name] for name in order])

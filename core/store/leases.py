@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Update, delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from core.clock import Boot
 from core.domain.errors import Conflict
 from core.store.database import Database, translated
 from core.store.tables import journal
@@ -79,6 +80,7 @@ class Leadership:
         self._lifetime_us = lifetime_us
         self._lock = _FileLock(database) if database.is_sqlite else _SessionLock(database)
         self.epoch: int | None = None
+        self.boot: Boot | None = None  # by which it counts its time, once that was compared with what is in the store
         self._sure_until = 0
         _seekers.add(self)
 
@@ -99,7 +101,7 @@ class Leadership:
                 connection.execute(update(leases).where(leases.c.name == LEADER).values(**values))
             else:
                 connection.execute(insert(leases), {"name": LEADER, **values})
-        self.epoch = epoch
+        self.epoch, self.boot = epoch, None
         self._sure_until = now + self._lifetime_us
         return True
 
@@ -132,6 +134,15 @@ class Leadership:
         if held is None or held.epoch != self.epoch or held.owner != self._owner:
             self.let_go()
             raise Conflict("lease_lost", "another process leads by now", "this one waits until it is needed")
+
+    def counts_by(self, boot: Boot) -> bool:
+        """Whether the clock runs on as it did when all was dated by it."""
+        return self.boot is not None and self.boot.id == boot.id and not boot.set_since(self.boot)
+
+    def prove_time(self, boot: Boot) -> None:
+        """Refuse what was decided by a clock that somebody has just set; asked in the transaction that writes."""
+        if not self.counts_by(boot):
+            raise Conflict("clock_set", "the clock was set meanwhile; nothing was done", "it is done again at once")
 
     def wish(self, now: int) -> None:
         """Ask whoever leads only for the time being to let this process lead."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Update, bindparam, update
+from sqlalchemy import bindparam, update
 
 from core.domain.errors import Conflict
 from core.domain.lifecycle import FINAL, State, StopCause, Trigger, after
+from core.store.fixed import Fixed
 from core.store.repositories.deployments import DeploymentRow, deployments
 from core.store.units import Unit
 
@@ -45,7 +46,7 @@ def move_all(unit: Unit, moves: Sequence[Move]) -> list[DeploymentRow]:
         parts.setdefault(tuple(values), []).append(stored)
         moved.append(replace(row, **values))
     for columns, rows in parts.items():
-        if unit.connection.execute(_guarded(columns), rows).rowcount != len(rows):
+        if _guarded(columns).run(unit.connection, rows) != len(rows):
             raise _changed_meanwhile(unit, moves)
     for one, now in zip(moves, moved, strict=True):
         facts: dict[str, object] = {"state": now.state.value, "trigger": one.trigger.value}
@@ -70,10 +71,10 @@ def _values(unit: Unit, one: Move) -> dict[str, Any]:
 
 
 @cache
-def _guarded(columns: tuple[str, ...]) -> Update:
+def _guarded(columns: tuple[str, ...]) -> Fixed:
     """Only where it is still in the state that was seen."""
     this = update(deployments).where(deployments.c.id == bindparam(_ID), deployments.c.state == bindparam(_BEFORE))
-    return this.values({name: bindparam(name) for name in columns})
+    return Fixed(this, (*columns, _ID, _BEFORE))
 
 
 def _changed_meanwhile(unit: Unit, moves: Sequence[Move]) -> Conflict:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from core.domain.flavors import Flavor, RunRate, card_at, flavor_at, freeze_rate
+from core.domain.flavors import Flavor, RateCard, RunRate, card_at, flavor_at, freeze_rate
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State
 from core.domain.resources import Resources
@@ -40,7 +41,13 @@ def price(
     at: int,
     gpu_models: frozenset[str | None] | set[str | None],
 ) -> RunRate:
-    card = card_at(unit.prices.cards(cluster_id), at)
+    return _dearest(resources, flavor, replicas, card_at(unit.prices.cards(cluster_id), at), frozenset(gpu_models))
+
+
+@lru_cache(maxsize=1_000)
+def _dearest(
+    resources: Resources, flavor: Flavor | None, replicas: int, card: RateCard, gpu_models: frozenset[str | None]
+) -> RunRate:
     rates = [freeze_rate(resources, model, flavor, card) for model in sorted(gpu_models, key=str)]
     dearest = max(rates, key=lambda rate: rate.compute_ucr)
     return replace(
@@ -94,13 +101,15 @@ class Beginning:
 
 def open_runs(unit: Unit, beginnings: Sequence[Beginning]) -> None:
     """From here on they are metered: at the engine's own start, at the prices of that instant."""
-    unit.runs.open_runs([_run_of(unit, beginning) for beginning in beginnings])
+    again = [beginning.row.id for beginning in beginnings if beginning.row.generation > 1]
+    ends = unit.runs.last_ends(again) if again else {}
+    unit.runs.open_runs([_run_of(unit, beginning, ends.get(beginning.row.id, 0)) for beginning in beginnings])
 
 
-def _run_of(unit: Unit, beginning: Beginning) -> RunRow:
-    row, started_at = beginning.row, beginning.started_at
+def _run_of(unit: Unit, beginning: Beginning, last_end: int) -> RunRow:
+    """An hour that passes twice, since the clock was set back, is billed once."""
+    row, started_at = beginning.row, max(beginning.started_at, last_end)
     rate = rate_of(unit, row, started_at, frozenset({beginning.gpu_model}))
-    line_start = max(started_at, row.created_at)  # an engine's clock that lags must not bill time before the request
     return RunRow(
         id=unit.ids.new(),
         org_id=row.org_id,
@@ -110,8 +119,8 @@ def _run_of(unit: Unit, beginning: Beginning) -> RunRow:
         generation=row.generation,
         payer=row.payer,
         rate=rate,
-        segments=(Segment(line_start),),
-        started_at=line_start,
+        segments=(Segment(started_at),),
+        started_at=started_at,
         seen_at=unit.now,
     )
 
@@ -173,7 +182,9 @@ def end_runs(unit: Unit, endings: Sequence[Ending]) -> None:
     for ending in endings:
         run, hold = runs.get(ending.row.id), holds.get(ending.row.id, NOTHING)
         if run is not None:
-            line = lines[ending.row.id] = run.line.ended(max(ending.ended_at, run.started_at))
+            # An engine's clock may be ahead: nothing is due past this instant but what was proved to live until then.
+            ended_at = min(ending.ended_at, max(unit.now, run.seen_at))
+            line = lines[ending.row.id] = run.line.ended(max(ended_at, run.started_at))
             due += settle(
                 line,
                 posted=posted.get(run.id, NOTHING),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
-from core.clock import Clock
+from core.clock import Boot, Clock
 from core.domain.errors import NotFound
 from core.domain.roles import Caller, Principal, Role, TokenScope, not_logged_in
 from core.ids import Ids
@@ -244,6 +244,9 @@ class Units:
     def now(self) -> int:
         return self._clock.now()
 
+    def boot(self) -> Boot:
+        return self._clock.boot()
+
     @contextmanager
     def write(self, caller: Caller) -> Iterator[Unit]:
         with self.database.write() as connection:
@@ -269,7 +272,14 @@ class Units:
 
     @contextmanager
     def lead(self, leadership: Leadership) -> Iterator[Unit]:
-        """A write unit of the background side: over all organizations, and only while this process leads."""
+        """A write unit of the background side: it proves that it still leads, and that its time is right."""
+        with self.set_right(leadership) as unit:
+            leadership.prove_time(self._clock.boot())
+            yield unit
+
+    @contextmanager
+    def set_right(self, leadership: Leadership) -> Iterator[Unit]:
+        """One whose time may be wrong: it is there to set that right."""
         with self.database.write() as connection:
             leadership.prove(connection)
             unit = self._for_daemon(connection)

@@ -54,7 +54,7 @@ class WhyCard:
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """A place in the queue; of another organization only that it is there."""
+    """A place in the queue; of another organization only that it is there, unless an operator looks."""
 
     position: int
     id: str | None
@@ -66,6 +66,7 @@ class QueueLine:
     blocker: str
     estimate_at: int | None
     latest_at: int | None
+    org: str | None = None  # where it is another than one's own, and one may see it
 
 
 @dataclass(frozen=True, slots=True)

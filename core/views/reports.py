@@ -69,21 +69,24 @@ class ReportCard:
 
 def sentence(card: ReportCard) -> str:
     """The whole answer: used and its change, what is left, how long that lasts."""
+    if card.total == card.before == Sum():
+        rest = f"{_credits(card.left.credits_ucr)} and {_gpu_hours(card.left.gpu_ms)}"
+        return f"{days(card)}: nothing was used, as before; {rest} left"
     used, left = ((s.gpu_ms if card.uses_gpus else s.credits_ucr) for s in (card.total, card.left))
     amount = _gpu_hours if card.uses_gpus else _credits
     words = f"{days(card)}: {amount(used)} used ({change(card)}), {amount(left)} left"
-    return words + (f", which lasts until about {_day(card.lasts_until_day)}" if card.lasts_until_day else "")
+    return words + (f", which lasts until about {_last_day(card)}" if card.lasts_until_day else "")
 
 
 def lasting(card: ReportCard) -> str:
     if card.lasts_until_day:
-        return f"about {_day(card.lasts_until_day)} at this pace"
+        return f"about {_last_day(card)} at this pace"
     used = card.total.credits_ucr > 0 or card.total.gpu_ms > 0
     return "for more than two years at this pace" if used else "nothing was used"
 
 
 def change(card: ReportCard) -> str:
-    """Against the period before: `+12 %`, `the same`, or in words where there is nothing to compare with."""
+    """Against the period before: `+12 %`, `as much as before`, or in words where there is nothing to compare with."""
     now, before = (s.gpu_ms if card.uses_gpus else s.credits_ucr for s in (card.total, card.before))
     if before == now:
         return "as much as before"
@@ -143,6 +146,12 @@ def _gpu_hours(gpu_ms: int) -> str:
 
 def _credits(ucr: int) -> str:
     return f"{rough_credits(ucr)} credits"
+
+
+def _last_day(card: ReportCard) -> str:
+    """With its year, where that is another than the report's."""
+    last = card.lasts_until_day or ""
+    return _day(last) + (f" {last[:4]}" if last[:4] != card.last_day[:4] else "")
 
 
 def _day(iso: str | None) -> str:

@@ -97,6 +97,9 @@ class FakeSlack(AsyncWebClient):
         self.views.append(given["view"])
         return {"view": {"id": f"V{len(self.views)}"}}
 
+    def _views_push(self, given: dict[str, Any]) -> dict[str, Any]:
+        return self._views_open(given)
+
     def _views_update(self, given: dict[str, Any]) -> dict[str, Any]:
         check_view(given["view"])
         self.views.append(given["view"])

@@ -47,27 +47,36 @@ class Bugs(logging.Handler):
 class Scene:
     """The org `vision` with its admin ana and its member mia, both linked; zoe is nobody yet."""
 
-    def __init__(self, home: Path, url: str, **sections: Any) -> None:
-        self.world = World.on(home, url, **sections)
+    def __init__(self, world: World, admin: Caller, member: Caller) -> None:
+        self.world, self.admin, self.member = world, admin, member
         self.slack = FakeSlack()
         self.answers: list[dict[str, Any]] = []
         self.log = logging.getLogger("tests.bot")
         self.bugs = Bugs()
         self.log.handlers = [self.bugs]
         self._numbers = count(1)
-        operator = self.world.operator()
-        self.admin = self.world.member(self.world.org(operator, "vision"), "ana", "admin")
-        self.world.cluster(self.admin)
         self.app, self.desk = build_app(
             self.world.bursar, self.slack, signing_secret=SECRET, answerer=self._answer, log=self.log
         )
         self.courier = self.another_courier("first")
-        self.follow()  # what happened before anybody was linked is not told
-        with self.world.units.serve() as unit:
-            link_person(unit, TEAM, ADMIN, "ana", self.admin.account_id)
+
+    @classmethod
+    def made(cls, home: Path, url: str | None = None, **sections: Any) -> Scene:
+        world = World.on(home, url, **sections)
+        operator = world.operator()
+        admin = world.member(world.org(operator, "vision"), "ana", "admin")
+        world.cluster(admin)
+        world.bursar.deliveries().follow()  # what happened before anybody was linked is not told
+        with world.units.serve() as unit:
+            link_person(unit, TEAM, ADMIN, "ana", admin.account_id)
         # Acting as people do in Slack: their session there lives as long as the link.
-        self.admin = self.world.bursar.chat().visitor(TEAM, ADMIN).caller or self.admin
-        self.member = self.registered(MEMBER, "mia")
+        made = cls(world, world.bursar.chat().visitor(TEAM, ADMIN).caller or admin, admin)
+        made.member = made.registered(MEMBER, "mia")
+        return made
+
+    def copied(self, home: Path) -> Scene:
+        """The same once more in another home, for one test to change; this one must be closed."""
+        return Scene(self.world.copied(home), self.admin, self.member)
 
     def close(self) -> None:
         self.world.close()

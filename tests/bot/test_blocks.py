@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.blocks import answers, approval, deployment, forms, home, notice, parts, report
 from bot.blocks import help as pages
 from bot.errors import bug, told
-from bot.markup import code, literal, safe_slack
+from bot.markup import code, literal, moment_utc, safe_slack
 from bot.outcomes import Fate, outcome_of
 from core.commands.table import FAMILIES, VERBS
 from core.domain.chat import FundsLevel
@@ -21,6 +21,7 @@ from core.domain.kinds import Kind
 from core.domain.lifecycle import State
 from core.domain.resources import Resources
 from core.domain.roles import Role
+from core.domain.schedule import read_when
 from core.views.chat import LinkLine, PendingLink, UnsureLine, Visitor
 from core.views.foresight import BarLine, BlockerLine, ForecastCard, QueueLine, WhyCard
 from core.views.money import (
@@ -152,7 +153,7 @@ def messages_of(text: str) -> list[parts.Message]:
         notice.given({**facts, "credits_ucr": 5_000_000, "gpu_ms": 0}),
         *(notice.funds({"level": level, "whose": text, "credits": True, "used": 8, "left": 2}) for level in FundsLevel),
         report.report(a_report(text), (text,)),
-        report.preview(a_report(text), "T0ACME/C0TEAM", "weekly mon 09:00"),
+        report.preview(a_report(text), "T0ACME/C0TEAM", read_when("weekly", "Europe/Berlin"), AT),
         told(Invalid("x", text, f"{text}\n{text}\n  ^^^")),
         bug("KeyError", "x/1"),
         answers.answered(listing, Page(tuple(a_line(text) for _ in range(90)), "more")),
@@ -281,7 +282,7 @@ def test_a_card_has_only_the_buttons_that_its_state_allows(state: State) -> None
         State.QUEUED: {"why", "cancel"},
         State.STARTING: {"logs", "extend", "stop", "cancel"},
         State.RUNNING: {"logs", "extend", "stop", "cancel"},
-        State.SUSPENDED: {"logs", "extend", "stop", "cancel"},
+        State.SUSPENDED: {"resume", "logs", "extend", "stop", "cancel"},
         State.STOPPING: {"cancel"},
         State.STOPPED: {"start", "cancel"},
     }
@@ -296,6 +297,50 @@ def test_a_report_answers_in_its_first_sentence() -> None:
     shown = everything_said(message.blocks)
     assert "12 started; half within" in shown and "and 4 more" in shown and "not yet metered" in shown
     assert "2026-01-01 to 2026-01-07" in shown
+
+
+@pytest.mark.parametrize(("until", "said"), [("2026-12-31", "31 Dec"), ("2027-02-01", "1 Feb 2027")])
+def test_a_report_names_the_year_where_it_is_another(until: str, said: str) -> None:
+    message = report.report(replace(a_report(), lasts_until_day=until))
+    assert message.text.endswith(f"which lasts until about {said}")
+
+
+def a_blocker(code: str, need: str | None, have: str | None, held_by: tuple[str, ...] = ()) -> BlockerLine:
+    return BlockerLine(code, f"because of {code}", need, have, held_by, AT, None)
+
+
+@pytest.mark.parametrize(
+    ("blocker", "said"),
+    [
+        (a_blocker("capacity", "2 GPU", "1 GPU", ("dep-1",)), "capacity: needs 2 GPU, 1 GPU there; held by dep-1;"),
+        (
+            a_blocker("ahead", "0 deployments", "1 deployment", ("dep-2",)),
+            "1 deployment to start before it; the first:",
+        ),
+        (a_blocker("preempting", "0 deployments", "2 deployments"), "2 deployments still to leave; changes <!date"),
+    ],
+)
+def test_why_says_what_is_missing_who_holds_it_and_when_that_changes(blocker: BlockerLine, said: str) -> None:
+    card = WhyCard("dep-7k3f9q", "train", State.AWAITING_APPROVAL, 2, True, AT, 1, (blocker,))
+    message = answers.answered(next(verb for verb in VERBS if verb.name == "why"), card)
+    shown = everything_said(message.blocks)
+    assert said in shown and "needs 0" not in shown and "promised to start by" in shown
+    assert message.text.startswith("train is awaiting approval, number 2 in its queue; it starts next: because of")
+
+
+def test_a_balance_says_what_burns_in_both_books_and_when_the_first_of_them_ends() -> None:
+    books = CreditsBook(9_000_000, 0, 9_000_000, 2_570_000, None), GpuTimeBook(9, 0, 9, 1_800_000, AT)
+    message = answers.answered(next(verb for verb in VERBS if verb.name == "wallet"), WalletCard("mia", "v", *books, 5))
+    assert "2.57 credits, 0.5 GPU-hours" in everything_said(message.blocks)
+    assert f"run out at {moment_utc(AT)}" in message.text
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "nothing waits for you"), (1, "1 waits for you"), (2, "2 wait for you")]
+)
+def test_the_home_tab_counts_what_waits(count: int, said: str) -> None:
+    view = home.HomeView(VISITOR, tuple(a_line("x") for _ in range(count)), (), a_wallet("x"), (), ())
+    assert said in everything_said(home.home_tab(view)["blocks"])
 
 
 def test_help_names_every_verb_that_can_be_said_here() -> None:

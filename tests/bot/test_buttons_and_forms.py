@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bot.ids import Action, Form
+from bot.listeners.actions import check
+from bot.payloads import Press, press_of
 from core.domain.lifecycle import State
 from core.settings import Approvals
 from tests.bot.rules import everything_said
@@ -74,6 +78,35 @@ async def test_check_shows_start_and_price_and_keeps_what_was_typed(scene: Scene
     shown = len(scene.slack.views)
     await scene.press(MEMBER, Action.CHANGED, "x", view={**view, "callback_id": Form.JOIN}, response_url="")
     assert len(scene.slack.views) == shown, "an input of another form is none of this one's"
+
+
+def check_of(scene: Scene, action_ts: str, gpu: str) -> Press:
+    state = scene.form_body(MEMBER, "", {"cluster": "rack", "gpu": gpu, "hours": "1"})["view"]["state"]
+    view = {"id": "V9", "type": "modal", "hash": "h9", "callback_id": Form.DEPLOY, "state": state}
+    body = scene.press_body(MEMBER, Action.CHANGED, gpu, view=view, response_url="")
+    body["actions"][0]["action_ts"] = action_ts
+    return press_of(body)
+
+
+async def test_who_types_on_while_a_form_is_checked_sees_what_came_of_the_newest_alone(scene: Scene) -> None:
+    presses = [check_of(scene, f"17.{number}", str(number)) for number in (1, 2, 3)]
+    await asyncio.gather(*(check.pressed(scene.desk, press) for press in presses))
+    (form,) = scene.slack.views
+    assert "1 CPU, 1 GiB, 3 GPU for 1 h: starts now" in everything_said(form)
+
+
+@pytest.mark.parametrize("error", ["hash_conflict", "not_found"])
+async def test_a_form_that_was_sent_or_changed_meanwhile_is_left_as_it_is(scene: Scene, error: str) -> None:
+    scene.slack.fault = lambda method, _given: scene.slack.refusal(error) if method == "views.update" else None
+    assert await check.pressed(scene.desk, check_of(scene, "17.1", "1")) is None
+    assert scene.slack.views == [] and len(scene.slack.called("views.update")) == 1
+
+
+async def test_what_goes_wrong_within_a_form_is_laid_on_top_of_it(scene: Scene) -> None:
+    view = {"id": "V9", "type": "modal", "hash": "h9", "callback_id": Form.DEPLOY, "state": {"values": {}}}
+    await scene.press(STRANGER, Action.CHECK, "form", view=view, response_url="")
+    assert [name for name, _ in scene.slack.calls] == ["views.push"]
+    assert "do not know you" in everything_said(scene.slack.views[-1])
 
 
 async def test_E56_approve_three_times_is_one_approval_and_a_second_press_is_told_so(asks: Scene) -> None:

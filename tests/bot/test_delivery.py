@@ -9,8 +9,10 @@ import aiohttp
 import pytest
 
 from bot.ids import Action
-from core.clock import HOUR, MINUTE, SECOND
-from core.domain.chat import DeliveryState
+from core.clock import DAY, HOUR, MINUTE, SECOND
+from core.domain.chat import DeliveryKind, DeliveryState
+from core.services.deliveries import MOST_ATTEMPTS
+from core.services.notices import want
 from core.settings import Approvals
 from tests.bot.rules import everything_said
 from tests.bot.scene import ADMIN, CHANNEL, MEMBER, STRANGER, TEAM, Scene, said
@@ -194,16 +196,80 @@ async def test_E60_a_card_that_somebody_deleted_is_not_brought_back(scene: Scene
     assert "queued" not in scene.said_to(MEMBER) and not cards_of(scene, MEMBER)
 
 
-async def test_a_poison_message_is_given_up_after_some_tries(scene: Scene) -> None:
+AWAY = {
+    "service_unavailable": 503,
+    "ratelimited": 429,
+    "invalid_auth": 200,  # the token was exchanged, and the bot does not have the new one yet
+    "missing_scope": 200,
+}
+
+
+@pytest.mark.parametrize("error", AWAY)
+async def test_E59_an_outage_of_hours_loses_nothing(scene: Scene, error: str) -> None:
+    scene.world.submit(scene.member, "train")
+    scene.slack.fault = lambda method, _given: (
+        scene.slack.refusal(error, AWAY[error]) if method == "chat.postMessage" else None
+    )
+    for _ in range(6 * 12):
+        await scene.courier.round()
+        scene.world.advance(10 * MINUTE)
+    assert cards_of(scene, MEMBER) == []
+    scene.slack.fault = lambda *_: None
+    await scene.delivered()
+    assert len(cards_of(scene, MEMBER)) == 1
+
+
+async def test_a_poison_message_is_given_up_after_a_day(scene: Scene) -> None:
     scene.world.submit(scene.member, "train")
     scene.slack.fault = lambda method, _given: (
         scene.slack.refusal("service_unavailable", 503) if method == "chat.postMessage" else None
     )
-    for _ in range(12):
+    for _ in range(6 * 30):
+        await scene.courier.round()
+        scene.world.advance(10 * MINUTE)
+    assert scene.world.bursar.deliveries().counts()[DeliveryState.DEAD] == 1
+    assert len(scene.slack.called("chat.postMessage")) == MOST_ATTEMPTS
+
+
+async def test_hundreds_of_messages_for_one_keep_nobody_elses_back(on_either_store: Scene) -> None:
+    scene = on_either_store
+    card = scene.world.submit(scene.member, "first")
+    await scene.delivered(2)
+    with scene.world.units.serve() as unit:
+        (person,) = unit.slack.recipients(unit.deployments.by_handles([card.id])[0].org_id, {scene.member.account_id})
+        for number in range(300):
+            data: dict[str, object] = {"notice": "given", "by": "ana", "credits_ucr": number + 1, "gpu_ms": 0}
+            org_id = unit.deployments.by_handles([card.id])[0].org_id
+            want(unit, person, org_id, DeliveryKind.NOTICE, f"given:{number}", data)
+    scene.world.submit(scene.admin, "second")
+    scene.world.advance(2 * SECOND)
+    await scene.courier.round()
+    assert "second" in scene.said_to(ADMIN)
+    assert len(scene.slack.shown_in("D0MIA")) == 2, "one message a second for each"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "headers"),
+    [("internal_error", 500, {}), ("service_unavailable", 503, {}), ("ratelimited", 429, {"Retry-After": "600"})],
+)
+@pytest.mark.parametrize("for_hours", [3, 24])
+async def test_I_M2_whatever_slack_answers_each_message_has_come_or_is_given_up_within_a_day(
+    scene: Scene, code: str, status: int, headers: dict[str, str], for_hours: int
+) -> None:
+    scene.world.submit(scene.member, "train")
+    until = scene.world.clock.now() + for_hours * HOUR
+    scene.slack.fault = lambda method, _given: (
+        scene.slack.refusal(code, status, headers)
+        if method == "chat.postMessage" and scene.world.clock.now() < until
+        else None
+    )
+    for _ in range(24):
         await scene.courier.round()
         scene.world.advance(HOUR)
-    assert scene.world.bursar.deliveries().counts()[DeliveryState.DEAD] == 1
-    assert len(scene.slack.called("chat.postMessage")) == 8
+    counts = scene.world.bursar.deliveries().counts()
+    assert sum(counts.values()) >= 1
+    ends = {DeliveryState.SENT, DeliveryState.DEAD, DeliveryState.UNSURE}  # the last waits for nobody but a person
+    assert {state for state, number in counts.items() if number} <= ends
 
 
 async def test_two_bots_on_one_store_post_everything_once(scene: Scene) -> None:
@@ -253,6 +319,51 @@ async def test_a_mention_is_answered_in_its_thread_to_the_one_who_wrote(scene: S
     assert "busybox" in answer["text"]
     assert scene.slack.called("chat.postMessage") == []
     assert scene.world.bursar.chat().visitor(TEAM, MEMBER).name == "mia"
+
+
+async def test_a_mention_outside_a_thread_is_answered_where_it_is_seen(scene: Scene) -> None:
+    await scene.event("app_mention", MEMBER, text="<@U0BOT> wallet", channel=CHANNEL, ts="5.5")
+    (answer,) = scene.slack.called("chat.postEphemeral")
+    assert not answer.get("thread_ts"), "of a message without replies nobody would see it"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "say /bursar and a word"),
+        ("help deploy", "deploy [IMAGE on CLUSTER]"),
+        ("deploy", "A form asks for what you need"),
+        ("report here weekly mon 09:00", "only an admin"),
+        ("login mia hunter2", "Never type a password"),
+        ("unlink", "nobody here any more"),
+    ],
+)
+async def test_a_mention_understands_the_words_of_the_command(scene: Scene, text: str, told: str) -> None:
+    await scene.event("app_mention", MEMBER, text=f"<@U0BOT> {text}", channel=CHANNEL, ts="5.5")
+    (answer,) = scene.slack.called("chat.postEphemeral")
+    assert told in answer["text"] and "hunter2" not in everything_said(answer["blocks"])
+
+
+async def test_a_guest_who_mentions_the_bot_in_a_shared_channel_is_not_taken_for_somebody_here(scene: Scene) -> None:
+    where = {"channel": CHANNEL, "ts": "5.5", "user_team": "T0OTHER"}
+    await scene.event("app_mention", STRANGER, text="<@U0BOT> register zoe", **where)
+    assert scene.slack.calls == []
+    assert scene.world.bursar.chat().visitor(TEAM, STRANGER).caller is None
+
+
+async def test_who_opens_the_messages_is_greeted_once_by_what_can_be_said(scene: Scene) -> None:
+    for _ in range(3):
+        for user in (MEMBER, STRANGER):
+            await scene.event("app_home_opened", user, tab="messages", channel="D0X")
+        scene.world.advance(30 * DAY)
+        await scene.courier.tick()
+    member, stranger = scene.slack.shown_in("D0MIA"), scene.slack.shown_in("D0ZOE")
+    assert len(member) == len(stranger) == 1
+    assert "Hello mia" in member[0]["text"] and "nobody reads" in everything_said(member[0]["blocks"])
+    assert "Make an account" in everything_said(stranger[0]["blocks"])
+    button = member[0]["blocks"][1]["elements"][0]
+    await scene.press(MEMBER, button["action_id"], button["value"])
+    assert scene.slack.views[-1]["callback_id"] == "deploy"
 
 
 async def test_the_home_tab_shows_what_waits_what_is_mine_and_my_balance(scene: Scene) -> None:

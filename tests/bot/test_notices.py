@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +89,27 @@ async def test_a_treasury_that_is_given_away_is_told_to_admins_once_for_each_fil
     grant(scene.admin, validated(GrantRequest, user="mia", credits="900"))
     await passes(scene, MINUTE)
     assert len(told(scene, ADMIN, "of the treasury's credits")) == 3
+
+
+async def test_admins_are_told_that_what_ran_at_the_treasurys_cost_is_stopped_and_when_it_is_filled(
+    tmp_path: Path, fresh_url: Callable[[str], str]
+) -> None:
+    rules = Orgs(fall_back_on_treasury=True, allowance_gpu_ms=0, treasury_gpu_ms=2 * HOUR // 1000)
+    scene = Scene(tmp_path / "home", fresh_url("sqlite"), orgs=rules)
+    scene.world.submit(scene.member, "serve", gpu=1, hours=None)
+    await passes(scene, MINUTE)
+    await passes(scene, 2 * HOUR)
+    assert told(scene, ADMIN, "with their disks") == []
+    await passes(scene, 31 * MINUTE)
+    (stopped,) = told(scene, ADMIN, "the treasury's GPU-hours", "are stopped, with their disks")
+    assert "bursar grant --treasury --gpu-hours N" in stopped
+    assert told(scene, MEMBER, "treasury") == []
+    operator = scene.world.log_in("olga", org="vision")
+    scene.world.bursar.credits.grant(operator, validated(GrantRequest, treasury=True, gpu_hours="10"))
+    await passes(scene, MINUTE)
+    assert len(told(scene, ADMIN, "the treasury's GPU-hours are filled up")) == 1
+    scene.close()
+    assert scene.bugs.found == []
 
 
 async def test_a_grant_is_told_to_who_gets_it_and_not_to_who_gives_it(scene: Scene) -> None:

@@ -15,6 +15,7 @@ from bot.ids import Action
 from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.domain.chat import DeliveryKind, DeliveryState
 from core.domain.money_requests import UseRequest
+from core.domain.periods import read_instant
 from core.domain.report_requests import NewSchedule
 from core.domain.validation import validated
 from core.ids import SeqIds
@@ -90,17 +91,29 @@ async def test_the_csv_adds_up_to_the_report(scene: Scene) -> None:
 
 async def test_report_here_shows_a_preview_to_one_and_posts_only_after_a_press(scene: Scene) -> None:
     (preview,) = await scene.command(ADMIN, f"report here {WEEKLY} Europe/Berlin")
-    assert "only you see this" in everything_said(preview["blocks"])
+    told = everything_said(preview["blocks"])
+    assert "only you see this; it would come weekly mon 09:00 Europe/Berlin, the first <!date^1767600000^" in told
     assert posts(scene) == [] and scene.world.bursar.reports.list(scene.admin).items == ()
     button = preview["blocks"][-1]["elements"][0]
     assert "only an admin" in said(await scene.press(MEMBER, button["action_id"], button["value"]))
     body = scene.press_body(ADMIN, button["action_id"], button["value"])
-    answers = [await scene.interact(body) for _ in range(3)]
-    assert [len(one) for one in answers] == [1, 0, 0]
+    assert [await scene.interact(body) for _ in range(3)] == [[], [], []]
+    (told,) = scene.slack.called("chat.postEphemeral")
+    assert (told["channel"], told["user"]) == (CHANNEL, ADMIN) and "rep-" in told["text"]
     (line,) = scene.world.bursar.reports.list(scene.admin).items
     assert (line.channel, line.when, len(line.next_dues)) == (CHANNEL, "weekly mon 09:00 Europe/Berlin", 3)
     assert line.next_dues[0] == "2026-01-05T08:00:00Z"
     assert "does this already" in said(await scene.press(ADMIN, Action.SCHEDULE, button["value"]))
+
+
+@pytest.mark.parametrize(("error", "warned"), [("not_in_channel", True), ("ratelimited", False)])
+async def test_who_schedules_a_report_where_the_bot_is_not_knows_at_once(
+    scene: Scene, error: str, warned: bool
+) -> None:
+    scene.slack.fault = lambda method, _given: scene.slack.refusal(error) if method == "chat.postEphemeral" else None
+    told = said(await scene.press(ADMIN, Action.SCHEDULE, f"{TEAM}/{CHANNEL} {WEEKLY}"))
+    assert "rep-" in told and ("/invite @bursar" in told) is warned
+    assert len(scene.world.bursar.reports.list(scene.admin).items) == 1, "it is scheduled all the same"
 
 
 async def test_a_report_comes_when_it_is_due_with_its_chart_and_its_csv_in_the_thread(scene: Scene) -> None:
@@ -140,6 +153,36 @@ async def test_E64_what_was_missed_comes_late_and_says_so_and_what_is_too_old_is
     assert (counts[DeliveryState.SKIPPED], counts[DeliveryState.SENT]) == (5, 1)
     (line,) = scene.world.bursar.reports.list(scene.admin).items
     assert line.id == handle and line.next_dues[0] == "2026-01-07T09:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("noon_before", "dues", "hours"),
+    [
+        # The clock goes from 02:00 to 03:00, so that 02:30 is not shown: it is due as much later, at 03:30.
+        ("2026-03-27", ["28T01:30", "29T01:30", "30T00:30", "31T00:30"], [24, 24, 23, 24]),
+        # The clock goes from 03:00 to 02:00, so that 02:30 is shown twice: it is due at the first.
+        ("2026-10-23", ["24T00:30", "25T00:30", "26T01:30", "27T01:30"], [24, 24, 25, 24]),
+    ],
+    ids=["spring", "autumn"],
+)
+async def test_E25_where_the_clock_is_changed_each_day_is_reported_once_and_whole(
+    scene: Scene, noon_before: str, dues: list[str], hours: list[int]
+) -> None:
+    scene.world.advance(read_instant(noon_before, "noon", "UTC") + 12 * HOUR - scene.world.clock.now())
+    scene.admin = scene.world.log_in("ana")
+    handle = scheduled(scene, "daily 02:30 Europe/Berlin")
+    for _ in range(2 * 4 * 24):
+        scene.world.advance(30 * MINUTE)
+        await scene.courier.tick()
+        await scene.delivered(1)
+    assert len(posts(scene)) == len(dues)
+    assert not [post for post in posts(scene) if "late" in str(post["text"])]
+    with scene.world.units.serve() as unit:
+        rows = unit.deliveries.of_subjects(DeliveryKind.REPORT, handle)
+    assert [iso(int(str(row.data["slot"])))[8:16] for row in reversed(rows)] == dues
+    days = sorted((int(str(row.data["since"])), int(str(row.data["until"]))) for row in rows)
+    assert [(until - since) // HOUR for since, until in days] == hours
+    assert all(until == since for (_, until), (since, _) in pairwise(days)), "no hour twice and none left out"
 
 
 async def test_run_again_brings_the_same_message_up_to_date(scene: Scene) -> None:
@@ -198,7 +241,7 @@ async def test_an_unknown_outcome_is_asked_about_and_posted_again_only_by_a_pres
 def test_ticks_of_many_processes_at_once_make_one_report_a_period(
     tmp_path: Path, fresh_url: Callable[[str], str]
 ) -> None:
-    scene = Scene(tmp_path / "home", fresh_url("sqlite"))
+    scene = Scene.made(tmp_path / "home", fresh_url("sqlite"))
     try:
         scheduled(scene, "daily 09:00")
         scene.world.advance(DAY)
@@ -255,9 +298,9 @@ async def test_a_bot_that_dies_at_any_moment_never_lets_a_report_come_twice(scen
 async def test_an_organization_without_use_gets_a_report_that_says_so(scene: Scene) -> None:
     card = scene.world.bursar.reports.show(scene.admin, "week")
     assert card.total == Sum() and card.lasts_until_day is None
-    assert "0 credits used (as much as before)" in sentence(card)
+    assert sentence(card).endswith(": nothing was used, as before; 0.0 credits and 0.0 GPU-hours left")
     (answer,) = await scene.command(ADMIN, "report show")
-    assert "vision" in answer["text"]
+    assert "vision" in answer["text"] and "nothing (as much as before)" in everything_said(answer["blocks"])
 
 
 async def test_without_the_library_a_report_goes_without_its_chart_and_says_so(
@@ -299,6 +342,20 @@ async def test_a_channel_that_the_bot_is_not_in_is_told_to_who_asked_and_after_t
     assert len(posts(scene)) == 1
     (line,) = scene.world.bursar.reports.list(scene.admin).items
     assert (line.id, line.state) == (handle, "on")
+
+
+async def test_a_report_that_never_gets_through_is_told_to_who_asked_when_it_is_given_up(scene: Scene) -> None:
+    scheduled(scene, "monthly 1 09:00")
+    scene.slack.fault = lambda _method, given: (
+        scene.slack.refusal("service_unavailable", 503) if given.get("channel") == CHANNEL else None
+    )
+    scene.world.advance(31 * DAY + 10 * HOUR)
+    for _ in range(6 * 30):
+        await scene.courier.tick()
+        await scene.courier.round()
+        scene.world.advance(10 * MINUTE)
+    (told,) = [one for one in scene.slack.posts if "cannot be posted" in one["text"]]
+    assert told["channel"] == ADMIN and "service_unavailable" in told["text"]
 
 
 # Europe/Berlin changes its clocks on 29 March and 25 October 2026; the organization counts its days in UTC.

@@ -5,8 +5,9 @@ A verb, an action, a form or an event without a case here fails; so does a case 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +138,7 @@ PRESSES: dict[Action, tuple[str, str, bool]] = {
     Action.CANCEL: (MEMBER, "{queued}", CHANGES),
     Action.STOP: (MEMBER, "{queued}", CHANGES),
     Action.START: (MEMBER, "{stopped}", CHANGES),
+    Action.RESUME: (MEMBER, "{suspended}", CHANGES),
     Action.EXTEND: (MEMBER, "{queued} 1", CHANGES),
     Action.WHY: (MEMBER, "{queued}", LOOKS),
     Action.LOGS: (MEMBER, "{queued}", LOOKS),
@@ -180,8 +182,24 @@ class Prepared:
         return text.format(**self.names)
 
 
+@pytest.fixture(scope="module")
+def ground(made: Scene, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Closed: only to be copied."""
+    scene = made.copied(tmp_path_factory.mktemp("prepared") / "home")
+    names = prepare(scene)
+    scene.close()
+    return Prepared(scene, names)
+
+
 @pytest.fixture
-async def prepared(scene: Scene) -> Prepared:
+def prepared(ground: Prepared, tmp_path: Path) -> Iterator[Prepared]:
+    scene = ground.scene.copied(tmp_path / "home")
+    yield Prepared(scene, dict(ground.names))
+    scene.close()
+    assert scene.bugs.found == []
+
+
+def prepare(scene: Scene) -> dict[str, str]:
     """Something for each verb to act on: work in every state that matters, an invite, a token, a schedule."""
     world, bursar = scene.world, scene.world.bursar
     operator = world.log_in("olga")
@@ -219,7 +237,8 @@ async def prepared(scene: Scene) -> Prepared:
     )
     bursar.chat().offer_link(TEAM, STRANGER, "zoe", "acme", "ana")
     beta = world.org(operator, "beta")
-    names = {
+    bursar.prices.set_flavor(scene.admin, validated(FlavorRequest, name="small", price="1", cpu="1", ram="1"))
+    return {
         "node": node,
         "idle_node": "idle",
         "running": running.id,
@@ -234,8 +253,6 @@ async def prepared(scene: Scene) -> Prepared:
         "posting": str(granted.number),
         "schedule": schedule.id,
     }
-    bursar.prices.set_flavor(scene.admin, validated(FlavorRequest, name="small", price="1", cpu="1", ram="1"))
-    return Prepared(scene, names)
 
 
 def effects(scene: Scene) -> Dump:
@@ -270,7 +287,7 @@ def test_every_listener_has_its_case() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(LINES))
-async def test_E56_a_verb(prepared: Prepared, name: str) -> None:
+async def test_E56_I_M1_a_verb(prepared: Prepared, name: str) -> None:
     scene, (line, changes) = prepared.scene, LINES[name]
     verb = next(one for one in VERBS if one.name == name)
     text = prepared.filled(line)
@@ -285,7 +302,7 @@ async def test_E56_a_verb(prepared: Prepared, name: str) -> None:
 
 
 @pytest.mark.parametrize("word", sorted(OWN_LINES))
-async def test_E56_a_word_of_slack_itself(prepared: Prepared, word: str) -> None:
+async def test_E56_I_M1_a_word_of_slack_itself(prepared: Prepared, word: str) -> None:
     user, line, changes = OWN_LINES[word]
     scene = prepared.scene
     await thrice(
@@ -297,7 +314,7 @@ async def test_E56_a_word_of_slack_itself(prepared: Prepared, word: str) -> None
 
 
 @pytest.mark.parametrize("action", sorted(PRESSES))
-async def test_E56_a_press(prepared: Prepared, action: Action) -> None:
+async def test_E56_I_M1_a_press(prepared: Prepared, action: Action) -> None:
     user, value, changes = PRESSES[action]
     scene = prepared.scene
     if action is Action.POST_AGAIN:
@@ -320,7 +337,7 @@ async def an_unsure_report(prepared: Prepared) -> str:
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
-async def test_E56_a_form(prepared: Prepared, form: Form) -> None:
+async def test_E56_I_M1_a_form(prepared: Prepared, form: Form) -> None:
     user, inputs, metadata = FORMS[form]
     scene = prepared.scene
     filled = {name: prepared.filled(value) for name, value in inputs.items()}
@@ -328,7 +345,7 @@ async def test_E56_a_form(prepared: Prepared, form: Form) -> None:
     assert await thrice(prepared, lambda: scene.send_form(body), changes=CHANGES) == {}
 
 
-async def test_E56_the_shortcut(prepared: Prepared) -> None:
+async def test_E56_I_M1_the_shortcut(prepared: Prepared) -> None:
     scene = prepared.scene
     body = {
         "type": "shortcut",
@@ -342,7 +359,7 @@ async def test_E56_the_shortcut(prepared: Prepared) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(EVENTS))
-async def test_E56_an_event(prepared: Prepared, kind: str) -> None:
+async def test_E56_I_M1_an_event(prepared: Prepared, kind: str) -> None:
     user, given, changes = EVENTS[kind]
     scene = prepared.scene
     filled = {name: prepared.filled(value) if isinstance(value, str) else value for name, value in given.items()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.commands.aliases import expanded, names_itself
+from core.commands.aliases import expanded, expanded_words, names_itself
+from core.commands.table import VERBS
 from core.commands.words import parse_words
 from core.domain.errors import Invalid
 
@@ -47,3 +48,24 @@ def test_an_image_that_gives_no_name_is_asked_for_one() -> None:
     with pytest.raises(Invalid) as refused:
         expanded("deploy !!! on rack")
     assert "submit NAME" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("deploy a/train:v2 on lab cpu 1 --ram 2", "submit train --image a/train:v2 --cluster lab --cpu 1 --ram 2"),
+        (
+            "deploy nginx on rack dry-run if-version 3",
+            "submit nginx --image nginx --cluster rack --dry-run --if-version 3",
+        ),
+        ("deploy nginx on rack label gpu", "submit nginx --image nginx --cluster rack --label gpu"),
+        ("deploy web --image nginx", "submit web --image nginx"),
+        ("clusters --json", "cluster list --json"),
+        ("org", "org show"),
+        ("org members", "org members"),
+        ("org --help", "org --help"),
+        ("list", "list"),
+    ],
+)
+def test_a_command_line_knows_the_same_lines(line: str, meant: str) -> None:
+    assert expanded_words(line.split(), VERBS) == meant.split()

@@ -18,7 +18,7 @@ def test_what_an_engine_says_of_a_start_is_shown_until_it_runs(world: World) -> 
     assert world.state(work) is State.STARTING
     lead = Leadership(world.bursar.database, "test", 60_000_000)
     assert lead.seek(world.time.now())
-    with world.units.lead(lead) as unit:
+    with world.units.set_right(lead) as unit:
         pulling = Observed(world.token(work), "x", Phase.STARTING, message="pulling: 40 %")
         assert not starting.apply(Outcomes(unit), world.row(work), [pulling])
     lead.resign()

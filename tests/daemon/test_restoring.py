@@ -21,6 +21,8 @@ from core.store.restore import restore
 from core.views.background import Agreement
 from tests.daemon.world import World
 
+pytestmark = pytest.mark.usefixtures("durable")  # the doctor asks whether the store is
+
 
 @pytest.fixture
 def sim(world: World) -> World:

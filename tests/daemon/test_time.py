@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,7 @@ def test_health_tells_who_leads_what_is_late_and_which_engine_is_in_trouble(sim:
     with sim.bursar.database.read() as connection:
         seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)
     assert (seen.leads, seen.last_sign_at, seen.overdue_ms, seen.troubles) == (True, sim.clock.now(), 0, ())
+    assert (seen.leader or "").startswith(f"{platform.node()}-"), "on which host it is"
     sim.clock.advance(HOUR + 10 * SECOND)
     with sim.bursar.database.read() as connection:
         seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)

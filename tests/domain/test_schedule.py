@@ -44,6 +44,7 @@ def at(text: str) -> int:
         ("weekly mon 09:00", "weekly mon 09:00 UTC"),
         ("WEEKLY Friday 17:30 Europe/Berlin", "weekly fri 17:30 Europe/Berlin"),
         ("weekly Europe/Berlin", "weekly mon 09:00 Europe/Berlin"),
+        ("weekly UTC", "weekly mon 09:00 UTC"),
         ("monthly", "monthly 2 09:00 UTC"),
         ("monthly 28 23:59 asia/tokyo", "monthly 28 23:59 Asia/Tokyo"),
     ],
@@ -63,6 +64,13 @@ def test_B54_what_is_no_schedule_is_refused_with_what_would_be(text: str) -> Non
     with pytest.raises(Invalid) as refused:
         read_when(text, "UTC")
     assert refused.value.hint
+
+
+@pytest.mark.parametrize("text", ["daily 9", "weekly mon 9", "monthly 2 9 Europe/Berlin", "weekly mon 9am"])
+def test_an_hour_alone_is_asked_for_as_a_time_and_not_taken_for_a_zone(text: str) -> None:
+    with pytest.raises(Invalid, match="is no time of a day") as refused:
+        read_when(text, "UTC")
+    assert "09:00" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize(

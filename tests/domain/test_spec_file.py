@@ -114,10 +114,10 @@ def test_B47_B56_a_spec_that_cannot_be_read(content: bytes, code: str, part: str
     ids=["lists", "tables", "dots", "dots in a header", "five levels"],
 )
 def test_B56_depth_is_bounded_and_costs_little(content: bytes) -> None:
-    before = time.process_time()
+    before = time.thread_time()
     error = refusal(read_spec, content)
     assert (error.code, error.message) == ("spec_too_deep", "spec: more than 4 levels deep")
-    assert time.process_time() - before < 2.0
+    assert time.thread_time() - before < 2.0
 
 
 def test_what_a_spec_holds_is_validated_like_everything_else() -> None:

@@ -18,7 +18,7 @@ from core.drivers.process import ProcessDriver
 from core.drivers.scripted import Control, ScriptedDriver
 from tests.drivers.contract import INSTALL
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def a_spec(token: Token, **parts: Any) -> Spec:
@@ -120,8 +120,9 @@ class ProcessRig:
         return found
 
     def until_over(self, token: Token) -> Observed | None:
+        """And its shim has rested and is gone, too: nobody stands beside it any more."""
         found = self.driver.observe(INSTALL).find(token)
-        if found is not None and found.is_live:
+        if found is not None and "shim" in found.facts:
             until_ended(int(found.facts["shim"]))
         return self.driver.observe(INSTALL).find(token)
 

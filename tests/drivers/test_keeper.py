@@ -10,17 +10,20 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.domain.engines import Observed, Phase, Token, ensure_each
+from core.domain.engines import Observed, Phase, Spec, Token, ensure_each
 from core.domain.errors import Unavailable
-from core.drivers.keeper.records import living, process_facts, session_of
+from core.domain.resources import Resources
+from core.drivers.keeper.records import Place, living, process_facts, session_of
 from tests.drivers.contract import INSTALL, a_token, seen
-from tests.drivers.rigs import ProcessRig, a_spec, heard, until_ended
+from tests.drivers.rigs import PATIENCE_S, ProcessRig, a_spec, heard, the_code, until_ended
 
 TOKEN = a_token()
 
@@ -53,7 +56,7 @@ def kill(pid: int) -> None:
 
 def rewrite(rig: ProcessRig, token: Token, **parts: object) -> None:
     """Let the record of the start say something else, as after a restart of the host."""
-    place = rig.home / "runs" / str(token) / "run.jsonl"
+    place = Path(Place(str(rig.home), str(token)).record)
     lines = [json.loads(line) for line in place.read_text().splitlines()]
     lines[1] |= parts
     place.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -79,7 +82,7 @@ def test_E3_a_run_survives_the_kill_of_the_daemon_with_its_exit_code(rig: Proces
         [sys.executable, "-c", DAEMON, str(rig.home), str(gate)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert daemon.stdout is not None and daemon.stdin is not None
-    assert select.select([daemon.stdout], [], [], 30)[0]
+    assert select.select([daemon.stdout], [], [], PATIENCE_S)[0]
     daemon.kill()
     daemon.wait()
     daemon.stdout.close()
@@ -167,7 +170,7 @@ def test_E2_a_shim_killed_before_it_started_anything_leaves_a_run_that_can_be_en
     """Its start is written down first, so nothing is ever started twice; a start that never came is GONE."""
     rig.driver.ensure(rig.ending(TOKEN, 0))
     rig.until_over(TOKEN)
-    place = rig.home / "runs" / str(TOKEN) / "run.jsonl"
+    place = Path(Place(str(rig.home), str(TOKEN)).record)
     place.write_text("".join(line + "\n" for line in place.read_text().splitlines()[:2]))
     again = rig.reopened()
     found = again.ensure(rig.ending(TOKEN, 0))
@@ -177,7 +180,7 @@ def test_E2_a_shim_killed_before_it_started_anything_leaves_a_run_that_can_be_en
 def test_a_line_that_was_cut_short_has_not_happened(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.ending(TOKEN, 3))
     rig.until_over(TOKEN)
-    place = rig.home / "runs" / str(TOKEN) / "run.jsonl"
+    place = Path(Place(str(rig.home), str(TOKEN)).record)
     whole = place.read_text().splitlines()
     place.write_text(f"{whole[0]}\n{whole[1]}\n" + '{"code": 3, "err')
     cut = seen(rig.reopened(), TOKEN)
@@ -190,7 +193,7 @@ def test_a_line_that_was_cut_short_has_not_happened(rig: ProcessRig) -> None:
 def test_a_number_used_again_by_another_process_is_not_the_run(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.ending(TOKEN, 0))
     rig.until_over(TOKEN)
-    place = rig.home / "runs" / str(TOKEN) / "run.jsonl"
+    place = Path(Place(str(rig.home), str(TOKEN)).record)
     place.write_text("".join(line + "\n" for line in place.read_text().splitlines()[:2]))
     bystander = subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True)
     facts = process_facts(bystander.pid)
@@ -208,7 +211,7 @@ def test_a_number_used_again_by_another_process_is_not_the_run(rig: ProcessRig) 
 def test_a_zombie_counts_as_gone(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.ending(TOKEN, 0))
     rig.until_over(TOKEN)
-    place = rig.home / "runs" / str(TOKEN) / "run.jsonl"
+    place = Path(Place(str(rig.home), str(TOKEN)).record)
     place.write_text("".join(line + "\n" for line in place.read_text().splitlines()[:2]))
     dead = subprocess.Popen(["/bin/true"], start_new_session=True)
     os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
@@ -239,7 +242,7 @@ def test_E16_after_a_restart_of_the_host_what_ran_is_gone_and_no_process_is_take
 def test_a_run_of_another_container_is_seen_but_not_signalled(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.lasting(TOKEN))
     rig.until_running(TOKEN)
-    real = json.loads((rig.home / "runs" / str(TOKEN) / "run.jsonl").read_text().splitlines()[1])["pid_space"]
+    real = json.loads(Path(Place(str(rig.home), str(TOKEN)).record).read_text().splitlines()[1])["pid_space"]
     rewrite(rig, TOKEN, pid_space="pid:[1]")
     other = rig.reopened()
     found = seen(other, TOKEN)
@@ -265,7 +268,7 @@ def test_a_directory_from_another_host_is_never_taken_for_an_empty_one(rig: Proc
 def test_E22_time_that_the_host_slept_is_told_apart(rig: ProcessRig) -> None:
     rig.driver.ensure(rig.lasting(TOKEN))
     assert rig.until_running(TOKEN).asleep_ms == 0
-    started = json.loads((rig.home / "runs" / str(TOKEN) / "run.jsonl").read_text().splitlines()[1])
+    started = json.loads(Path(Place(str(rig.home), str(TOKEN)).record).read_text().splitlines()[1])
     rewrite(rig, TOKEN, asleep_us=started["asleep_us"] - 8 * 3600 * 1_000_000)
     found = seen(rig.reopened(), TOKEN)
     assert found is not None and 8 * 3_600_000 <= found.asleep_ms < 8 * 3_600_000 + 1000
@@ -332,3 +335,87 @@ def test_E2_E3_whatever_is_killed_meanwhile_no_command_runs_twice(rig: ProcessRi
         assert end is not None
         assert (end.phase, end.exit_code) in {(Phase.FINISHED, 5), (Phase.GONE, None)}
         assert end.phase is Phase.GONE or ran[str(token)] == 1
+
+
+def shown(rig: ProcessRig, token: Token) -> Observed:
+    """A run that is over by itself, while its shim may still be there."""
+    while (found := seen(rig.driver, token)) is None or found.is_live:
+        continue
+    return found
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[ProcessRig]:
+    """Its shims rest for as long as they may."""
+    rig = ProcessRig(tmp_path / "c1", keeper_idle="60s")
+    yield rig
+    rig.close()
+
+
+def rested(rig: ProcessRig, first: Spec, then: Spec) -> tuple[Observed, Observed]:
+    """Two runs, the second asked for until the shim of one before it has it."""
+    shims = set()
+    rig.driver.ensure(first)
+    before = shown(rig, first.token)
+    shims.add(before.facts["shim"])
+    for generation in range(1, 50):
+        spec = replace(then, token=replace(then.token, generation=generation))
+        rig.driver.ensure(spec)
+        after = shown(rig, spec.token)
+        if after.facts["shim"] in shims:
+            return before, after
+        shims.add(after.facts["shim"])
+    raise AssertionError("no shim is used again")
+
+
+@pytest.mark.parametrize("leaves", ["true", "touch kept", "chmod 777 .", "rmdir $HOME"])
+def test_a_shim_whose_run_is_over_has_the_next_and_nothing_of_the_one_before(patient: ProcessRig, leaves: str) -> None:
+    script = f"ls -l /proc/self/fd | grep -c socket; umask; pwd; nice; ulimit -c; ls -A; {leaves}; exit 3"
+    first, second = (a_spec(a_token(name), command=("/bin/sh", "-c", script)) for name in ("dep-one", "dep-two"))
+    before, after = rested(patient, first, second)
+    assert (before.exit_code, after.exit_code) == (3, 3)
+    assert before.engine_id != after.engine_id
+    assert before.started_at is not None and after.started_at is not None and before.started_at < after.started_at
+    assert after.token is not None
+    texts = [patient.driver.logs(token).text.replace(str(token), "RUN") for token in (first.token, after.token)]
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("0\n"), "it has no socket of ours"
+    works = [Path(Place(str(patient.home), str(token)).work) for token in (first.token, after.token)]
+    if leaves == "touch kept":
+        assert [sorted(work.iterdir()) for work in works] == [[work / "kept"] for work in works]
+    elif leaves == "true":
+        assert not list(works[1].iterdir())
+
+
+def test_a_shim_that_has_taken_limits_serves_no_run_with_others(patient: ProcessRig) -> None:
+    script = ("/bin/sh", "-c", "ulimit -d")
+    sizes = [Resources(100, ram) for ram in (128, 256, 64, 128)]
+    for number, size in enumerate(sizes):
+        token = a_token(f"dep-{number}")
+        patient.driver.ensure(a_spec(token, command=script, resources=size))
+        assert shown(patient, token).exit_code == 0
+        assert patient.driver.logs(token).text == f"{size.ram_mib * 1024}\n"
+
+
+def test_a_suspension_that_comes_late_lets_the_run_that_follows_go_on(
+    patient: ProcessRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, living_on = a_token("dep-one"), a_token("dep-two")
+    patient.driver.ensure(patient.ending(over, 0))
+    shown(patient, over)
+    patient.driver.ensure(patient.lasting(living_on))
+    patient.until_running(living_on)
+    following = patient.driver._live(living_on)
+    monkeypatch.setattr(patient.driver, "_live", lambda _: following)  # as it was a moment before the first ended
+    assert the_code(lambda: patient.driver.suspend(over)) == "no_such_run"
+    assert {facts.state for facts in living().values() if facts.session == following.shim} <= {"R", "S", "D"}
+
+
+def test_a_wish_to_stop_that_comes_late_does_not_end_the_run_that_follows(patient: ProcessRig) -> None:
+    """Its shim may be that of another run by the time that the signal arrives."""
+    gate = patient.fifo()
+    patient.driver.ensure(a_spec(TOKEN, command=("/bin/sh", "-c", f"cat {gate}; exit 7")))
+    shim = int(patient.until_running(TOKEN).facts["shim"])
+    os.kill(shim, signal.SIGTERM)
+    gate.write_text("go on\n")
+    assert shown(patient, TOKEN).exit_code == 7

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from tests.house.tree import PROGRAM, Module, calls
+from tests.house.tree import PROGRAM, Module, calls, dotted
 
 PURE_FLOORS = ("core.domain", "core.ledger", "core.scheduler", "core.views")
 LONGEST_FILE = 400
@@ -46,6 +46,8 @@ _NEVER_CALLED = {
 }
 # Lifting one of these lifts a law of the house, so the line says why.
 _LAWS_OF_RUFF = ("TID251", "BLE001", "C901", "PLR0915")
+
+_SETTINGS = "core/settings/declared.py"
 
 
 def one_commit(modules: Sequence[Module]) -> Iterator[str]:
@@ -184,6 +186,17 @@ def laws_lifted_with_a_reason(modules: Sequence[Module]) -> Iterator[str]:
                 yield f"{module.path}:{number}: silences every rule; name the one"
             elif any(law in codes for law in _LAWS_OF_RUFF) and not re.search(r"\w", found["reason"]):
                 yield f"{module.path}:{number}: lifts {codes.strip(': ')} and does not say why"
+
+
+def settings_that_are_read(modules: Sequence[Module]) -> Iterator[str]:
+    """A setting that nothing looks at promises what is not so."""
+    read = {node.attr for module in modules for node in module.nodes if isinstance(node, ast.Attribute)}
+    declared = next((module for module in modules if str(module.path) == _SETTINGS), None)
+    for section in declared.tree.body if declared else ():
+        if isinstance(section, ast.ClassDef) and any(dotted(base) == "_Section" for base in section.bases):
+            for field in section.body:
+                if isinstance(field, ast.AnnAssign) and dotted(field.target) not in read:
+                    yield declared.at(field, f"nothing reads {section.name}.{dotted(field.target)}")
 
 
 def absolute_imports(modules: Sequence[Module]) -> Iterator[str]:

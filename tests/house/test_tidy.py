@@ -40,6 +40,15 @@ CASES = {
         {"core/domain/utils.py": "x = 1\n"},
         {"core/domain/text.py": "x = 1\n"},
     ),
+    "every setting is read": Case(
+        rules.settings_that_are_read,
+        PROGRAM,
+        {"core/settings/declared.py": "class Daemon(_Section):\n    lease_ms: int = 1\n"},
+        {
+            "core/settings/declared.py": "class Daemon(_Section):\n    lease_ms: int = 1\n",
+            "core/daemon/runner.py": "lease = settings.daemon.lease_ms\n",
+        },
+    ),
     "files are small": Case(
         partial(rules.small_files, known=LONG_FILES),
         EVERYWHERE,

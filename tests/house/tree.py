@@ -50,7 +50,7 @@ def files(*tops: str) -> Iterator[Path]:
                 and not name.endswith((".egg-info", "_cache"))
                 and not (Path(folder) == ROOT and name.startswith(".") and name != ".ci")
             )
-            yield from (Path(folder, name) for name in sorted(names))
+            yield from (Path(folder, name) for name in sorted(names) if name not in _MADE_BY_TOOLS)
 
 
 @cache

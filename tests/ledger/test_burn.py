@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.domain.flavors import RunRate
 from core.ledger import meter
 from core.ledger.amounts import NOTHING, Amounts, Book
-from core.ledger.burn import Burning, accrued, burn_per_hour, instant_when_left, runs_out_at, runway_ms
+from core.ledger.burn import Burning, Drain, accrued, burn_per_hour, instant_when_left, runs_out_at, runway_ms
 from core.ledger.ladder import LADDER, Funds, Standing, Step, next_look_at, next_steps
 from tests.ledger.scenery import DAY, HOUR, MINUTE, ONE_GPU, T0, amounts, line
 
@@ -93,6 +93,32 @@ def test_the_run_out_instant_is_exact_to_the_microsecond(balance: int, runs: lis
     else:
         assert left(instant) <= 0
         assert instant == T0 or left(instant - 1) > 0
+
+
+_offsets = st.integers(0, 3 * HOUR)
+_shares = st.builds(meter.Share, st.integers(0, 1000), st.integers(0, 1000))
+
+
+@st.composite
+def _burnings(draw: st.DrawFn) -> Burning:
+    rates = st.builds(RunRate, st.integers(0, 10**8), st.integers(0, 10**6), st.integers(0, 8000))
+    run = line(rate=draw(rates), start=T0 + draw(_offsets))
+    for later, share in draw(st.lists(st.tuples(_offsets, _shares), max_size=3)):
+        run = run.changed(run.segments[-1].start + later, share)
+    end, limit = draw(st.none() | _offsets), draw(st.none() | _offsets)
+    run = run if end is None else run.ended(T0 + end)
+    posted = draw(st.builds(Amounts, st.integers(0, 10**8), st.integers(0, 10**7)))
+    return Burning(run, posted, None if limit is None else T0 + limit)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_burnings(), max_size=5), st.lists(st.integers(-HOUR, 20 * HOUR), min_size=1, max_size=4))
+def test_what_is_added_up_for_many_runs_is_to_the_unit_what_each_of_them_owes(
+    runs: list[Burning], offsets: list[int]
+) -> None:
+    drain = Drain(runs)
+    for offset in [*offsets, *offsets]:
+        assert drain.used_by(T0 + offset) == sum((run.unpaid_at(T0 + offset) for run in runs), NOTHING)
 
 
 def funds(percent: float, funding: str = "g-1") -> Funds:

@@ -101,6 +101,60 @@ def test_E23_a_clock_that_went_back_charges_nothing_and_gives_nothing_back() -> 
     assert meter.charge(line(), T0 - HOUR, posted=NOTHING) is None
 
 
+def test_E24_what_was_skipped_when_the_clock_was_set_forward_costs_nothing_and_is_no_sleep() -> None:
+    run = line().set_forward(DAY, T0 + HOUR)
+    assert meter.due(run, T0 + HOUR + DAY) == meter.due(line(), T0 + HOUR)
+    assert meter.due(run, T0 + 2 * HOUR + DAY) == meter.due(line(), T0 + 2 * HOUR)
+    assert run.gaps_us == 0
+    assert run.with_gap(T0 + 2 * HOUR + DAY, T0 + 5 * HOUR + DAY).gaps_us == 3 * HOUR
+    assert line().changed(T0 + HOUR, SUSPENDED).set_forward(DAY, T0).segments[-1].share == SUSPENDED
+
+
+def test_E24_a_clock_that_is_set_back_where_it_was_leaves_the_line_as_it_was() -> None:
+    run = line().changed(T0 + HOUR, SUSPENDED)
+    there = run.set_forward(DAY, T0 + 2 * HOUR)
+    assert there.set_back(DAY, T0 + 3 * HOUR + DAY, not_before=T0) == (
+        run.changed(T0 + 2 * HOUR, SUSPENDED),
+        T0 + 3 * HOUR,
+    )
+    half, seen_at = there.set_back(DAY // 2, T0 + 2 * HOUR, not_before=T0)
+    assert (half, seen_at) == (run.set_forward(DAY // 2, T0 + 2 * HOUR), T0 + 2 * HOUR)
+
+
+def test_E23_what_passes_twice_is_billed_once_where_the_line_cannot_be_moved() -> None:
+    run, seen_at = line().set_back(HOUR, T0 + 3 * HOUR, not_before=T0)
+    assert (run, seen_at) == (line(), T0 + 3 * HOUR)
+    moved, seen_at = line().set_back(HOUR, T0 + 3 * HOUR, not_before=T0 - MINUTE)
+    assert (moved.start, seen_at) == (T0 - MINUTE, T0 + 3 * HOUR - MINUTE)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3 * DAY), st.integers(-9 * DAY, 9 * DAY), st.booleans()), max_size=12),
+    st.sampled_from([WHOLE, SUSPENDED]),
+)
+def test_E23_E24_whatever_the_clock_is_set_to_what_is_due_is_for_what_passed(
+    steps: list[tuple[int, int, bool]], share: Share
+) -> None:
+    """Its shares are changed in between, and it is seen now and then: what was due is what is due by the new time."""
+    run, now, seen_at = line(), T0, T0
+    for passed, by, seen in steps:
+        owed = meter.due(run, now + passed)
+        now += passed
+        if seen:
+            seen_at = now
+            assert meter.due(run.changed(now, share), now) == owed
+            run = run.changed(now, share)
+        if by > 0:
+            run = run.set_forward(by, seen_at)
+        elif by < 0:
+            run, seen_at = run.set_back(-by, seen_at, not_before=-(10**18))
+        now += by
+        assert meter.due(run, now) == owed
+        assert seen_at <= now
+        starts = [segment.start for segment in run.segments]
+        assert starts == sorted(starts)
+
+
 def test_an_open_run_cannot_be_settled() -> None:
     with pytest.raises(ValueError, match="still open"):
         meter.settle(line(), posted=NOTHING, at=T0)
@@ -243,10 +297,23 @@ def test_what_draws_on_a_book_is_told_even_below_one_unit_an_hour() -> None:
 
 
 def test_the_meter_posts_at_the_day_end_and_at_most_every_six_hours() -> None:
-    assert meter.next_posting_at(line(), T0, T0) == T0 + 6 * HOUR
-    assert meter.next_posting_at(line(), T0 + 20 * HOUR, T0 + 20 * HOUR) == T0 + DAY
-    assert meter.next_posting_at(line(), T0, T0 + 9 * HOUR) == T0 + 9 * HOUR
-    assert meter.next_posting_at(line().ended(T0), T0, T0) is None
+    assert meter.next_posting_at(T0, T0) == T0 + 6 * HOUR
+    assert meter.next_posting_at(T0 + 20 * HOUR, T0 + 20 * HOUR) == T0 + DAY
+    assert meter.next_posting_at(T0, T0 + 9 * HOUR) == T0 + 9 * HOUR
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(0, 400 * DAY),
+    st.integers(0, 30 * HOUR),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "America/Santiago"]),
+)
+def test_what_began_lately_owes_no_posting_and_the_microsecond_before_owes_one(now: int, ago: int, tz: str) -> None:
+    now = T0 + now
+    young = meter.nothing_due_since(now, tz)
+    assert young <= now
+    assert meter.instants_to_post(max(young, now - ago), now, tz) == []
+    assert meter.instants_to_post(young - 1, now, tz) != []
 
 
 def test_a_late_meter_posts_each_day_end_that_it_missed() -> None:

@@ -248,10 +248,16 @@ def test_it_is_told_how_much_it_uses(a_cluster: Cluster, either: Engine) -> None
     rig = a_cluster(n1=either)
     rig.driver.ensure(a_container(TOKEN, "while :; do :; done", resources=Resources(cpu_milli=300, ram_mib=64)))
     rig.until_running(TOKEN)
-    until(lambda: _use(rig).cpu_milli or 0, "its use of CPU")
-    use = _use(rig)
-    assert 50 < (use.cpu_milli or 0) < 1_000
-    assert 0 <= (use.ram_mib or 0) < 64
+    seen: list[Use] = []
+
+    def is_busy() -> bool:
+        """A busy host may leave it less for a while."""
+        seen.append(_use(rig))
+        return (seen[-1].cpu_milli or 0) > 50
+
+    until(is_busy, "its use of CPU")
+    assert (seen[-1].cpu_milli or 0) < 1_000
+    assert 0 <= (seen[-1].ram_mib or 0) < 64
 
 
 def _use(rig: DockerRig) -> Use:

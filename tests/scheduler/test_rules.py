@@ -62,7 +62,13 @@ REFUSED = [
     ("a model that no node has", {"gpu": 1, "gpu_models": frozenset({"h100"})}, "no node has a GPU of model h100"),
     ("a label that no node has", {"labels": frozenset({"ssd"})}, "no node has the labels ssd"),
     ("more replicas than all nodes hold", {"gpu": 8, "replicas": 3}, "the cluster cannot hold 3 replicas"),
-    ("more memory than any node has", {"ram": 9999}, "no node can hold 1 CPU, 9999 GiB"),
+    ("more memory than any node has", {"ram": 9999}, "no node can hold 9999 GiB; the largest has"),
+    ("more CPUs than any node has", {"cpu": 9999}, "no node can hold 9999 CPUs; the largest has"),
+    (
+        "disk where there is less",
+        {"resources": Resources(1000, 1024, 0, 2_000_000)},
+        "no node can hold 1953.1 GiB of disk; the largest has",
+    ),
 ]
 
 
@@ -71,6 +77,26 @@ def test_is_refused_at_submission(what: str, wish: dict[str, object], message: s
     with pytest.raises(Invalid) as refused:
         refuse_impossible([node("a", gpus=8), node("b", gpus=8)], job("wish", **wish))  # type: ignore[arg-type]
     assert refused.value.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("wish", "hint"),
+    [
+        (
+            Resources(1000, 1024, 1000, 0),
+            "leave gpu out, or an operator gives it some: bursar cluster set CLUSTER gpu=N",
+        ),
+        (
+            Resources(1000, 1024, 0, 10),
+            "leave disk out, or an operator gives it some: bursar cluster set CLUSTER disk=N",
+        ),
+    ],
+)
+def test_what_no_node_has_any_of_is_named_with_what_would_help(wish: Resources, hint: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        refuse_impossible([replace(node("n"), totals=Resources(8000, 8192, 0, 0))], job("wish", resources=wish))
+    assert refused.value.message.endswith("; none has any")
+    assert refused.value.hint == hint
 
 
 def test_a_cluster_of_totals_alone_can_have_half_a_gpu() -> None:
@@ -215,7 +241,7 @@ def test_waits_and_blocks_nobody(when: str, facts: dict[str, object]) -> None:
     assert started(board) == ["free"]
 
 
-def test_i_s1_nothing_starts_before_its_approval() -> None:
+def test_I_S1_nothing_starts_before_its_approval() -> None:
     board = Board([node("n")])
     asked = job("asked", gates=(Gate("awaiting_approval"),))
     board.add_waiting(asked)
@@ -294,7 +320,7 @@ def test_aging_counts_only_while_eligible() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 4), st.integers(1, 240)), min_size=1, max_size=25))
 @settings(max_examples=40, deadline=None)
-def test_i_s7_one_is_passed_only_by_higher_ones_and_starts_within_the_stated_bound(
+def test_I_S7_one_is_passed_only_by_higher_ones_and_starts_within_the_stated_bound(
     crowd: list[tuple[int, int, int]],
 ) -> None:
     """A stream of small jobs that never rank above cap + base cannot keep a large job waiting for ever.

@@ -195,6 +195,7 @@ NAMES_NOTHING: dict[str, Way] = {
     "operations.before": lambda *_: 1,
     "clusters.node": lambda _named, own, _: own.node,
     "clusters.state": lambda *_: "cordoned",
+    "clusters.if_still": lambda *_: None,
     "clusters.driver": lambda *_: "scripted",
     "clusters.settings": lambda *_: {},
     "upkeep.apply": lambda *_: False,

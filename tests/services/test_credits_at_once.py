@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,6 +17,7 @@ from core.domain.money_requests import GrantRequest, TransferRequest
 from core.domain.roles import Caller
 from core.ids import RandomIds
 from tests.builders import World, quick_settings
+from tests.fakes import clean, patient
 from tests.services.conftest import Team
 
 WRITERS = 16
@@ -47,6 +47,7 @@ def balance(team: Team, user: str) -> int:
 @given(asked=amounts)
 def test_I_L4_threads_never_move_more_than_is_there(team: Team, asked: list[int]) -> None:
     """What was refused was more than what was left at the end, so nothing was refused without need either."""
+    patient(team.world)
     money = team.world.bursar.credits
     before = balance(team, "mia")
     moved = at_once([partial(money.transfer, team.member, TransferRequest(user="ana", credits=str(n))) for n in asked])
@@ -60,6 +61,7 @@ def test_I_L4_threads_never_move_more_than_is_there(team: Team, asked: list[int]
 
 
 def test_the_same_key_from_sixteen_threads_moves_once(team: Team) -> None:
+    patient(team.world)
     money = team.world.bursar.credits
     request = TransferRequest(user="ana", credits="7", key="once")
     with ThreadPoolExecutor(WRITERS) as pool:
@@ -71,6 +73,7 @@ def test_the_same_key_from_sixteen_threads_moves_once(team: Team) -> None:
 def transfers_of_a_process(home: Path, url: str, who: Caller, count: int) -> int:
     """In a process of its own, with its own connections: how many of its transfers of ten credits went through."""
     world = World.of(quick_settings(home, url), SystemClock(), RandomIds())
+    patient(world)
     try:
         money = world.bursar.credits
         return sum(
@@ -95,4 +98,4 @@ def test_I_L4_processes_never_move_more_than_is_there(tmp_path: Path, store_url:
 
 
 def _processes(count: int) -> Pool:
-    return multiprocessing.get_context("spawn").Pool(count)
+    return clean.Pool(count)

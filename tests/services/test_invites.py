@@ -12,6 +12,7 @@ from core.domain.errors import BursarError
 from core.domain.requests import Joining
 from core.domain.roles import Caller, Role
 from core.ids import RandomIds
+from core.settings import Accounts
 from tests.builders import NOBODY, World, dump, quick_settings
 from tests.fakes import at_once, at_once_in_processes
 from tests.services.conftest import Team
@@ -38,6 +39,18 @@ def test_I_M3_a_code_is_shown_once_and_never_stored(small_team: Team) -> None:
     listed = small_team.world.bursar.invites.list(small_team.admin).items
     assert [card.code for card in listed] == [None] * len(listed)
     assert invite.code not in str(dump(small_team.world.store))
+
+
+def test_an_invite_lives_as_long_as_the_installation_says_unless_its_maker_does(
+    tmp_path: Path, fresh_url: Callable[[str], str]
+) -> None:
+    accounts = Accounts(invite_lifetime_ms=HOUR // 1000)
+    world = World.on(tmp_path / "home", fresh_url("sqlite"), accounts=accounts)
+    admin = world.org(world.operator(), "vision")
+    now = world.clock.now()
+    assert HOUR <= world.invite(admin).expires_at - now < 2 * HOUR
+    assert DAY <= world.invite(admin, expires="1d").expires_at - now < 2 * DAY
+    world.close()
 
 
 @pytest.mark.parametrize("typed", ["{0}-{1}", " {0}{1} ", "{0} {1}\n"])

@@ -16,6 +16,8 @@ from core.store.queries import checks
 from core.views.operations import Diagnosis, Finding, Verdict
 from tests.builders import World, dump
 
+pytestmark = pytest.mark.usefixtures("durable")  # the doctor asks whether the store is
+
 
 @pytest.fixture
 def world(tmp_path: Path, store_url: str) -> Iterator[World]:

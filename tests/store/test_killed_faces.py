@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -16,8 +15,7 @@ from core.ids import RandomIds
 from core.store.queries import ledger_checks
 from core.views.operations import Verdict
 from tests.builders import World, job, quick_settings
-
-_spawned = multiprocessing.get_context("spawn")
+from tests.fakes import clean
 
 
 def submit_and_die(home: Path, url: str, who: Caller, *, after_commit: bool) -> None:
@@ -43,9 +41,7 @@ def test_E7_a_command_that_was_cut_off_is_done_or_not_and_the_same_key_tells(
     world = World.of(quick_settings(home, store_url), SystemClock(), RandomIds())
     admin = world.org(world.operator(), "vision")
     world.cluster(admin)
-    process = _spawned.Process(
-        target=submit_and_die, args=(home, store_url, admin), kwargs={"after_commit": after_commit}
-    )
+    process = clean.Process(target=submit_and_die, args=(home, store_url, admin), kwargs={"after_commit": after_commit})
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL

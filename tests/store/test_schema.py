@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from core.domain.errors import Conflict, Unavailable
 from core.store import schema
 from core.store.database import Database
 from core.store.tables.everything import metadata
+from tests.fakes import clean
 
 
 def test_head_is_the_newest_migration() -> None:
@@ -98,7 +98,7 @@ def test_processes_that_start_at_once_all_find_the_schema(
         url = f"sqlite:///{tmp_path}/new/bursar.db"
     else:
         url = request.getfixturevalue("postgres_server").create("empty_for_race", "template1")
-    processes = [multiprocessing.get_context("spawn").Process(target=_bring_up, args=(url,)) for _ in range(4)]
+    processes = [clean.Process(target=_bring_up, args=(url,)) for _ in range(4)]
     for process in processes:
         process.start()
     for process in processes:

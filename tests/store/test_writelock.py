@@ -12,8 +12,7 @@ import pytest
 
 from core.domain.errors import Unavailable
 from core.store.writelock import WriteLock
-
-_spawn = multiprocessing.get_context("spawn")
+from tests.fakes import clean
 
 
 def _hold(path: Path, holding: Event, let_go: Event) -> None:
@@ -23,8 +22,8 @@ def _hold(path: Path, holding: Event, let_go: Event) -> None:
 
 
 def test_E12_a_writer_that_waits_too_long_is_told_so(tmp_path: Path) -> None:
-    holding, let_go = _spawn.Event(), _spawn.Event()
-    other = _spawn.Process(target=_hold, args=(tmp_path / "db", holding, let_go))
+    holding, let_go = clean.Event(), clean.Event()
+    other = clean.Process(target=_hold, args=(tmp_path / "db", holding, let_go))
     other.start()
     holding.wait()
     lock = WriteLock(tmp_path / "db", patience_s=0.05)
@@ -57,7 +56,7 @@ def test_who_leaves_and_wants_in_again_lets_the_waiting_one_pass_first(tmp_path:
     log = tmp_path / "log"
     lock = WriteLock(tmp_path / "db", patience_s=60)
     for _ in range(5):
-        other = _spawn.Process(target=_write_once, args=(tmp_path / "db", log))
+        other = clean.Process(target=_write_once, args=(tmp_path / "db", log))
         with lock.held():
             other.start()
             while not _waits(other.pid):

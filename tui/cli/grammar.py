@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from core.commands.aliases import expanded_words
 from core.commands.reading import values_of
 from core.commands.reference import group_help, help_of, overview, reference
 from core.commands.table import next_words, unknown_word, which_of
@@ -104,6 +105,7 @@ class _Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        args = args if self._said else expanded_words(args, self._verbs)
         if self.get_command(ctx, args[0]) is None:
             raise unknown_word(self._verbs, self._said, args[0])
         return super().resolve_command(ctx, args)

@@ -17,10 +17,11 @@ from tui.deployment_facts import fact_lines
 from tui.messages import ApprovalsSeen, DeploymentSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
+from tui.widgets.columns import Cell, Column
 from tui.widgets.hanging import Hanging
 from tui.widgets.panel import Panel
 from tui.widgets.plain import text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 
 class ApprovalsScreen(Frame):
@@ -88,9 +89,8 @@ class ApprovalsScreen(Frame):
         return self.query_one(LineTable).unmark()
 
     def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
-        table = self.query_one(LineTable)
-        keys = table.picked if not action.fill else tuple(filter(None, [table.key]))
-        return [(key, self._lines[key].name) for key in keys if key in self._lines]
+        del action
+        return [(key, self._lines[key].name) for key in self.query_one(LineTable).picked if key in self._lines]
 
     def names(self) -> Iterable[str]:
         return list(self._lines)

@@ -11,17 +11,19 @@ from textual.widget import Widget
 from core.domain.resources import format_cpu, format_gpu
 from core.views.work import ClusterCard, NodeCard
 from tui import actions, questions
-from tui.actions import Action, Command, undo_of_node
+from tui.actions import Action, Command, undo_of_cluster, undo_of_node
 from tui.amounts import NOTHING
 from tui.messages import ClustersSeen, DevicesSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone, node_look
 from tui.widgets.capacity import device_map, memory_of
+from tui.widgets.columns import Cell, Column
 from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, stacked, text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 _OF_NODES = ("cordon", "drain", "resume")
+_STATE_FOR = {"pause": "up", "unpause": "paused"}  # of a cluster, for what is done to it
 
 
 class ClustersScreen(Frame):
@@ -35,6 +37,8 @@ class ClustersScreen(Frame):
         actions.RESUME,
         actions.SHARE,
         actions.DELETE_CLUSTER,
+        actions.PAUSE,
+        actions.UNPAUSE,
     )
 
     def __init__(self) -> None:
@@ -93,7 +97,7 @@ class ClustersScreen(Frame):
             return []
         cluster, node = row
         if action.name not in _OF_NODES:
-            return [(cluster.id, cluster.name)]
+            return [(cluster.id, cluster.name)] if _STATE_FOR.get(action.name, cluster.state) == cluster.state else []
         return [(node.name, node.name)] if node is not None and _can(action, node) else []
 
     def fixed(self, action: Action) -> dict[str, Sequence[str]]:
@@ -102,9 +106,14 @@ class ClustersScreen(Frame):
 
     def undo(self, action: Action, subject: str) -> Command | None:
         row = self._chosen
-        if row is None or row[1] is None or action.name not in _OF_NODES:
+        if row is None:
             return None
-        return undo_of_node(row[0].id, subject, row[1].state)
+        cluster, node = row
+        if action.name in _STATE_FOR:
+            return undo_of_cluster(cluster.id, cluster.state)
+        if node is None or action.name not in _OF_NODES:
+            return None
+        return undo_of_node(cluster.id, subject, node.state)
 
     def names(self) -> Iterable[str]:
         return [cluster.name for cluster, node in self._rows.values() if node is None]

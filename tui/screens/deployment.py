@@ -16,7 +16,7 @@ from textual.widgets import Log, TabbedContent, TabPane
 
 from core.commands.verbs import Values
 from core.domain.errors import BursarError
-from core.domain.lifecycle import is_final
+from core.domain.lifecycle import Trigger, is_final
 from core.domain.text import safe_text
 from core.views.browsing import EventLine
 from core.views.work import DeploymentCard
@@ -56,6 +56,9 @@ class DeploymentScreen(Frame):
         actions.REJECT,
         actions.COMPLETE,
         actions.DELETE,
+        actions.SUSPEND,
+        actions.GO_ON,
+        actions.UNDELETE,
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "tab('logs')", "Logs"),
@@ -190,7 +193,7 @@ class DeploymentScreen(Frame):
 
     def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
         card = self._card
-        return [(card.id, card.name)] if card is not None and action.applies_to(card.state) else []
+        return [(card.id, card.name)] if card is not None and _fits(card, action) else []
 
     def undo(self, action: Action, subject: str) -> Command | None:
         return undo_of_deployment(action, subject, self._card.priority) if self._card is not None else None
@@ -200,6 +203,12 @@ class DeploymentScreen(Frame):
 
     def names(self) -> Iterable[str]:
         return [self._card.id] if self._card else []
+
+
+def _fits(card: DeploymentCard, action: Action) -> bool:
+    """Not every engine can suspend; what the card says of that goes before the table of states."""
+    can_suspend = any(step.action == Trigger.SUSPEND.value for step in card.next)
+    return action.applies_to(card.state) and (action.trigger is not Trigger.SUSPEND or can_suspend)
 
 
 def _lately(event: EventLine, now: int) -> Content:

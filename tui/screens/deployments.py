@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from core.domain.browsing import Order
 from core.domain.errors import BursarError, Invalid
+from core.domain.lifecycle import has_open_run
 from core.views.work import DeploymentLine
 from tui import actions, questions
 from tui.actions import Action, Command, undo_of_deployment
@@ -18,10 +19,11 @@ from tui.amounts import age, size_of
 from tui.messages import LinesSeen, OrderSeen
 from tui.screens.frame import Frame
 from tui.theme import LOOKS, Tone
+from tui.widgets.columns import Cell, Column
 from tui.widgets.panel import Panel
 from tui.widgets.plain import joined, text
 from tui.widgets.prompt import Prompt
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 _COLUMNS = (
     (Column("id", 10, drop=5), None),
@@ -33,6 +35,9 @@ _COLUMNS = (
     (Column("gpu", 4, right=True), Order.GPU),
     (Column("prio", 4, right=True, drop=1), Order.PRIORITY),
     (Column("age", 5, right=True), Order.AGE),
+    (Column("kind", 8, drop=6, extra=True), None),
+    (Column("runs", 5, right=True, drop=7, extra=True), None),
+    (Column("reason", 24, drop=8, extra=True), None),
 )
 _ORDERS = tuple(Order)
 _FORGET = 20_000  # lines kept at most before the cache begins anew
@@ -40,7 +45,10 @@ _FORGET = 20_000  # lines kept at most before the cache begins anew
 
 class DeploymentsScreen(Frame):
     PLACE = "deployments"
-    NOTES = ("a filter takes words and fields: owner=mia state=failed resnet, and without: !notebook",)
+    NOTES = (
+        "a filter takes words and fields: owner=mia state=failed resnet, and without: !notebook",
+        "what is deleted is left out, unless it is asked for: state=deleted",
+    )
     ACTIONS = (
         actions.CANCEL,
         actions.STOP,
@@ -48,6 +56,9 @@ class DeploymentsScreen(Frame):
         actions.EXTEND,
         actions.PRIORITY,
         actions.DELETE,
+        actions.SUSPEND,
+        actions.GO_ON,
+        actions.UNDELETE,
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", priority=True),
@@ -70,6 +81,8 @@ class DeploymentsScreen(Frame):
         self._wrong: BursarError | None = None
 
     def body(self) -> Iterator[Widget]:
+        by, self._backwards = self.console.preferences.order(self.PLACE) or (self._order, self._backwards)
+        self._order = Order(by) if by in tuple(Order) else self._order
         with Panel("deployments", classes="list"):
             yield LineTable(self._heads(), marks=True, nothing="no deployments yet: 4 submits one")
 
@@ -166,7 +179,17 @@ class DeploymentsScreen(Frame):
         self._backwards = not self._backwards
         self._reorder()
 
+    @on(LineTable.HeadPicked)
+    def _head_picked(self, event: LineTable.HeadPicked) -> None:
+        """The same once more turns it round."""
+        order = next((order for column, order in _COLUMNS if column.word == event.word), None)
+        if order is not None:
+            self._backwards = order is self._order and not self._backwards
+            self._order = order
+            self._reorder()
+
     def _reorder(self) -> None:
+        self.console.preferences.set_order(self.PLACE, self._order, backwards=self._backwards)
         self.query_one(LineTable).retitle(self._heads())
         self.look()
 
@@ -200,7 +223,7 @@ class DeploymentsScreen(Frame):
             line = self._known.get(key)
             if line is None or action.applies_to(line.state):
                 found.append((key, line.name if line else key))
-        return found[:1] if action.fill else found
+        return found
 
     def undo(self, action: Action, subject: str) -> Command | None:
         line = self._known.get(subject)
@@ -227,4 +250,7 @@ def _cells(line: DeploymentLine, now: int) -> Sequence[Cell]:
         Cell(f"{line.gpu_milli / 1000:g}" if line.gpu_milli else "", faded),
         Cell(str(line.priority), Tone.DIM),
         Cell(age(line.created_at, now), Tone.DIM),
+        Cell(line.kind.value, Tone.DIM),
+        Cell(age(line.started_at, now) if has_open_run(line.state) else "", Tone.DIM),
+        Cell(line.reason or "", Tone.DIM),
     )

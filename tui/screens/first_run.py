@@ -32,8 +32,8 @@ class FirstRunScreen(Screen[None]):
     CSS_PATH = "login.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "skip", "Skip", show=False),
-        Binding("up", "choose(-1)", "The one before", show=False),
-        Binding("down", "choose(1)", "The next one", show=False),
+        Binding("up", "choose(-1)", "The one before", show=False, priority=True),  # before an enter that comes fast
+        Binding("down", "choose(1)", "The next one", show=False, priority=True),
     ]
 
     def __init__(self) -> None:

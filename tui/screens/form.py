@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -31,23 +32,20 @@ class FormScreen(ModalScreen[None]):
         Binding("ctrl+s", "submit", "Do it", show=False),
     ]
 
-    def __init__(
-        self, action: Action, fixed: Mapping[str, Sequence[str]], known_as: str = "", undo: Command | None = None
-    ) -> None:
+    def __init__(self, action: Action, commands: Sequence[Command]) -> None:
+        """`commands` are what is known already of each thing that the form is for."""
         super().__init__()
-        self._undo = undo
         self._action = action
-        self._fixed = dict(fixed)
-        self._known_as = known_as
+        self._known = tuple(commands)
         self._doing = False
-        skipped = {*action.hidden, *self._fixed}
+        skipped = {*action.hidden, *commands[0].texts}
         self._arguments = [a for a in action.verb.arguments if a.name not in skipped and not a.secret]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
-            yield Plain(joined(text(self._action.label, Tone.LOUD), text(f"  {self._known_as}", Tone.MARK)))
+            yield Plain(joined(text(self._action.label, Tone.LOUD), text(f"  {self._whom}", Tone.MARK)))
             yield Plain(text(self._action.verb.help, Tone.DIM), classes="help")
-            yield Fields(self._arguments)
+            yield Fields(self._arguments, now=self._present)
             yield Plain(classes="line")
             yield Plain(classes="refusal")
             yield Plain(text("enter does it · tab goes on · esc leaves it", Tone.DIM))
@@ -57,24 +55,41 @@ class FormScreen(ModalScreen[None]):
         self._show_line()
 
     @property
-    def command(self) -> Command:
-        texts = {**self._fixed, **self.query_one(Fields).texts}
-        return Command(self._action.verb, texts, known_as=self._known_as, undo=self._undo)
+    def _whom(self) -> str:
+        return self._known[0].known_as if len(self._known) == 1 else f"{len(self._known)} things"
+
+    @property
+    def _present(self) -> Mapping[str, Sequence[str]]:
+        """What is there now is what an undo would bring back."""
+        undo = self._known[0].undo if len(self._known) == 1 else None
+        return undo.texts if undo is not None and undo.verb is self._action.verb else {}
+
+    @property
+    def commands(self) -> list[Command]:
+        """The same for each thing."""
+        typed = self.query_one(Fields).texts
+        return [replace(known, texts={**known.texts, **typed}) for known in self._known]
 
     @on(Fields.Changed)
     def _show_line(self) -> None:
-        self.query_one(".line", Plain).say(text(f"$ {self.command.line}", Tone.DIM))
+        first, *others = self.commands
+        more = f"  and {len(others)} more" if others else ""
+        self.query_one(".line", Plain).say(text(f"$ {first.line}{more}", Tone.DIM))
 
     @on(Fields.Submitted)
     def action_submit(self) -> None:
         """Once: a second press while the first is on its way does nothing."""
         if self._doing:
             return
-        command = self.command
+        command, *others = commands = self.commands
         try:
             _ = command.values
         except BursarError as error:
             self._refuse(error)
+            return
+        if others:  # each settles by itself, and the console tells of them all
+            self.dismiss(None)
+            self._desk.do(commands)
             return
         self._doing = True
         ask = command.verb.question

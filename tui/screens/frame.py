@@ -9,6 +9,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
@@ -16,12 +17,13 @@ from textual.widgets import Input
 from core.commands.table import VERBS
 from core.domain.errors import BursarError
 from core.domain.roles import not_logged_in
-from tui.actions import Action, Command, may
+from tui.actions import Action, Command, may, only_if_still
 from tui.amounts import span
 from tui.completion import Completion, completions
 from tui.console import Console, Echo
 from tui.gateway import Question
 from tui.messages import Refused
+from tui.screens.columns import ColumnsScreen
 from tui.screens.form import FormScreen
 from tui.screens.help import HelpScreen, keys_of
 from tui.screens.sure import SureScreen
@@ -32,11 +34,11 @@ from tui.widgets.nav import PLACES, Nav
 from tui.widgets.pick import Pick
 from tui.widgets.plain import Plain, text
 from tui.widgets.prompt import Prompt
-from tui.widgets.table import LineTable
+from tui.widgets.table import MOST_MARKED, LineTable
 
 _OLD = 15_000_000  # what was seen so long ago is told as old
 SMALLEST = (60, 16)
-_GENERAL = frozenset({"prompt", "help", "back", "last", "reload", "undo"})
+_GENERAL = frozenset({"prompt", "help", "back", "last", "reload", "undo", "columns"})
 
 
 class Frame(Screen[None]):
@@ -49,6 +51,7 @@ class Frame(Screen[None]):
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in PLACES),
+        Binding("0", "go('account')", "Your account", show=False),
         Binding("colon", "prompt", "Command", key_display=":", priority=True),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("f1", "help", "Help"),
@@ -56,6 +59,7 @@ class Frame(Screen[None]):
         Binding("q", "back", "Back", show=False),
         Binding("minus", "last", "Last screen", show=False),
         Binding("u", "undo", "Undo what was done last", show=False),
+        Binding("w", "columns", "Columns", show=False),
         Binding("ctrl+r", "reload", "Look anew", show=False),
     ]
     DEFAULT_CSS = """
@@ -80,6 +84,7 @@ class Frame(Screen[None]):
         super().__init_subclass__(**how)
 
     def compose(self) -> ComposeResult:
+        self._fit_to(self.app.size)  # before it is drawn for the first time
         yield Masthead()
         yield Nav()
         yield Plain(f"this needs a terminal of {SMALLEST[0]} columns and {SMALLEST[1]} lines", classes="too-small")
@@ -134,9 +139,11 @@ class Frame(Screen[None]):
     def on_mount(self) -> None:
         self._composed = True
         self.query_one(Nav).here = self.PLACE
+        for table in self.query(LineTable):
+            table.decide(self.console.preferences.columns(self._name_of(table)))
         self.watch(self.app, "who", self._who_changed, init=False)
         self.watch(self.app, "pulse", self._standing_changed, init=False)
-        for name in ("tick", "leads_here", "trouble"):
+        for name in ("tick", "leads_here", "trouble", "is_cut_off"):
             self.watch(self.app, name, self._standing_changed, init=False)
         self.watch(self.app, "approvals", self._approvals_changed)
         self._show_who()
@@ -151,9 +158,12 @@ class Frame(Screen[None]):
             self.look()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-small")
-        self.set_class(event.size.width < 100, "-narrow")
-        self.set_class(event.size.height >= 30, "-tall")
+        self._fit_to(event.size)
+
+    def _fit_to(self, size: Size) -> None:
+        self.set_class(size.width < SMALLEST[0] or size.height < SMALLEST[1], "-small")
+        self.set_class(size.width < 100, "-narrow")
+        self.set_class(size.height >= 30, "-tall")
 
     @on(Refused)
     def _refused(self, event: Refused) -> None:
@@ -172,6 +182,10 @@ class Frame(Screen[None]):
     def _picked(self, event: Nav.Picked) -> None:
         self.console.go(event.place)
 
+    @on(Masthead.Clicked)
+    def _account_wanted(self) -> None:
+        self.console.go("account")
+
     @on(Prompt.Entered)
     def _entered(self, event: Prompt.Entered) -> None:
         if event.sign == "/":
@@ -189,6 +203,11 @@ class Frame(Screen[None]):
         table = next(iter(self.query(LineTable)), None)
         if table is not None:
             table.focus()
+
+    @on(LineTable.TooMany)
+    def _too_many(self, event: LineTable.TooMany) -> None:
+        words = f"{event.count:,} are too many to be marked at once (at most {MOST_MARKED}): narrow them with a filter"
+        self.query_one(".echo", Plain).say(text(words, Tone.WAIT))
 
     @on(LineTable.Moved)
     @on(LineTable.Marked)
@@ -212,11 +231,20 @@ class Frame(Screen[None]):
 
     def leave(self) -> None:
         """Where one is when there is nothing left to take back."""
-        if PLACES[0].name != self.PLACE:
-            self.console.go(PLACES[0].name)
+        self.console.back()
 
     def action_last(self) -> None:
         self.console.go("")
+
+    def action_columns(self) -> None:
+        """Of the table that one is in."""
+        table = self.focused
+        if isinstance(table, LineTable):
+            name = self._name_of(table)
+            self.app.push_screen(ColumnsScreen(table, lambda shown: self.console.preferences.set_columns(name, shown)))
+
+    def _name_of(self, table: LineTable) -> str:
+        return f"{self.PLACE} {table.id}" if table.id else self.PLACE
 
     def action_undo(self) -> None:
         self.console.undo()
@@ -228,6 +256,8 @@ class Frame(Screen[None]):
         """What one may never do is not offered; what does not fit the thing in hand is shown as out of reach."""
         if action in ("prompt", "filter"):
             return not isinstance(self.focused, (Input, Pick))  # there it is a sign like others
+        if action == "columns":
+            return isinstance(self.focused, LineTable)
         if action != "act":
             return True
         wanted = self._action(str(parameters[0]))
@@ -240,6 +270,20 @@ class Frame(Screen[None]):
             return True
         return False if self.HIDES_UNFIT else None
 
+    def on_key(self, event: events.Key) -> None:
+        """A key that is out of reach says why, since it is there to be read."""
+        for action in self.ACTIONS:
+            if action.key == event.key and self.check_action("act", (action.name,)) is not True:
+                self.query_one(".echo", Plain).say(text(self.out_of_reach(action), Tone.DIM))
+
+    def out_of_reach(self, action: Action) -> str:
+        """Why somebody cannot do this here and now."""
+        if not may(self.console.who, action.verb) or not all(
+            may(self.console.who, action.verb, owner) for owner in self.owners()
+        ):
+            return f"{action.label}: not yours to do; {action.verb.help}"
+        return f"{action.label} does not fit what is under the cursor"
+
     def action_act(self, name: str) -> None:
         self.act(self._action(name))
 
@@ -249,12 +293,10 @@ class Frame(Screen[None]):
         if not chosen:
             self.query_one(".echo", Plain).say(text(f"nothing to {action.label.lower()} here", Tone.DIM))
             return
-        if action.fill:
-            word, known_as = chosen[0]
-            fixed = self.fixed(action) | ({action.subject: (word,)} if action.subject else {})
-            self.app.push_screen(FormScreen(action, fixed, known_as, self.undo(action, word)))
-            return
         commands = [self._command(action, word, known_as) for word, known_as in chosen]
+        if action.fill:
+            self.app.push_screen(FormScreen(action, commands))
+            return
         if not action.sure:
             self.console.do(commands)
             return
@@ -266,14 +308,16 @@ class Frame(Screen[None]):
 
     def _command(self, action: Action, subject: str, known_as: str) -> Command:
         texts = {**self.fixed(action), **({action.subject: (subject,)} if action.subject else {})}
-        return Command(action.verb, texts, known_as=known_as, undo=self.undo(action, subject))
+        undo = self.undo(action, subject)
+        command = Command(action.verb, texts, known_as=known_as, undo=undo)
+        return only_if_still(command, undo) if action.fill and undo is not None else command
 
     def _action(self, name: str) -> Action:
         return next(action for action in self.ACTIONS if action.name == name)
 
     def _complete(self, line: str) -> list[Completion]:
         offered = [v for v in VERBS if not v.terminal_only and may(self.console.who, v)]
-        return completions(line, offered, [*(place.name for place in PLACES), "help", "quit"], self.names())
+        return completions(line, offered, [*(place.name for place in PLACES), "account", "help", "quit"], self.names())
 
     def _who_changed(self) -> None:
         self._show_who()
@@ -296,7 +340,7 @@ def _standing(console: Console) -> tuple[str, str, Tone]:
         return "…", "opening the store", Tone.DIM
     age = console.now() - console.seen_at
     seen = f"seen {span(age)} ago"
-    if age > _OLD:
+    if console.is_cut_off or age > _OLD:
         return "✗", f"the store does not answer · {seen}", Tone.BAD
     if console.trouble:
         return "▲", f"{console.trouble} · {seen}", Tone.WAIT

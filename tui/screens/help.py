@@ -85,7 +85,7 @@ class HelpScreen(ModalScreen[None]):
         self._commands = commands[-_MOST_COMMANDS:]
 
     def compose(self) -> ComposeResult:
-        screens = HelpKey(f"{PLACES[0].key}-{PLACES[-1].key}", "the screens above", True)
+        screens = HelpKey(f"{PLACES[0].key}-{PLACES[-1].key} 0", "the screens above, your account", True)
         here = self._part(self._title, self._keys[_HERE])
         everywhere = self._part("everywhere", [screens, *self._keys[_EVERYWHERE]])
         lists = self._part("in lists", self._keys[_LISTS])

@@ -20,16 +20,16 @@ WORDMARK = "BURSAR"
 class LoginScreen(Screen[None]):
     CSS_PATH = "login.tcss"
 
-    def __init__(self, why: str = "") -> None:
+    def __init__(self, why: str = "", name: str = "") -> None:
         super().__init__()
-        self._why = why
+        self._why, self._name_before = why, name
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
             yield Plain(joined(text(WORDMARK, Tone.BUSY), text("  a compute broker for a team", Tone.DIM)))
             yield Plain(text(self._why or "log in to go on", Tone.WAIT if self._why else Tone.PLAIN), classes="why")
             yield Steps(
-                Field(placeholder="name", max_length=64),
+                Field(self._name_before, "name", max_length=64),
                 Field(placeholder="password", password=True, max_length=LONGEST),
             )
             yield Plain(classes="refusal")

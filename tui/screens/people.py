@@ -16,10 +16,11 @@ from tui.amounts import age, credits_of, gpu_hours_of, until
 from tui.messages import PeopleSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
+from tui.widgets.columns import Cell, Column
 from tui.widgets.hanging import Hanging, Line
 from tui.widgets.panel import Panel
 from tui.widgets.plain import joined, text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 _INVITE_LOOKS = {
     "open": ("●", Tone.GOOD),
@@ -84,7 +85,7 @@ class PeopleScreen(Frame):
     def _people_seen(self, seen: PeopleSeen) -> None:
         now, org = self.console.now(), seen.org
         gives = f"{credits_of(org.allowance_credits_ucr)} cr and {gpu_hours_of(org.allowance_gpu_ms)} GPUh"
-        self.query_one(".members", Panel).entitle(f"{org.name}  {org.members} members")
+        self.query_one(".members", Panel).entitle(f"{org.name}  {org.members} member{'s' if org.members != 1 else ''}")
         self.query_one(".org", Hanging).hang([text(f"each begins with {gives} · {org.time_zone}", Tone.DIM)])
         self.query_one(".links", Hanging).hang(_link_lines(seen.links, now) or [text(_NO_LINKS, Tone.DIM)])
         self._members = {member.name: member for member in seen.members}

@@ -32,6 +32,7 @@ _ORDER = (
     "priority", "replicas", "after", "label", "env", "public_ip",
 )  # fmt: skip
 _NOTHING_YET = "fill in a name, a cluster and what to run"
+_KEYS_OF_SIGNS = ("go", "prompt", "back", "last", "undo")
 _PAUSE_S = 0.3  # of typing, before it is tried
 
 
@@ -43,7 +44,7 @@ class SubmitScreen(Frame):
         Binding("ctrl+s", "submit", "Submit", priority=True),
         Binding("ctrl+y", "copy", "Copy command", priority=True),
         Binding("ctrl+l", "empty", "Empty", show=False),
-        Binding("escape", "back", "Back", key_display="esc"),
+        Binding("escape", "leave", "Back", key_display="esc"),
     ]
 
     def __init__(self) -> None:
@@ -136,6 +137,13 @@ class SubmitScreen(Frame):
         reference = getattr(event.answer, "id", None)
         if reference is not None:
             self.console.open_deployment(str(reference))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Here signs are typed; those that come before a field has the focus are no keys either."""
+        return action not in _KEYS_OF_SIGNS and super().check_action(action, parameters)
+
+    def action_leave(self) -> None:
+        self.leave()
 
     def action_copy(self) -> None:
         line = self.command.line

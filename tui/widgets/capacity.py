@@ -10,17 +10,25 @@ from core.domain.columns import columns, cut
 from core.domain.resources import Resources, format_cpu, format_gpu, format_memory
 from core.domain.text import safe_text
 from core.views.browsing import DeviceLine, Holder
+from core.views.foresight import QueueLine
 from core.views.work import ClusterCard
 from tui.amounts import bar
 from tui.theme import LOOKS, Tone, node_look
 from tui.widgets.plain import joined, text
 
-OTHER_ORG = "other org"
+_OTHER_ORG = "other org"
 _OTHERS = "other"  # the same on a device, where there is less room
 _NEARLY_FULL = 90
 _WORD, _NUMBERS = 5, 14
-_WIDEST_BOX = 16
-_EVEN = (8, 4)  # devices in a row, where as many fit: rows of machines with eight stand alike
+_WIDEST_BOX, _NARROWEST_BOX = 16, 9
+_EVEN = (8, 4, 2)  # devices in a row, as many as fit: rows of machines with eight stand alike
+
+
+def name_of(line: QueueLine) -> str:
+    """What waits, behind its organization where that is another one."""
+    if line.name is None:
+        return _OTHER_ORG
+    return f"{line.org}/{line.name}" if line.org else line.name
 
 
 def cluster_bars(cluster: ClusterCard, width: int) -> list[Content]:
@@ -63,8 +71,7 @@ def device_map(devices: Sequence[DeviceLine], width: int) -> list[Content]:
     """A box for each device, node by node: its index, its state's sign, and who holds it."""
     lines: list[Content] = []
     labels = {(d.cluster, d.node, d.index): _label(d) for d in devices}
-    box = min(_WIDEST_BOX, max((columns(words) for words, _ in labels.values()), default=1) + 1)
-    across = _across(width - 2, box)
+    across, box = _across(width - 1)
     for cluster, node in dict.fromkeys((device.cluster, device.node) for device in devices):
         here = [device for device in devices if (device.cluster, device.node) == (cluster, node)]
         look = node_look(here[0].node_state)
@@ -73,13 +80,15 @@ def device_map(devices: Sequence[DeviceLine], width: int) -> list[Content]:
         lines.append(joined(text(cluster, Tone.LOUD), text(f"/{node}{model}", Tone.DIM), state))
         for start in range(0, len(here), across):
             row = [labels[d.cluster, d.node, d.index] for d in here[start : start + across]]
-            lines.append(joined("  ", joined(*(_box(words, tone, box) for words, tone in row), between=" ")))
+            lines.append(joined(" ", joined(*(_box(words, tone, box) for words, tone in row), between=" ")))
     return lines
 
 
-def _across(width: int, box: int) -> int:
-    fit = max(1, (width + 1) // (box + 1))
-    return next((even for even in _EVEN if even <= fit < 2 * even), fit)
+def _across(width: int) -> tuple[int, int]:
+    """How many in a row and how wide each: by the room alone, so that nothing moves when somebody comes or goes."""
+    room = {even: (width + 1) // even - 1 for even in _EVEN}
+    across = next((even for even in _EVEN if room[even] >= _NARROWEST_BOX), 1)
+    return across, min(_WIDEST_BOX, room.get(across, width))
 
 
 def _label(device: DeviceLine) -> tuple[str, Tone]:

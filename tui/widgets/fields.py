@@ -22,7 +22,10 @@ from tui.widgets.plain import Plain, joined, text
 
 
 class Fields(Vertical, can_focus=False):
-    """`picks` are the arguments whose words are offered by the screen, and are picked rather than typed."""
+    """`picks` are the arguments whose words are offered by the screen, and are picked rather than typed.
+
+    `now` is what the arguments are at present: it stands dimmed in a field as long as nothing is typed.
+    """
 
     DEFAULT_CSS = """
     Fields {
@@ -38,7 +41,10 @@ class Fields(Vertical, can_focus=False):
         & .hint { height: 1; margin-top: 1; color: $secondary; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
+    # The focus moves with the key itself: what is typed fast behind it must not land in the field before.
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "app.focus_next", "Next field", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", "Field before", show=False, priority=True),
         Binding("down", "app.focus_next", "Next field", show=False),
         Binding("up", "app.focus_previous", "Field before", show=False),
     ]
@@ -51,9 +57,14 @@ class Fields(Vertical, can_focus=False):
         pass
 
     def __init__(
-        self, arguments: Sequence[Argument], preset: Mapping[str, str] | None = None, picks: Sequence[str] = ()
+        self,
+        arguments: Sequence[Argument],
+        preset: Mapping[str, str] | None = None,
+        picks: Sequence[str] = (),
+        now: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         super().__init__()
+        self._now = {name: " ".join(words) for name, words in (now or {}).items()}
         self._arguments = tuple(arguments)
         self._preset = dict(preset or {})
         self._picks = frozenset(picks)
@@ -74,8 +85,11 @@ class Fields(Vertical, can_focus=False):
         if argument.kind is Kind.FLAG:
             return Checkbox("yes", given == "yes", id=name, compact=True)
         if argument.choices or argument.name in self._picks:
-            return Pick(argument.choices, argument.default or "", given, name=name)
-        return Field(given, argument.default, id=name, max_length=LONGEST, select_on_focus=False, compact=True)
+            return Pick(argument.choices, self._dimmed(argument), given, name=name)
+        return Field(given, self._dimmed(argument), id=name, max_length=LONGEST, select_on_focus=False, compact=True)
+
+    def _dimmed(self, argument: Argument) -> str:
+        return self._now.get(argument.name) or argument.default or ""
 
     def offer(self, argument: str, words: Sequence[str]) -> None:
         """The words that can be picked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 
 from core.domain.columns import columns, cut
@@ -18,6 +19,12 @@ class Masthead(Plain):
 
     who: reactive[AccountCard | None] = reactive(None)
     standing: reactive[tuple[str, str, Tone]] = reactive(("", "", Tone.DIM))
+
+    class Clicked(Message):
+        """For more about who is here."""
+
+    def on_click(self) -> None:
+        self.post_message(self.Clicked())
 
     def render(self) -> Content:
         """The right part gives way before the left one."""

@@ -19,7 +19,11 @@ class Steps(Vertical):
     DEFAULT_CSS = """
     Steps { height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "step", "Go on", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "step", "Go on", show=False, priority=True),
+        Binding("tab", "app.focus_next", "Next field", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", "Field before", show=False, priority=True),
+    ]
 
     @dataclass
     class Entered(Message):
@@ -31,7 +35,8 @@ class Steps(Vertical):
         super().__init__(*fields)
 
     def begin(self) -> None:
-        self.screen.set_focus(self._fields[0])
+        """With the first that is not filled in yet."""
+        self.screen.set_focus(next((field for field in self._fields if not field.value), self._fields[0]))
 
     def clear(self, *, but_first: bool = False) -> None:
         for field in self._fields[1 if but_first else 0 :]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -23,24 +23,11 @@ from core.domain.columns import columns as width_of
 from core.domain.columns import cut
 from core.domain.text import safe_text
 from tui.theme import Tone
+from tui.widgets.columns import GAP, Cell, Column, Decided, fitted, is_wanted
 
-_GAP, _EDGE = 2, 1
+_EDGE = 1
 _CURSOR, _MARK = "▌", "◆"
-
-
-class Column(NamedTuple):
-    """`grow` takes what is left of the width; `drop` says who goes first when there is too little: the largest."""
-
-    head: str
-    width: int
-    right: bool = False
-    grow: bool = False
-    drop: int = 0
-
-
-class Cell(NamedTuple):
-    text: str
-    tone: Tone = Tone.PLAIN
+MOST_MARKED = 500  # at once; what is done to more than that is a matter for a script
 
 
 Cells = Callable[[int], Sequence[Cell] | None]
@@ -55,7 +42,10 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("home,g", "edge(False)", "First", show=False),
         Binding("end,G", "edge(True)", "Last", show=False),
         Binding("enter", "choose", "Open", key_display="enter"),
-        Binding("space", "mark", "Mark", show=False),
+        Binding("space", "mark(1)", "Mark", show=False),
+        Binding("shift+down", "mark(1)", "Mark downwards", show=False, key_display="shift+↓"),
+        Binding("shift+up", "mark(-1)", "Mark upwards", show=False, key_display="shift+↑"),
+        Binding("asterisk", "mark_all", "Mark all, or none", show=False, key_display="*"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "table--head",
@@ -102,6 +92,18 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         keys: frozenset[str]
 
     @dataclass
+    class TooMany(Said):
+        """More rows than can be marked at once."""
+
+        count: int
+
+    @dataclass
+    class HeadPicked(Said):
+        """The head of a column was clicked."""
+
+        word: str
+
+    @dataclass
     class Wanted(Said):
         """These rows, from `first` to before `end`, are in view and have no cells yet."""
 
@@ -127,6 +129,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._fitted: list[tuple[int, int]] = []
         self._index = 0
         self._wanted: tuple[int, int] | None = None
+        self.decided: dict[str, bool] = {}
         self.marked: frozenset[str] = frozenset()
 
     # What it shows
@@ -154,6 +157,27 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._columns = tuple(columns)
         self._fit()
         self.refresh()
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        return self._columns
+
+    def decide(self, decided: Decided) -> None:
+        """Which columns somebody wants or does not want, by their words."""
+        self.decided = dict(decided)
+        self._fit()
+        self.refresh()
+
+    def turn(self, word: str) -> bool:
+        """Show what is not shown and the other way round; what grows is what the rows are known by, and stays."""
+        column = next((column for column in self._columns if column.word == word), None)
+        if column is None or column.grow:
+            return False
+        self.decide({**self.decided, word: not is_wanted(column, self.decided)})
+        return True
+
+    def is_shown(self, column: Column) -> bool:
+        return any(self._columns[i] == column for i, _ in self._fitted)
 
     @property
     def key(self) -> str | None:
@@ -195,25 +219,44 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this table cannot do is not among the keys."""
         del parameters
-        return {"choose": self._opens, "mark": self._marks}.get(action, True)
+        return {"choose": self._opens, "mark": self._marks, "mark_all": self._marks}.get(action, True)
 
     def action_choose(self) -> None:
         if self.key is not None:
             self.post_message(self.Chosen(self, self.key))
 
-    def action_mark(self) -> None:
-        if self._marks and self.key is not None:
+    def action_mark(self, by: int) -> None:
+        if self.key is not None:
             self._set_marks(self.marked ^ {self.key})
-            self._go(self._index + 1)
+            self._go(self._index + by)
+
+    def action_mark_all(self) -> None:
+        """All that there are; from all of them it is back to none."""
+        if len(self._keys) > MOST_MARKED:
+            self.post_message(self.TooMany(self, len(self._keys)))
+            return
+        every = frozenset(self._keys)
+        self._set_marks(frozenset() if self.marked == every else every)
 
     def on_click(self, event: events.Click) -> None:
         line = event.y - 1 + self.scroll_offset.y
-        if event.y < 1 or line >= len(self._keys):
+        if event.y < 1:
+            self._pick_head(event.x)
+            return
+        if line >= len(self._keys):
             return
         again = line == self._index
         self._go(line)
         if again or event.chain > 1:
             self.action_choose()
+
+    def _pick_head(self, x: int) -> None:
+        start = self._gutter
+        for i, room in self._fitted:
+            if start <= x < start + room + GAP:
+                self.post_message(self.HeadPicked(self, self._columns[i].word))
+                return
+            start += room + GAP
 
     def _go(self, index: int) -> None:
         if not self._keys:
@@ -255,20 +298,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _fit(self) -> None:
         """Which columns fit into the width, and how wide each is."""
         self.virtual_size = Size(self.size.width, len(self._keys) + 1)
-        kept = list(range(len(self._columns)))
         room = self.scrollable_content_region.width - self._gutter - _EDGE
-
-        def needed() -> int:
-            return sum(self._columns[i].width + _GAP for i in kept) - _GAP
-
-        while needed() > room and any(self._columns[i].drop for i in kept):
-            kept.remove(max(kept, key=lambda i: self._columns[i].drop))
-        left = max(0, room - needed())
-        growing = [i for i in kept if self._columns[i].grow]
-        self._fitted = []
-        for i in kept:
-            extra = left // len(growing) if i in growing else 0
-            self._fitted.append((i, self._columns[i].width + extra))
+        self._fitted = fitted(self._columns, self.decided, room)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -306,7 +337,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         segments = [Segment(gutter, base + self._colour("tone--mark"))]
         for place, (i, room) in enumerate(self._fitted):
             if place:
-                segments.append(Segment(" " * _GAP, base))
+                segments.append(Segment(" " * GAP, base))
             shown = cut(safe_text(cells[i].text), room)
             space = " " * max(0, room - width_of(shown))
             segments.append(

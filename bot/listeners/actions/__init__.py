@@ -34,6 +34,7 @@ WORK: dict[Action, PressWork] = {
     Action.CANCEL: acts.cancel,
     Action.STOP: acts.stop,
     Action.START: acts.start,
+    Action.RESUME: acts.resume,
     Action.EXTEND: extend.pressed,
     Action.WHY: look.why,
     Action.LOGS: look.logs,

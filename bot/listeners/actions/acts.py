@@ -1,4 +1,4 @@
-"""[Cancel], [Stop] and [Start]: one call each, and the card below says the rest."""
+"""[Cancel], [Stop], [Start] and [Resume]: one call each, and the card below says the rest."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ async def stop(desk: Desk, press: Press) -> Message:
 
 async def start(desk: Desk, press: Press) -> Message:
     return await _act(desk, press, "start")
+
+
+async def resume(desk: Desk, press: Press) -> Message:
+    return await _act(desk, press, "resume")
 
 
 async def _act(desk: Desk, press: Press, word: str) -> Message:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.blocks.forms import deploy_form, no_clusters
-from bot.blocks.help import begin, join
+from bot.blocks.help import asking, begin, join
 from bot.blocks.parts import Message
 from bot.desk import Desk, in_thread
 from bot.listeners.commands import verb
@@ -33,6 +33,8 @@ async def opened(desk: Desk, who: Who, trigger_id: str) -> Message | None:
         return begin()
     if not visitor.belongs:
         return join(visitor.name, visitor.org)
+    if not trigger_id:
+        return asking()
     page = await in_thread(desk.bursar.clusters.list, visitor.caller)
     view = deploy_form(page.items) if page.items else no_clusters()
     await desk.client.views_open(trigger_id=trigger_id, view=view)

@@ -6,7 +6,9 @@ from bot.blocks import help as pages
 from bot.blocks.parts import Message
 from bot.desk import Desk
 from bot.payloads import Command
-from core.commands.table import FAMILIES
+from bot.wording import OWN_WORDS
+from core.commands.aliases import expanded
+from core.commands.table import FAMILIES, VERBS
 from core.commands.verbs import Family, Verb
 from core.commands.words import parse_words
 from core.domain.errors import BursarError
@@ -33,28 +35,25 @@ def _standings(visitor: Visitor) -> frozenset[Standing]:
 
 
 async def answer(desk: Desk, command: Command) -> Message:
-    words = command.text.split()[1:]
-    found = _named(words)
-    if found is not None:
-        return pages.of_verb(found)
+    said = tuple(word.lower() for word in command.text.split()[1:])
+    if said:
+        return pages.of_word(" ".join(said)) or _of_verb(expanded(" ".join(said)))
     visitor = await desk.visitor(command.who)
     families = [Family(one.title, tuple(v for v in one.verbs if offered(v, visitor))) for one in FAMILIES]
     known = visitor.caller is not None
     return pages.overview([one for one in families if one.verbs], known=known, admin=visitor.admin)
 
 
-def _named(words: list[str]) -> Verb | None:
-    """The verb of these words; what is none is asked of the table, whose refusal names the nearest."""
-    if not words:
-        return None
-    said = tuple(word.lower() for word in words)
-    for family in FAMILIES:
-        for one in family.verbs:
-            if one.path == said[: len(one.path)]:
-                return one
+def _of_verb(line: str) -> Message:
+    """Help of the verb that begins so, or of the verbs that do; what is none is refused by the name of the nearest."""
+    words = tuple(line.split())
+    here = [verb for verb in VERBS if not verb.terminal_only]
+    for verb in here:
+        if verb.path == words[: len(verb.path)]:
+            return pages.of_verb(verb)
     try:
-        return parse_words(" ".join(words))[0]
+        parse_words(line, own=OWN_WORDS)
     except BursarError as error:
-        if error.code == "unknown_verb":
+        if error.code != "verb_incomplete":
             raise
-        return None
+    return pages.of_group(words, [verb for verb in here if verb.path[: len(words)] == words])

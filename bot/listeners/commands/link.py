@@ -17,9 +17,10 @@ async def answer(desk: Desk, command: Command) -> Message:
 
 
 async def offered(desk: Desk, who: Who, workspace: str, account: str | None = None) -> Message:
-    offer = await in_thread(desk.chat.offer_link, who.team_id, who.user_id, who.name, workspace, account)
+    name = who.name or who.user_id
+    offer = await in_thread(desk.chat.offer_link, who.team_id, who.user_id, name, workspace, account)
     said = f"Type this where you are logged in: `bursar slack link {offer.code}`"
-    there = f"You see there who asks: @{safe_slack(who.name, 80)} in {safe_slack(workspace, 80)}, and say yes."
+    there = f"You see there who asks: @{safe_slack(name, 80)} in {safe_slack(workspace, 80)}, and say yes."
     return message(
         "a one-time code is shown to you",
         [section(f"{said}\n{there}"), context(f"good once, until {moment(offer.expires_at)}; give it to nobody else")],

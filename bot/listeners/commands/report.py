@@ -9,6 +9,7 @@ from bot.desk import Desk, in_thread
 from bot.listeners.commands import verb
 from bot.payloads import Command
 from core.domain.report_requests import NewSchedule
+from core.domain.schedule import next_due, read_when
 from core.domain.validation import validated
 
 _DEFAULT = "weekly mon 09:00"
@@ -22,7 +23,8 @@ async def answer(desk: Desk, command: Command) -> Message | None:
     if visitor.caller is None:
         return begin()
     visitor, caller = await verb.known(desk, command.who, command.key)
-    when = " ".join(words[2:]) or _DEFAULT
     place = f"{command.who.team_id}/{command.channel_id}"
-    card = await in_thread(desk.bursar.reports.preview, caller, validated(NewSchedule, channel=place, when=when))
-    return preview(card, place, when)
+    request = validated(NewSchedule, channel=place, when=" ".join(words[2:]) or _DEFAULT)
+    card = await in_thread(desk.bursar.reports.preview, caller, request)
+    when = read_when(request.when, card.zone)
+    return preview(card, place, when, next_due(when, desk.deliveries.now()))

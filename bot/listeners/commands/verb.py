@@ -12,6 +12,7 @@ from bot.desk import Desk, in_thread
 from bot.ids import Action
 from bot.markup import safe_slack, unescaped
 from bot.payloads import Command, Who
+from bot.wording import OWN_WORDS
 from core.commands.aliases import expanded
 from core.commands.verbs import Program, Values, Verb
 from core.commands.words import parse_words
@@ -36,7 +37,7 @@ async def asked(desk: Desk, who: Who, text: str, key: str, *, sure: bool = False
         return begin()
     typed = await _typed(desk, who, text)
     line = expanded(_ALONE.get(typed.strip().lower(), typed))
-    verb, values = parse_words(await _placed(desk, visitor, line))
+    verb, values = parse_words(await _placed(desk, visitor, line), own=OWN_WORDS)
     if verb.path == ("org", "switch"):
         raise Conflict("org_of_workspace", f"this workspace works in {visitor.org}", "switch in a terminal")
     if verb.permission in NEEDS_ORG and not visitor.belongs:

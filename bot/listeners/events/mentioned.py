@@ -1,4 +1,4 @@
-"""`@bursar ...` in a channel: answered to the one who wrote, in the thread, since commands do not reach threads."""
+"""`@bursar ...` in a channel or in a thread, which commands do not reach: answered there, to the one who wrote."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.blocks.help import begin
 from bot.blocks.parts import Message
 from bot.desk import Desk
-from bot.listeners.commands import guide, verb
+from bot.listeners import commands
 from bot.listeners.frame import acknowledge
 from bot.payloads import Command, Event, event_of
 from core.domain.errors import BursarError
@@ -30,7 +29,7 @@ def hang(app: AsyncApp, desk: Desk, event_type: str) -> None:
             await desk.client.chat_postEphemeral(
                 channel=event.channel_id,
                 user=event.who.user_id,
-                thread_ts=event.thread_ts or None,
+                thread_ts=event.thread_ts or None,  # where there is no thread yet, nobody would see it in one
                 text=answer.text,
                 blocks=list(answer.blocks),
             )
@@ -42,10 +41,7 @@ def hang(app: AsyncApp, desk: Desk, event_type: str) -> None:
 
 
 async def _work(desk: Desk, event: Event) -> Message | None:
+    """The same words as behind the slash, with the same answers."""
     desk.serves(event.who)
-    text = _ME.sub("", event.text).strip()
-    if (await desk.visitor(event.who)).caller is None:
-        return begin()
-    if not text or text.split()[0].lower() == "help":
-        return await guide.answer(desk, Command(event.who, "", event.channel_id, text, "", ""))
-    return await verb.asked(desk, event.who, text, f"slack:event:{event.event_id}")
+    text, team = _ME.sub("", event.text).strip(), event.who.team_id
+    return await commands.answer(desk, Command(event.who, team, event.channel_id, text, "", "", event.event_id))

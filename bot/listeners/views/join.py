@@ -26,7 +26,7 @@ async def joined(desk: Desk, form: Submission) -> Block:
     code = form.inputs.get("code", "").strip()
     card = await in_thread(desk.bursar.invites.join, visitor.caller, validated(Joining, code=code))
     await desk.visitor(form.who)  # the first who joins brings the workspace with them
-    await desk.freshen_home(form.who.team_id, form.who.user_id)
+    await desk.freshen_home(form.who)
     return done_form("Join your team", joined_words(card))
 
 

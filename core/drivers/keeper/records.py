@@ -15,11 +15,42 @@ from _thread import get_ident
 from typing import Any, NamedTuple
 
 RUNS, SOCKET, KEEPER_LOCK = "runs", "keeper.sock", "keeper.lock"
-RECORD, STOP, LOG, SUSPENDED, WORK = "run.jsonl", "stop.json", "output.log", "suspended", "work"
+OUTPUT, STOP, SUSPENDED, WORK = "output", "stop", "suspended", "work"
 LONGEST_NAME = 255
 PLAIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 Record = dict[str, Any]
+
+
+class Place(NamedTuple):
+    """Where the parts of a run lie. Those of a kind share a directory: to make one for each run costs more than it."""
+
+    home: str
+    name: str
+
+    @property
+    def record(self) -> str:
+        return f"{self.home}/{RUNS}/{self.name}"
+
+    @property
+    def output(self) -> str:
+        return f"{self.home}/{OUTPUT}/{self.name}"
+
+    @property
+    def old_output(self) -> str:
+        return f"{self.output}.old"
+
+    @property
+    def stop(self) -> str:
+        return f"{self.home}/{STOP}/{self.name}"
+
+    @property
+    def suspended(self) -> str:
+        return f"{self.home}/{SUSPENDED}/{self.name}"
+
+    @property
+    def work(self) -> str:
+        return f"{self.home}/{WORK}/{self.name}"
 
 
 class Account(NamedTuple):
@@ -30,12 +61,12 @@ class Account(NamedTuple):
     ended: Record | None
 
 
-def create_account(run: str, spec: Record) -> bool:
+def create_account(run: Place, spec: Record) -> bool:
     """The first line, whole or not at all. False where there is one already: that one holds."""
-    fresh = f"{run}/.{_writer()}.new"
+    fresh = f"{run.home}/{RUNS}/.{_writer()}.new"
     _write(fresh, os.O_CREAT | os.O_TRUNC, spec)
     try:
-        os.link(fresh, f"{run}/{RECORD}")
+        os.link(fresh, run.record)
     except FileExistsError:
         return False
     else:
@@ -44,8 +75,8 @@ def create_account(run: str, spec: Record) -> bool:
         os.unlink(fresh)  # noqa: PTH108 - this module is forked for every run and stays small
 
 
-def append(run: str, event: Record) -> None:
-    _write(f"{run}/{RECORD}", os.O_APPEND, event)
+def append(run: Place, event: Record) -> None:
+    _write(run.record, os.O_APPEND, event)
 
 
 def _writer() -> str:
@@ -63,11 +94,11 @@ def _write(place: str, how: int, event: Record) -> None:
         os.close(fd)
 
 
-def read_account(run: str) -> Account | None:
+def read_account(run: Place) -> Account | None:
     try:
-        with open(f"{run}/{RECORD}", "rb") as file:  # noqa: PTH123
+        with open(run.record, "rb") as file:  # noqa: PTH123
             lines = file.read().split(b"\n")[:-1]
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     spec = started = ended = None
     for line in lines:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gc
-import json
 import os
 import select
 import selectors
@@ -19,9 +18,8 @@ import socket
 from core.drivers.keeper.records import (
     KEEPER_LOCK,
     LONGEST_NAME,
-    RUNS,
     SOCKET,
-    STOP,
+    Place,
     Record,
     append,
     boot_id,
@@ -29,16 +27,21 @@ from core.drivers.keeper.records import (
     read_account,
     wall_us,
 )
-from core.drivers.keeper.shim import Shim
+from core.drivers.keeper.shim import Mould
+from core.drivers.keeper.worker import REST, Hand, hand_over, reply, work
 
 MOST_TRIES = 300
 BETWEEN_TRIES_S = 0.01
+# So many shims may wait for another run, and so long: each takes memory.
+MOST_AT_REST, LONGEST_REST_S = 32, 2.0
 
 
 class Keeper:
     def __init__(self, home: str, idle_s: float) -> None:
         os.chdir(home)  # a socket's path may have 107 characters, a home's may have more
         self.home, self.idle_s = home, idle_s
+        self.rest_s = min(idle_s, LONGEST_REST_S)
+        self.resting: dict[socket.socket, Mould] = {}
         self.host: Record = {"boot": boot_id(), "pid_space": pid_space()}
         self.watched = selectors.DefaultSelector()
         self.lock = os.open(KEEPER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -65,10 +68,14 @@ class Keeper:
         """Until nobody has been connected for a while. The runs do not need it."""
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the shims
         while True:
-            ready = self.watched.select(self.idle_s if len(self.watched.get_map()) == 1 else None)
-            if not ready:
+            alone = len(self.watched.get_map()) == 1
+            ready = self.watched.select(self.idle_s if alone else self.rest_s if self.resting else None)
+            if not ready and alone:
                 os.unlink(SOCKET)  # noqa: PTH108
                 return
+            if not ready:
+                for worker in list(self.resting):
+                    self.let_go(worker)
             for key, _ in ready:
                 if key.fileobj is self.listener:
                     self.watched.register(self.listener.accept()[0], selectors.EVENT_READ)
@@ -80,52 +87,69 @@ class Keeper:
             name = client.recv(LONGEST_NAME).decode()
         except (OSError, UnicodeDecodeError):
             name = ""
+        if name.startswith(REST):
+            self.let_rest(client, name.split()[1:])
+            return
         if not name or "/" in name or name.startswith("."):
-            self.watched.unregister(client)
-            client.close()
+            self.let_go(client)
             return
         try:
             self.start(name, client)
         except OSError as error:
-            _reply(client, name, error=f"{error.strerror or error}")
+            reply(client, name, error=f"{error.strerror or error}")
 
     def start(self, name: str, client: socket.socket) -> None:
         """Start a run once and for all, however often it is asked for."""
-        run = f"{self.home}/{RUNS}/{name}"
-        held = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
+        run = Place(self.home, name)
+        held = os.open(run.record, os.O_RDONLY)
         try:
             mine = _locked(held)  # the shim inherits it, and holds it for as long as it lives
             account = read_account(run)
             if account is None:
-                _reply(client, name, error="its record cannot be read")
+                reply(client, name, error="its record cannot be read")
             elif not mine or account.started or account.ended:
-                _reply(client, name)
-            elif os.path.exists(f"{run}/{STOP}"):  # noqa: PTH110
+                reply(client, name)
+            elif os.path.exists(run.stop):  # noqa: PTH110
                 append(run, {"code": None, "error": None, "at": wall_us(), "asleep_us": 0, "oom": False})
-                _reply(client, name)
-            elif os.fork() == 0:
-                self.become_shim(run, account.spec, client)
+                reply(client, name)
+            elif not self.handed_over(name, Mould.of(account.spec), client, held) and os.fork() == 0:
+                self.become_shim(Hand(run, account.spec, client, held))
         finally:
             os.close(held)
 
-    def become_shim(self, run: str, spec: Record, client: socket.socket) -> None:
-        name = os.path.basename(run)  # noqa: PTH119
+    def handed_over(self, name: str, wanted: Mould, client: socket.socket, held: int) -> bool:
+        """To a shim that rests, and has taken no other limits than this run shall have."""
+        fitting = [worker for worker, mould in self.resting.items() if mould.fits(wanted)]
+        for worker in reversed(fitting):
+            done = hand_over(worker, name, client, held)
+            self.let_go(worker)
+            if done:
+                return True
+        return False
 
-        def tell() -> None:
-            _reply(client, name)
-            client.close()
+    def let_rest(self, worker: socket.socket, words: list[str]) -> None:
+        keeper, data_bytes, nice = words
+        if int(keeper) == os.getpid() and len(self.resting) < MOST_AT_REST:
+            self.resting[worker] = Mould(int(data_bytes), int(nice))
+        else:
+            self.let_go(worker)
 
+    def let_go(self, client: socket.socket) -> None:
+        """A shim that rests ends by it."""
+        self.resting.pop(client, None)
+        self.watched.unregister(client)
+        client.close()
+
+    def become_shim(self, hand: Hand) -> None:
+        keeper = os.getppid()
         try:
             os.close(self.lock)  # or it would be held as long as the run lives
             for key in self.watched.get_map().values():
-                if isinstance(key.fileobj, socket.socket) and key.fileobj is not client:
+                if isinstance(key.fileobj, socket.socket) and key.fileobj is not hand.asker:
                     key.fileobj.close()
             self.watched.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            Shim(run, spec, self.host).live(tell)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            _reply(client, name, error=f"{type(error).__name__}: {error}")
-            raise
+            work(hand, self.host, keeper)
         finally:
             os._exit(0)
 
@@ -136,11 +160,6 @@ def _locked(fd: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _reply(client: socket.socket, name: str, **words: object) -> None:
-    with contextlib.suppress(OSError):  # who asked may be dead; the run does not depend on it
-        client.send(json.dumps({"run": name, **words}).encode())
 
 
 def _somebody_answers() -> bool:

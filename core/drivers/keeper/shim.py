@@ -14,17 +14,15 @@ import resource
 import signal
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from core.drivers.keeper.output import rotate
 from core.drivers.keeper.records import (
-    LOG,
-    STOP,
-    WORK,
+    Place,
     Record,
     append,
     asleep_us,
     descendants,
-    process_facts,
     read_note,
     send,
     wall_us,
@@ -43,9 +41,24 @@ _TO_DEFAULT = (signal.SIGPIPE, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, sig
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+class Mould(NamedTuple):
+    """The limits that a process has taken for its run. It cannot leave them again."""
+
+    data_bytes: int = 0
+    nice: int = 0
+
+    @classmethod
+    def of(cls, spec: Record) -> Mould:
+        return cls(spec["data_bytes"], spec["nice"])
+
+    def fits(self, wanted: Mould) -> bool:
+        return self in (wanted, Mould())
+
+
 class Shim:
-    def __init__(self, run: str, spec: Record, host: Record) -> None:
-        self.run, self.spec, self.host = run, spec, host
+    def __init__(self, run: Place, spec: Record, me: Record, mould: Mould, before: Place | None = None) -> None:
+        """`before` is the run that this process has served last."""
+        self.run, self.spec, self.me, self.mould, self.before = run, spec, me, mould, before
         self.child = 0
         self.status: int | None = None
         self.ended_at = 0
@@ -56,9 +69,8 @@ class Shim:
         self.log_size = 0
         self.limits: list[str] = [spec["limits"]]
 
-    def live(self, tell: Callable[[], None]) -> None:
-        """The whole of it. `tell` is called as soon as the command runs, or is known never to run."""
-        os.setsid()
+    def live(self, tell: Callable[[], None]) -> bool:
+        """The whole of it. `tell` is called as soon as the command runs, or is known never to run: then it is False."""
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
         self._prepare()
@@ -76,23 +88,22 @@ class Shim:
         self._write_end(failure)
         if failure is not None:
             tell()
+        return failure is None
 
     def _started(self) -> Record:
-        facts = process_facts(os.getpid())
         return {
-            **self.host,
-            "shim": os.getpid(),
-            "ticks": facts.ticks if facts else 0,
+            **self.me,
             "at": wall_us(),
             "asleep_us": self.slept_at_start,
             "limits": "; ".join(self.limits),
         }
 
     def _prepare(self) -> None:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(f"{self.run}/{WORK}")  # noqa: PTH102 - paths of a fork are plain text
+        if self.before is None or self.spec["uid"] is not None or not _taken_over(self.before.work, self.run.work):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self.run.work, 0o700)  # noqa: PTH102 - paths of a fork are plain text
         if self.spec["uid"] is not None:
-            os.chown(f"{self.run}/{WORK}", self.spec["uid"], self.spec["gid"])
+            os.chown(self.run.work, self.spec["uid"], self.spec["gid"])
         for cage in self.spec["cages"]:
             try:
                 with contextlib.suppress(FileExistsError):
@@ -113,7 +124,7 @@ class Shim:
     def _start(self) -> None:
         """By spawning, which copies nothing of us; only what must happen between fork and exec needs a fork."""
         null = os.open(os.devnull, os.O_RDONLY)
-        log = os.open(f"{self.run}/{LOG}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        log = os.open(self.run.output, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         if self.spec["uid"] is not None:
             os.fchown(log, self.spec["uid"], self.spec["gid"])  # so that it may open /dev/stderr
         try:
@@ -188,11 +199,14 @@ class Shim:
             os._exit(127)
 
     def _take_limits(self) -> None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if self.spec["data_bytes"]:
-            resource.setrlimit(resource.RLIMIT_DATA, (self.spec["data_bytes"],) * 2)
-        if self.spec["nice"]:
-            os.nice(self.spec["nice"])
+        wanted = Mould.of(self.spec)
+        if wanted == self.mould:
+            return
+        if wanted.data_bytes:
+            resource.setrlimit(resource.RLIMIT_DATA, (wanted.data_bytes,) * 2)
+        if wanted.nice:
+            os.nice(wanted.nice)
+        self.mould = wanted
 
     def _enter_cages(self) -> None:
         for cage in self.spec["cages"]:
@@ -218,7 +232,7 @@ class Shim:
 
     def _watch(self) -> None:
         """Until nothing of the run is left. A stop that came before we could hear it is read first."""
-        if os.path.exists(f"{self.run}/{STOP}"):  # noqa: PTH110
+        if os.path.exists(self.run.stop):  # noqa: PTH110
             self._asked_to_stop()
         while not self._all_reaped():
             if self._is_overdue():
@@ -247,7 +261,9 @@ class Shim:
         return self.status is not None
 
     def _asked_to_stop(self) -> None:
-        asked = read_note(f"{self.run}/{STOP}") or {}
+        asked = read_note(self.run.stop)
+        if asked is None:  # it was meant for the run before, which had just ended
+            return
         grace = float(asked.get("grace_s", DEFAULT_GRACE_S))
         kill_at = time.monotonic() + grace
         self.kill_at = kill_at if self.kill_at is None else min(self.kill_at, kill_at)
@@ -322,6 +338,21 @@ def _first_that_is(command: str, env: dict[str, str], start: Callable[[str], int
         except PermissionError as error:
             refused = error
     raise refused or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _taken_over(left: str, wanted: str) -> bool:
+    """Whether an empty directory that a run has left is now another's: to make one is among the dearest things here."""
+    try:
+        facts = os.stat(left)  # noqa: PTH116
+        if facts.st_mode & 0o7777 != 0o700 or facts.st_uid != os.getuid():
+            return False
+        os.rename(left, wanted)  # noqa: PTH104
+        if not os.listdir(wanted):  # noqa: PTH208
+            return True
+        os.rename(wanted, left)  # noqa: PTH104
+    except OSError:
+        pass
+    return False
 
 
 def _write_text(file: str, text: str) -> None:

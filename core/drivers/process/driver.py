@@ -31,8 +31,10 @@ from core.domain.resources import parse_duration, parse_memory
 from core.drivers import nvml
 from core.drivers.host import MACHINE, bound_here, only_on, this_machine
 from core.drivers.keeper.records import (
+    OUTPUT,
     STOP,
     SUSPENDED,
+    WORK,
     create_account,
     descendants,
     read_note,
@@ -161,7 +163,7 @@ class ProcessDriver:
         if account is None or account.ended is not None:
             return
         now = self._site.clock.now()
-        place = f"{self._runs.path(token)}/{STOP}"
+        place = self._runs.of(token).stop
         asked = read_note(place)
         if asked is None or now + grace_s * SECOND < asked["kill_at"]:
             asked = {"kill_at": now + round(grace_s * SECOND), "grace_s": grace_s}
@@ -172,7 +174,7 @@ class ProcessDriver:
             return
         if live.is_watched():
             send([live.shim], signal.SIGTERM)
-        else:  # nobody carries the grace but whoever asks again
+        elif not self._is_over(token):  # nobody carries the grace but whoever asks again
             send(live.orphans(), signal.SIGKILL if now >= asked["kill_at"] else signal.SIGTERM)
 
     def forget(self, token: Token) -> None:
@@ -181,31 +183,33 @@ class ProcessDriver:
         seen = self._runs.observed(name)
         if seen is not None and seen.is_live:
             raise trouble(Trouble.STILL_LIVE, f"{token} is {seen.phase}", "stop it first")
-        run = self._runs.path(token)
-        if run.exists():
-            dead = run.with_name(f".{name}.dead")
-            with contextlib.suppress(FileNotFoundError):
-                run.rename(dead)
-            shutil.rmtree(dead, ignore_errors=True)
+        run = self._runs.of(token)
+        for tree in (run.work, run.old_output):
+            shutil.rmtree(tree, ignore_errors=True)
+        for file in (run.output, run.stop, run.suspended, run.record):  # last what tells that there is something left
+            Path(file).unlink(missing_ok=True)
         self._runs.forget(name)
 
     def suspend(self, token: Token) -> None:
         live = self._live(token)
         # First: if we die in between, it says so, whoever leads next asks again, and nothing stands still unnoticed.
-        (self._runs.path(token) / SUSPENDED).touch()
+        Path(self._runs.of(token).suspended).touch()
         still: set[int] = set()
         while fresh := set(_all_of(live)) - still:  # what was forked before its parent stood still is found next
             send(sorted(fresh), signal.SIGSTOP)
             still |= fresh
+        if self._is_over(token):  # then its shim may have had another run by now, and that was stopped instead
+            send(sorted(still), signal.SIGCONT)
+            raise _no_such_run(token)
 
     def resume(self, token: Token) -> None:
         live = self._live(token)
         send(_all_of(live), signal.SIGCONT)
-        (self._runs.path(token) / SUSPENDED).unlink(missing_ok=True)
+        Path(self._runs.of(token).suspended).unlink(missing_ok=True)
 
     def logs(self, token: Token, *, tail: int | None = None, cursor: str | None = None) -> LogChunk:
         self._only_here()
-        run = self._runs.path(token)
+        run = self._runs.of(token)
         if self._runs.account(token) is None:
             raise trouble(Trouble.NO_SUCH_RUN, f"no run bears {token}")
         seen = self._runs.observed(run.name)
@@ -221,7 +225,7 @@ class ProcessDriver:
 
     def _adopted_or_prepared(self, spec: Spec) -> Observed | None:
         """What there is of it already; None where its record waits for the keeper."""
-        run = self._runs.path(spec.token)
+        run = self._runs.of(spec.token)
         if self._runs.account(spec.token) is not None:
             return self._runs.observed(run.name)
         launch.refuse_unfit(spec, self.capabilities, self._given)
@@ -231,8 +235,7 @@ class ProcessDriver:
         limits = self._means.of(run.name, spec.resources)
         record = launch.launch_record(spec, run, limits, who, self._log_bytes, self._site.clock.now())
         with _disk_answers(self._home):
-            run.mkdir(mode=0o700, exist_ok=True)
-            create_account(str(run), record)
+            create_account(run, record)
         return None
 
     def _started(self, names: list[str]) -> dict[str, Observed | BursarError]:
@@ -255,8 +258,12 @@ class ProcessDriver:
         account = self._runs.account(token)
         live = None if account is None else self._runs.live(account)
         if seen is None or live is None or not seen.is_live:
-            raise trouble(Trouble.NO_SUCH_RUN, f"nothing that runs bears {token}")
+            raise _no_such_run(token)
         return live
+
+    def _is_over(self, token: Token) -> bool:
+        account = self._runs.account(token)
+        return account is None or account.ended is not None
 
     def _settle(self) -> None:
         """Make the cluster's directory, and write into it to which host it belongs."""
@@ -265,11 +272,17 @@ class ProcessDriver:
         with _disk_answers(self._home):
             self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_note(str(self._home / HOST), {"machine": this_machine()})
-            self._runs.place.mkdir(mode=0o711, exist_ok=True)
+            for kind in (OUTPUT, STOP, SUSPENDED, WORK):
+                (self._home / kind).mkdir(mode=0o711, exist_ok=True)
+            self._runs.place.mkdir(mode=0o700, exist_ok=True)  # last: it tells that the others are there
 
     def _only_here(self) -> None:
         only_on(self._given[MACHINE.name])
         only_on((read_note(str(self._home / HOST)) or {}).get("machine"))
+
+
+def _no_such_run(token: Token) -> BursarError:
+    return trouble(Trouble.NO_SUCH_RUN, f"nothing that runs bears {token}")
 
 
 def _all_of(live: Live) -> list[int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.engines import Capabilities, Spec, Trouble, members_may_use, trouble
-from core.drivers.keeper.records import PLAIN_PATH, WORK, Record
+from core.drivers.keeper.records import PLAIN_PATH, Place, Record
 from core.drivers.process.limits import MIB, Limits
 
 LANGUAGE = "C.UTF-8"
@@ -71,9 +71,8 @@ def _can_be_passed(word: str) -> bool:
         return False
 
 
-def launch_record(spec: Spec, run: Path, limits: Limits, who: Person | None, log_bytes: int, now: int) -> Record:
-    work = run / WORK
-    home = who.home if who is not None and Path(who.home).is_dir() else str(work)
+def launch_record(spec: Spec, run: Place, limits: Limits, who: Person | None, log_bytes: int, now: int) -> Record:
+    home = who.home if who is not None and Path(who.home).is_dir() else run.work
     amount = spec.resources
     return {
         "token": str(spec.token),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.domain.engines import LogChunk
 from core.drivers.keeper.output import old_logs
-from core.drivers.keeper.records import LOG
+from core.drivers.keeper.records import Place
 
 LONGEST_CHUNK = 1 << 20
 _BLOCK = 1 << 16
@@ -20,7 +20,7 @@ class _Piece:
     content: bytes
 
 
-def read_chunk(run: Path, *, tail: int | None, cursor: str | None, over: bool) -> LogChunk:
+def read_chunk(run: Place, *, tail: int | None, cursor: str | None, over: bool) -> LogChunk:
     start = int(cursor) if cursor is not None and cursor.isascii() and cursor.isdigit() else None
     piece, end = _kept_from(run, start)
     skipped = start is not None and start != piece.start
@@ -34,20 +34,21 @@ def read_chunk(run: Path, *, tail: int | None, cursor: str | None, over: bool) -
     return LogChunk(content.decode(errors="replace"), str(reached), ended=over and reached >= end, skipped=skipped)
 
 
-def _kept_from(run: Path, start: int | None) -> tuple[_Piece, int]:
+def _kept_from(run: Place, start: int | None) -> tuple[_Piece, int]:
     """At most a chunk from an offset (None: the last chunk there is), and the offset of the end."""
+    current = Path(run.output)
     for _ in range(_TRIES):
         files = old_logs(run)
         base = files[-1][0] if files else 0
         try:
-            size = (run / LOG).stat().st_size
+            size = current.stat().st_size
         except FileNotFoundError:
             size = 0
-        spans = [(end - path.stat().st_size, path) for end, path in files if path.exists()] + [(base, run / LOG)]
+        spans = [(end - path.stat().st_size, path) for end, path in files if path.exists()] + [(base, current)]
         end = base + size
         oldest = spans[0][0]
         begin = max(oldest, end - LONGEST_CHUNK) if start is None else start if oldest <= start <= end else oldest
-        content = b"".join(_span(path, begin - at, LONGEST_CHUNK) for at, path in spans if size or path.name != LOG)
+        content = b"".join(_span(path, begin - at, LONGEST_CHUNK) for at, path in spans if size or path != current)
         if old_logs(run) == files:  # else it was rotated while we read
             break
     return _Piece(begin, content[:LONGEST_CHUNK]), end

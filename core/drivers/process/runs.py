@@ -15,8 +15,8 @@ from core.domain.engines import Observed, Phase, Token, Trouble, trouble
 from core.domain.resources import Resources
 from core.drivers.keeper.records import (
     RUNS,
-    SUSPENDED,
     Account,
+    Place,
     Record,
     asleep_us,
     boot_id,
@@ -62,13 +62,14 @@ class Live(NamedTuple):
 
 class Runs:
     def __init__(self, home: Path) -> None:
+        self.home = str(home)
         self.place = home / RUNS
         self._over: dict[str, Observed] = {}
         self._boot = boot_id()
         self._space = pid_space()
 
-    def path(self, token: Token) -> Path:
-        return self.place / str(token)
+    def of(self, token: Token) -> Place:
+        return Place(self.home, str(token))
 
     def names(self) -> list[str]:
         try:
@@ -93,7 +94,7 @@ class Runs:
         self._over.pop(name, None)
 
     def account(self, token: Token) -> Account | None:
-        return read_account(str(self.path(token)))
+        return read_account(self.of(token))
 
     def live(self, account: Account) -> Live | None:
         """Whom to signal; None where nothing of it has been started since this host was."""
@@ -108,7 +109,7 @@ class Runs:
     def somebody_is_at(self, name: str) -> bool:
         """Whether a shim holds the run, in whatever container of this host."""
         try:
-            held = os.open(self.place / name, os.O_RDONLY | os.O_DIRECTORY)
+            held = os.open(Place(self.home, name).record, os.O_RDONLY)
         except OSError:
             return False
         try:
@@ -121,7 +122,7 @@ class Runs:
             os.close(held)
 
     def _read(self, name: str) -> Observed | None:
-        run = f"{self.place}/{name}"
+        run = Place(self.home, name)
         account = read_account(run)
         if account is None:
             return None
@@ -131,7 +132,7 @@ class Runs:
         if started is None:
             return _seen(spec, None, Phase.STARTING) if self.somebody_is_at(name) else None
         if self._runs(name, started):
-            phase = Phase.SUSPENDED if os.path.exists(f"{run}/{SUSPENDED}") else Phase.RUNNING  # noqa: PTH110
+            phase = Phase.SUSPENDED if os.path.exists(run.suspended) else Phase.RUNNING  # noqa: PTH110
             return _seen(spec, started, phase, asleep=asleep_us() - started["asleep_us"])
         account = read_account(run)  # its shim may have written the end while we looked
         if account is not None and account.ended is not None:
@@ -173,7 +174,7 @@ def _seen(
         facts["shim"] = str(started["shim"])
     return Observed(
         token=Token.parse(spec["token"]),
-        engine_id=f"{started['boot'][:8]}-{started['shim']}-{started['ticks']}" if started else spec["token"],
+        engine_id=f"{started['boot'][:8]}-{started['shim']}-{started['at']}" if started else spec["token"],
         phase=phase,
         name=spec["name"],
         node=spec["node"],

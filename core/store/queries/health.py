@@ -49,17 +49,27 @@ def _stuck(connection: Connection, now: int) -> int:
     return connection.execute(late).scalar_one()
 
 
+def trouble_of(connection: Connection, cluster: str, handle: str) -> EngineTrouble | None:
+    """The last word on one cluster, where it was no good one."""
+    told = select(events.c.kind, events.c.at, events.c.data).where(
+        events.c.subject == handle, events.c.kind.in_(_TELLS)
+    )
+    last = connection.execute(told.order_by(events.c.seq.desc()).limit(1)).first()
+    return None if last is None or last.kind != "cluster.trouble" else _as_trouble(cluster, last.at, last.data)
+
+
+def _as_trouble(cluster: str, at: int, data: str) -> EngineTrouble:
+    facts = json.loads(data)
+    return EngineTrouble(cluster, at, str(facts.get("code", "")), str(facts.get("reason", "")))
+
+
 def _troubles(connection: Connection) -> tuple[EngineTrouble, ...]:
     """The last word on each cluster, where it was no good one."""
     newest = select(func.max(events.c.seq)).where(events.c.kind.in_(_TELLS)).group_by(events.c.subject)
     joined = events.join(clusters, clusters.c.handle == events.c.subject)
     last = select(clusters.c.name, events.c.at, events.c.data).select_from(joined)
     last = last.where(events.c.seq.in_(newest), events.c.kind == "cluster.trouble", clusters.c.deleted_at.is_(None))
-    found = []
-    for name, at, data in connection.execute(last.order_by(clusters.c.name)):
-        facts = json.loads(data)
-        found.append(EngineTrouble(name, at, str(facts.get("code", "")), str(facts.get("reason", ""))))
-    return tuple(found)
+    return tuple(_as_trouble(name, at, data) for name, at, data in connection.execute(last.order_by(clusters.c.name)))
 
 
 def _nodes_away(connection: Connection) -> tuple[EngineTrouble, ...]:

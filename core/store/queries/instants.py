@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
@@ -12,7 +11,7 @@ from core.ledger.postings import METERED
 from core.store.repositories.deployments import ON_A_CLUSTER, deployments
 from core.store.repositories.journal import events
 from core.store.repositories.ledger import postings
-from core.store.repositories.runs import pins
+from core.store.repositories.runs import pins, runs
 
 _HOLDING = [state.value for state in HOLDS_CAPACITY]
 _LIMITED = [State.RUNNING.value, State.SUSPENDED.value]
@@ -81,15 +80,32 @@ def oldest_in(connection: Connection, state: State) -> int | None:
     return found
 
 
-def last_posted(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    """The instant of each run's newest charge, where it has one."""
-    kinds = [kind.value for kind in METERED]
-    found: dict[str, int] = {}
-    for start in range(0, len(run_ids), 500):
-        newest = select(postings.c.run_id, func.max(postings.c.at)).where(
-            postings.c.run_id.in_(run_ids[start : start + 500]), postings.c.kind.in_(kinds)
-        )
-        found.update((row[0], row[1]) for row in connection.execute(newest.group_by(postings.c.run_id)))
+@dataclass(frozen=True, slots=True)
+class Unposted:
+    """An open run, and since when nothing was posted of it."""
+
+    deployment_id: str
+    org_id: str
+    seen_at: int
+    since: int
+
+
+def unposted(connection: Connection, before: int) -> list[Unposted]:
+    """Of the runs that began before an instant and are still open."""
+    charged = postings.c.run_id == runs.c.id, postings.c.kind.in_([kind.value for kind in METERED])
+    # The newest is the last written, not the latest dated, since a clock may have been ahead. A charge is dated with
+    # the last microsecond that it pays for; the next one counts from behind it.
+    newest = select(postings.c.at + 1).where(*charged).order_by(postings.c.seq.desc()).limit(1)
+    since = func.coalesce(newest.scalar_subquery(), runs.c.started_at)
+    statement = select(runs.c.deployment_id, runs.c.org_id, runs.c.seen_at, since)
+    statement = statement.where(runs.c.ended_at.is_(None), runs.c.started_at < before)
+    return [Unposted(*row) for row in connection.execute(statement.order_by(runs.c.started_at, runs.c.id))]
+
+
+def first_open_run(connection: Connection, since: int) -> int | None:
+    """When the first of the open runs began, of those that did so at an instant or later."""
+    first = select(func.min(runs.c.started_at)).where(runs.c.ended_at.is_(None), runs.c.started_at >= since)
+    found: int | None = connection.execute(first).scalar()
     return found
 
 

@@ -253,7 +253,9 @@ def _runs_are_charged(connection: Connection, now: int) -> list[Finding]:
         line = row.line
         metered, net = sums.get(row.id, (NOTHING, NOTHING))
         unposted = row.seen_at - LONGEST_UNPOSTED_US - PATIENCE_US
-        most, least = due(line, now), due(line, unposted if line.end is None else line.end)
+        # What was proved to live stays due where the clock was set back since.
+        most = due(line, max(now, row.seen_at) if line.end is None else line.end)
+        least = due(line, unposted if line.end is None else line.end)
         if metered.at_most(most) != metered or net.at_least(NOTHING) != net:
             beyond.append(row.id)
         if metered.at_least(least) != metered:

@@ -135,6 +135,9 @@ class Slack:
         self._connection.execute(update(codes).where(codes.c.code_hash == code_hash).values(used_at=now))
 
 
+GREETED = "greeted:"
+
+
 class Inbox:
     """What had its effect. The key is kept by the transaction that makes the effect, or by none."""
 
@@ -147,4 +150,6 @@ class Inbox:
         self._connection.execute(insert(inbox), {"key": key, "at": now})
 
     def forget_before(self, instant: int) -> int:
-        return self._connection.execute(delete(inbox).where(inbox.c.at < instant)).rowcount
+        """Whoever was greeted is not greeted again."""
+        old = (inbox.c.at < instant, inbox.c.key.not_like(f"{GREETED}%"))
+        return self._connection.execute(delete(inbox).where(*old)).rowcount

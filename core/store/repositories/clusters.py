@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, or_, select, true, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, true, update
 
 from core.domain.resources import NOTHING, Resources
+from core.store.fixed import Fixed
 from core.store.scope import Scope, covered
 from core.store.tables import work
 
@@ -63,7 +64,7 @@ class Clusters:
 
     def all(self) -> list[ClusterRow]:
         if self._all is None:
-            rows = self._connection.execute(_visible(self._scope.is_everything), self._scope.bound)
+            rows = _visible(self._scope.is_everything).rows(self._connection, self._scope.bound)
             found = [_cluster(row) for row in rows]
             self._rows.update((row.id, row) for row in found)
             self._all = [row.id for row in found]
@@ -72,8 +73,8 @@ class Clusters:
     def by_id(self, cluster_id: str) -> ClusterRow | None:
         """Also one that has been deleted: what ran there still refers to it."""
         if cluster_id not in self._rows:
-            row = self._connection.execute(_BY_ID, {"id": cluster_id}).one_or_none()
-            self._rows[cluster_id] = _cluster(row) if row else None
+            found = _BY_ID.rows(self._connection, {"id": cluster_id})
+            self._rows[cluster_id] = _cluster(found[0]) if found else None
         return self._rows[cluster_id]
 
     def has_handle(self, handle: str) -> bool:
@@ -98,7 +99,7 @@ class Clusters:
 
     def touch(self, cluster_id: str) -> None:
         """Queue, capacity or rates changed: what was foretold for the version before may not hold any more."""
-        self._connection.execute(_TOUCH, {"cluster": cluster_id})
+        _TOUCH.run(self._connection, [{"cluster": cluster_id}])
         known = self._rows.get(cluster_id)
         if known is not None:  # whoever writes is alone, so what was read in this unit is still so
             self._rows[cluster_id] = replace(known, version=known.version + 1)
@@ -123,16 +124,14 @@ class Clusters:
 
     def nodes_of(self, cluster_id: str) -> list[NodeRow]:
         if cluster_id not in self._nodes:
-            self._nodes[cluster_id] = [
-                _node(row) for row in self._connection.execute(_NODES_OF, {"cluster": cluster_id})
-            ]
+            self._nodes[cluster_id] = [_node(row) for row in _NODES_OF.rows(self._connection, {"cluster": cluster_id})]
         return list(self._nodes[cluster_id])
 
     def kinds_of(self, cluster_id: str) -> list[tuple[NodeRow, int]]:
         """Its nodes, those that are alike as one with their number: the first of them by name."""
         if cluster_id not in self._kinds:
-            rows = self._connection.execute(_KINDS_OF, {"cluster": cluster_id})
-            self._kinds[cluster_id] = [(_node(row), row.alike) for row in rows]
+            rows = _KINDS_OF.rows(self._connection, {"cluster": cluster_id})
+            self._kinds[cluster_id] = [(_node(row), alike) for *row, alike in rows]
         return self._kinds[cluster_id]
 
     def add_node(self, node: NodeRow) -> None:
@@ -152,30 +151,19 @@ class Clusters:
         self._kinds.clear()
 
 
-def amounts_of(row: Row[tuple[object, ...]]) -> Resources:
-    """The four amounts, from any row that has them."""
-    return Resources(row.cpu_milli, row.ram_mib, row.gpu_milli, row.disk_mib)
-
-
 def amount_values(amount: Resources) -> dict[str, int]:
     return {name: getattr(amount, name) for name in NOTHING.__slots__}
 
 
-def _cluster(row: Row[tuple[object, ...]]) -> ClusterRow:
-    return ClusterRow(**{**row._mapping, "settings": json.loads(row.settings)})
+def _cluster(row: Sequence[Any]) -> ClusterRow:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return ClusterRow(**{**values, "settings": json.loads(values["settings"])})
 
 
-def _node(row: Row[tuple[object, ...]]) -> NodeRow:
-    return NodeRow(
-        row.id,
-        row.cluster_id,
-        row.name,
-        amounts_of(row),
-        row.gpu_model,
-        _words(row.gpu_ids),
-        json.loads(row.labels) if row.labels != "{}" else {},
-        row.state,
-    )
+def _node(row: Sequence[Any]) -> NodeRow:
+    id_, cluster_id, name, cpu, ram, gpu, disk, gpu_model, gpu_ids, labels, state = row
+    declared = json.loads(labels) if labels != "{}" else {}
+    return NodeRow(id_, cluster_id, name, Resources(cpu, ram, gpu, disk), gpu_model, _words(gpu_ids), declared, state)
 
 
 @lru_cache(maxsize=10_000)
@@ -196,19 +184,14 @@ def _node_values(node: NodeRow) -> dict[str, object]:
     }
 
 
-_BY_ID = select(clusters).where(clusters.c.id == bindparam("id"))
-_NODES_OF = select(nodes).where(nodes.c.cluster_id == bindparam("cluster")).order_by(nodes.c.name)
-_TOUCH = update(clusters).where(clusters.c.id == bindparam("cluster")).values(version=clusters.c.version + 1)
-_ALIKE = [nodes.c[name] for name in ("cpu_milli", "ram_mib", "gpu_milli", "disk_mib", "gpu_model", "labels", "state")]
-_KINDS_OF = (
-    select(
-        func.min(nodes.c.id).label("id"),
-        func.min(nodes.c.cluster_id).label("cluster_id"),
-        func.min(nodes.c.name).label("name"),
-        func.min(nodes.c.gpu_ids).label("gpu_ids"),
-        func.count().label("alike"),
-        *_ALIKE,
-    )
+_COLUMNS = tuple(clusters.c.keys())
+_BY_ID = Fixed(select(clusters).where(clusters.c.id == bindparam("id")))
+_NODES_OF = Fixed(select(nodes).where(nodes.c.cluster_id == bindparam("cluster")).order_by(nodes.c.name))
+_TOUCH = Fixed(update(clusters).where(clusters.c.id == bindparam("cluster")).values(version=clusters.c.version + 1))
+_OF_EACH = ("id", "cluster_id", "name", "gpu_ids")
+_ALIKE = [column for column in nodes.c if column.name not in _OF_EACH]
+_KINDS_OF = Fixed(
+    select(*(func.min(column) if column.name in _OF_EACH else column for column in nodes.c), func.count())
     .where(nodes.c.cluster_id == bindparam("cluster"))
     .group_by(*_ALIKE)
     .order_by(func.min(nodes.c.name))
@@ -216,7 +199,8 @@ _KINDS_OF = (
 
 
 @cache
-def _visible(everything: bool) -> Select[Any]:
+def _visible(everything: bool) -> Fixed:
     shared = select(shares.c.cluster_id).where(covered(shares, everything=everything))
     here = true() if everything else or_(covered(clusters, everything=False), clusters.c.id.in_(shared))
-    return select(clusters).where(clusters.c.deleted_at.is_(None), here).order_by(clusters.c.name, clusters.c.id)
+    these = (clusters.c.deleted_at.is_(None), here)
+    return Fixed(select(clusters).where(*these).order_by(clusters.c.name, clusters.c.id))

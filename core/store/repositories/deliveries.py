@@ -21,6 +21,7 @@ places = slack.FeedPlace.__table__  # type: ignore[attr-defined]
 audit = journal.Audit.__table__  # type: ignore[attr-defined]
 
 _S = DeliveryState
+_AT_REST = [state.value for state in DeliveryState if state is not DeliveryState.CLAIMED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +142,22 @@ class Deliveries:
     def claim(
         self, owner: str, now: int, *, lease_us: int, pace_us: int, most: int, team_id: str | None = None
     ) -> list[DeliveryRow]:
-        """What is due, at most one message for each recipient, and none within the pace that a channel bears."""
-        just_sent = select(deliveries.c.team_id, deliveries.c.recipient).where(deliveries.c.sent_at > now - pace_us)
+        """What is due, at most one message for each recipient, and none within the pace that a channel bears.
+
+        The first of each recipient, so that hundreds that wait for one keep nobody else's back.
+        """
+        to = (deliveries.c.team_id, deliveries.c.recipient)
+        # What was sent is due no earlier than it was sent: so the index finds those of the last moment.
+        lately = (deliveries.c.due_at > now - pace_us, deliveries.c.sent_at > now - pace_us)
+        just_sent = select(*to).where(deliveries.c.state.in_(_AT_REST), *lately)
         busy = {tuple(row) for row in self._connection.execute(just_sent)}
-        in_work = select(deliveries.c.team_id, deliveries.c.recipient).where(deliveries.c.state == _S.CLAIMED.value)
+        in_work = select(*to).where(deliveries.c.state == _S.CLAIMED.value)
         busy |= {tuple(row) for row in self._connection.execute(in_work)}
-        due = self._found(*_due(now, team_id), limit=20 * most)
-        claimed: list[DeliveryRow] = []
-        for row in due:
-            if (row.team_id, row.recipient) in busy or len(claimed) == most:
-                continue
-            busy.add((row.team_id, row.recipient))
-            claimed.append(row)
-        ids = [row.id for row in claimed]
+        place = func.row_number().over(partition_by=to, order_by=(deliveries.c.due_at, deliveries.c.id))
+        ranked = select(deliveries.c.id, place.label("place")).where(*_due(now, team_id)).subquery()
+        first = deliveries.c.id.in_(select(ranked.c.id).where(ranked.c.place == 1))
+        free = [row for row in self._found(first, limit=most + len(busy)) if (row.team_id, row.recipient) not in busy]
+        ids = [row.id for row in free[:most]]
         self._connection.execute(
             update(deliveries)
             .where(deliveries.c.id.in_(ids))

@@ -8,14 +8,14 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
 
 from core.domain.kinds import Kind
-from core.domain.lifecycle import FINAL, WAITING, State, StopCause
+from core.domain.lifecycle import FINAL, HOLDS_CAPACITY, WAITING, State, StopCause
 from core.domain.resources import Resources
 from core.ledger.accounts import AccountKey, treasury, wallet
+from core.store.fixed import Among, Fixed
 from core.store.repositories.clusters import amount_values
-from core.store.repositories.parts import KEYS, in_parts
 from core.store.scope import Scope, covered
 from core.store.tables import work
 
@@ -92,32 +92,29 @@ class Deployments:
         self._scope = scope
 
     def add(self, rows: Sequence[DeploymentRow]) -> None:
-        if rows:
-            self._connection.execute(_ADD, [_values(row) for row in rows])
+        _ADD.run(self._connection, [_values(row) for row in rows])
 
     def known_handles(self, handles: Sequence[str]) -> set[str]:
         """Those of them that a deployment has, of whatever organization."""
-        return {row.handle for row in in_parts(self._connection, _KNOWN_HANDLES, handles, {})}
+        return {handle for (handle,) in _KNOWN_HANDLES.among(self._connection, handles)}
 
     def by_id(self, deployment_id: str) -> DeploymentRow | None:
         return next(iter(self.by_ids([deployment_id])), None)
 
     def by_ids(self, ids: Sequence[str]) -> list[DeploymentRow]:
-        statement, bound = _by_ids(self._scope.is_everything), self._scope.bound
-        return [_row(row) for row in in_parts(self._connection, statement, ids, bound)]
+        found = _by_ids(self._scope.is_everything).among(self._connection, ids, self._scope.bound)
+        return [_row(row) for row in found]
 
     def limits_of(self, ids: Sequence[str]) -> dict[str, int | None]:
         """Their time limits alone: read for everything that runs, again and again."""
-        statement, bound = _limits_of(self._scope.is_everything), self._scope.bound
-        return {row.id: row.limit_ms for row in in_parts(self._connection, statement, ids, bound)}
+        return dict(_limits_of(self._scope.is_everything).among(self._connection, ids, self._scope.bound))
 
     def by_handles(self, handles: Sequence[str]) -> list[DeploymentRow]:
         return self._found(deployments.c.handle.in_(list(handles)))
 
     def living_named(self, names: Sequence[str]) -> dict[str, str]:
         """The handles of those that have one of these names and have not ended, by name."""
-        statement, bound = _living_named(self._scope.is_everything), self._scope.bound
-        return {row.name: row.handle for row in in_parts(self._connection, statement, names, bound)}
+        return dict(_living_named(self._scope.is_everything).among(self._connection, names, self._scope.bound))
 
     def referred(self, reference: str) -> list[DeploymentRow]:
         """What a name or the beginning of an id may mean: the living of that name first, then the newest."""
@@ -167,9 +164,8 @@ class Deployments:
 
     def crowd(self, since: int) -> tuple[int, int]:
         """How many wait, and how many were submitted since an instant."""
-        waiting, recent = self._connection.execute(
-            _crowd(self._scope.is_everything), {"since": since, **self._scope.bound}
-        ).one()
+        bound = {"since": since, **self._scope.bound}
+        waiting, recent = _crowd(self._scope.is_everything).rows(self._connection, bound)[0]
         return waiting, recent
 
     def recent(self, owner_id: str, since: int) -> tuple[int, int, int]:
@@ -182,7 +178,7 @@ class Deployments:
         return by_owner, by_all, first if first is not None else since
 
     def _found(self, *conditions: object, newest_first: bool = False, limit: int | None = None) -> list[DeploymentRow]:
-        statement = select(deployments).where(self._scope.covers(deployments), *conditions)  # type: ignore[arg-type]
+        statement = select(*_IN_ORDER).where(self._scope.covers(deployments), *conditions)  # type: ignore[arg-type]
         statement = statement.order_by(deployments.c.id.desc() if newest_first else deployments.c.id).limit(limit)
         return [_row(row) for row in self._connection.execute(statement)]
 
@@ -191,6 +187,13 @@ class Deployments:
         assert "state" not in values, "a state moves through core.store.moves"
         this = update(deployments).where(self._scope.covers(deployments), deployments.c.id == deployment_id)
         self._connection.execute(this.values(**values))
+
+    def move_living(self, by: int) -> None:
+        """The clock was set: what is not over is as old as before. When it was made stays on record as it was."""
+        columns = (deployments.c[name] for name in _COUNTED_FROM)
+        lives = deployments.c.state.in_([state.value for state in (*WAITING, *HOLDS_CAPACITY)])
+        this = update(deployments).where(self._scope.covers(deployments), lives)
+        self._connection.execute(this.values({column: column + by for column in columns}))
 
     def depend(self, deployment_id: str, after_id: str, *, any_outcome: bool) -> None:
         values = {"deployment_id": deployment_id, "after_id": after_id, "any_outcome": int(any_outcome)}
@@ -240,54 +243,70 @@ def _text(table: Mapping[str, str]) -> str:
     return json.dumps(dict(table)) if table else "{}"
 
 
-def _row(row: Row[tuple[object, ...]]) -> DeploymentRow:
-    """Thousands are read at a time: what is nearly always empty or the same is not parsed anew."""
-    values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
-    amounts = [values.pop(name) for name in Resources.__slots__]
-    command, env, labels, cause = values["command"], values["env"], values["labels"], values["stop_cause"]
-    values["command"] = () if command == "[]" else tuple(json.loads(command))
-    values["env"] = {} if env == "{}" else json.loads(env)
-    values["labels"] = {} if labels == "{}" else json.loads(labels)
-    values["kind"], values["state"] = _KINDS[values["kind"]], _STATES[values["state"]]
-    values["stop_cause"] = None if cause is None else StopCause(cause)
-    return DeploymentRow(**values, resources=Resources(*amounts))
+def _row(row: Sequence[Any]) -> DeploymentRow:
+    """From `_IN_ORDER`. Thousands are read at a time: what is nearly always empty or the same is not parsed anew."""
+    values = list(row)
+    values[_SIZE : _SIZE + len(_AMOUNTS)] = [Resources(*values[_SIZE : _SIZE + len(_AMOUNTS)])]
+    values[_KIND], values[_STATE] = _KINDS[values[_KIND]], _STATES[values[_STATE]]
+    values[_COMMAND] = () if values[_COMMAND] == "[]" else tuple(json.loads(values[_COMMAND]))
+    for place in (_ENV, _LABELS):
+        values[place] = {} if values[place] == "{}" else json.loads(values[place])
+    if values[_CAUSE] is not None:
+        values[_CAUSE] = StopCause(values[_CAUSE])
+    return DeploymentRow(*values)
 
 
 # True of each, and a way to those in a few states by the index of clusters and states: what has ended is not looked at.
 ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))  # type: ignore[attr-defined]
 
+# The instants from which limits, ages and pauses are counted.
+_COUNTED_FROM = (
+    "submitted_at",
+    "eligible_since",
+    "not_before",
+    "started_at",
+    "state_since",
+    "stop_by",
+    "preempted_at",
+)
 _FIELDS = tuple(field.name for field in fields(DeploymentRow))
 _COLUMNS = tuple(deployments.c.keys())
+# The columns as the fields of a row follow each other, with the four amounts in the place of its resources.
+_AMOUNTS = [deployments.c[name] for name in Resources.__slots__]
+_IN_ORDER = [c for name in _FIELDS for c in (_AMOUNTS if name == "resources" else [deployments.c[name]])]
+_SIZE, _KIND, _STATE, _COMMAND, _ENV, _LABELS, _CAUSE = map(
+    _FIELDS.index, ("resources", "kind", "state", "command", "env", "labels", "stop_cause")
+)
 _KINDS = {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in State}
 
 
 @cache
-def _by_ids(everything: bool) -> Select[Any]:
-    these = (covered(deployments, everything=everything), deployments.c.id.in_(KEYS))
-    return select(deployments).where(*these).order_by(deployments.c.id)
+def _by_ids(everything: bool) -> Fixed:
+    these = (covered(deployments, everything=everything), Among(deployments.c.id))
+    return Fixed(select(*_IN_ORDER).where(*these).order_by(deployments.c.id))
 
 
 @cache
-def _limits_of(everything: bool) -> Select[Any]:
-    these = (covered(deployments, everything=everything), deployments.c.id.in_(KEYS))
-    return select(deployments.c.id, deployments.c.limit_ms).where(*these)
+def _limits_of(everything: bool) -> Fixed:
+    these = (covered(deployments, everything=everything), Among(deployments.c.id))
+    return Fixed(select(deployments.c.id, deployments.c.limit_ms).where(*these))
 
 
 @cache
-def _living_named(everything: bool) -> Select[Any]:
-    lives = deployments.c.state.not_in([state.value for state in FINAL])
-    these = (covered(deployments, everything=everything), deployments.c.name.in_(KEYS), lives)
-    return select(deployments.c.name, deployments.c.handle).where(*these)
+def _living_named(everything: bool) -> Fixed:
+    lives = deployments.c.state.not_in([literal(state.value) for state in FINAL])
+    these = (covered(deployments, everything=everything), Among(deployments.c.name), lives)
+    return Fixed(select(deployments.c.name, deployments.c.handle).where(*these))
 
 
 @cache
-def _crowd(everything: bool) -> Select[Any]:
+def _crowd(everything: bool) -> Fixed:
     here = covered(deployments, everything=everything)
-    waiting = select(func.count()).where(here, deployments.c.state.in_([state.value for state in WAITING]))
+    waiting = select(func.count()).where(here, deployments.c.state.in_([literal(state.value) for state in WAITING]))
     recent = select(func.count()).where(here, deployments.c.created_at > bindparam("since"))
-    return select(waiting.scalar_subquery(), recent.scalar_subquery())
+    return Fixed(select(waiting.scalar_subquery(), recent.scalar_subquery()))
 
 
-_ADD = insert(deployments)
-_KNOWN_HANDLES = select(deployments.c.handle).where(deployments.c.handle.in_(KEYS))
+_ADD = Fixed(insert(deployments), _COLUMNS)
+_KNOWN_HANDLES = Fixed(select(deployments.c.handle).where(Among(deployments.c.handle)))

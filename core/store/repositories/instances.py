@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Row, delete, select, text
 
 from core.domain.engines import Use
+from core.store.fixed import Fixed
 from core.store.scope import Scope
 from core.store.tables import work
 
@@ -38,8 +39,7 @@ class Instances:
 
     def put(self, rows: Sequence[InstanceRow]) -> None:
         """In place of what was shown of the same replica before, also of its earlier generations."""
-        if rows:
-            self._connection.execute(_PUT, [_values(row) for row in rows])
+        _PUT.run(self._connection, [_values(row) for row in rows])
 
     def of(self, deployment_id: str) -> list[InstanceRow]:
         mine = select(instances).where(self._scope.covers(instances), instances.c.deployment_id == deployment_id)
@@ -52,7 +52,8 @@ class Instances:
 
 def _values(row: InstanceRow) -> dict[str, object]:
     values = {name: getattr(row, name) for name in InstanceRow.__slots__ if name != "use"}
-    return {**values, **asdict(row.use), "facts": json.dumps(dict(row.facts)), "oom": int(row.oom)}
+    use = {name: getattr(row.use, name) for name in Use.__slots__}
+    return {**values, **use, "facts": json.dumps(dict(row.facts)), "oom": int(row.oom)}
 
 
 def _row(row: Row[tuple[object, ...]]) -> InstanceRow:
@@ -62,8 +63,10 @@ def _row(row: Row[tuple[object, ...]]) -> InstanceRow:
 
 
 _NAMES = [column.name for column in instances.columns]
-_PUT = text(
-    f"INSERT INTO instances ({', '.join(_NAMES)}) VALUES ({', '.join(f':{name}' for name in _NAMES)}) "  # noqa: S608
-    "ON CONFLICT (deployment_id, replica) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _NAMES if name not in ("deployment_id", "replica"))
+_PUT = Fixed(
+    text(
+        f"INSERT INTO instances ({', '.join(_NAMES)}) VALUES ({', '.join(f':{name}' for name in _NAMES)}) "  # noqa: S608
+        "ON CONFLICT (deployment_id, replica) DO UPDATE SET "
+        + ", ".join(f"{name} = excluded.{name}" for name in _NAMES if name not in ("deployment_id", "replica"))
+    )
 )

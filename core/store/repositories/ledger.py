@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, insert, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, literal, or_, select, text
 
 from core.ledger.accounts import AccountKey, AccountKind
 from core.ledger.amounts import NOTHING, Amounts, Book, in_book
 from core.ledger.balances import Balance
 from core.ledger.postings import METERED, Cause, Entry, Posting, PostingKind, Side, is_new
-from core.store.repositories.parts import KEYS, in_parts
+from core.store.fixed import Among, Fixed
 from core.store.scope import Scope
 from core.store.tables import money
 
@@ -20,7 +20,7 @@ postings = money.Posting.__table__  # type: ignore[attr-defined]
 entries = money.Entry.__table__  # type: ignore[attr-defined]
 balances = money.BalanceCache.__table__  # type: ignore[attr-defined]
 
-_PAYERS = (AccountKind.WALLET.value, AccountKind.TREASURY.value)
+_PAYERS = [literal(kind.value) for kind in (AccountKind.WALLET, AccountKind.TREASURY)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +56,15 @@ class Ledger:
         return fresh
 
     def _fingerprints(self, keys: list[str]) -> dict[str, str]:
-        rows = in_parts(self._connection, _FINGERPRINTS, keys, {})
-        return {row.key: row.fingerprint for row in rows}
+        return dict(_FINGERPRINTS.among(self._connection, keys))
 
     def has_key(self, key: str) -> bool:
         return key in self._fingerprints([key])
 
     def _write(self, fresh: list[Posting]) -> None:
-        first = self._connection.execute(_LAST_SEQ).scalar_one() + 1
+        first = _LAST_SEQ.rows(self._connection, {})[0][0] + 1
         values = [self._posting_values(seq, posting) for seq, posting in enumerate(fresh, first)]
-        self._connection.execute(_ADD_POSTING, values)
+        _ADD_POSTING.run(self._connection, values)
         lines: list[dict[str, object]] = [
             {
                 "seq": seq,
@@ -80,8 +79,8 @@ class Ledger:
             for seq, posting in enumerate(fresh, first)
             for line, entry in enumerate(posting.entries)
         ]
-        self._connection.execute(_ADD_ENTRY, lines)
-        self._connection.execute(_ADD_TO_BALANCE, _sums(lines))
+        _ADD_ENTRY.run(self._connection, lines)
+        _ADD_TO_BALANCE.run(self._connection, _sums(lines))
 
     def _posting_values(self, seq: int, posting: Posting) -> dict[str, object]:
         org = next(entry.account.org for entry in posting.entries if entry.account.org)
@@ -104,15 +103,15 @@ class Ledger:
     def balance(self, account: AccountKey) -> Balance:
         where = {"org_id": account.org, "owner_id": account.owner, "account_kind": account.kind.value}
         posted, expected = NOTHING, NOTHING
-        for row in self._connection.execute(_BALANCE, where):
-            posted += in_book(Book(row.book), row.posted)
-            expected += in_book(Book(row.book), row.expected)
+        for book, gained, awaited in _BALANCE.rows(self._connection, where):
+            posted += in_book(_BOOKS[book], gained)
+            expected += in_book(_BOOKS[book], awaited)
         return Balance(posted, expected)
 
     def knows(self, account: AccountKey) -> bool:
         """Whether anything was ever posted to it."""
         where = {"org_id": account.org, "owner_id": account.owner, "account_kind": account.kind.value}
-        return self._connection.execute(_BALANCE, where).first() is not None
+        return bool(_BALANCE.rows(self._connection, where))
 
     def holds_left(self, deployments: Sequence[str]) -> dict[str, Amounts]:
         """What is still set aside, by deployment."""
@@ -130,16 +129,17 @@ class Ledger:
         """What deployments have cost their payers so far, after refunds and reversals."""
         return self._given_by(_COST, deployments)
 
-    def _given_by(self, statement: Select[Any], keys: Sequence[str]) -> dict[str, Amounts]:
+    def _given_by(self, statement: Fixed, keys: Sequence[str]) -> dict[str, Amounts]:
         """What payers gave on a side, by deployment or run."""
         sums: dict[str, Amounts] = {}
-        for row in in_parts(self._connection, statement, keys, {}):
-            sums[row.whose] = sums.get(row.whose, NOTHING) + in_book(_BOOKS[row.book], -int(row.gained))
+        for whose, book, gained in statement.among(self._connection, keys):
+            sums[whose] = sums.get(whose, NOTHING) + in_book(_BOOKS[book], -int(gained))
         return sums
 
     def last_metered_at(self, run: str) -> int | None:
-        """The instant of a run's newest charge."""
-        statement = select(func.max(postings.c.at)).where(postings.c.run_id == run, _METERED)
+        """The instant of a run's newest charge: by the order of writing, since a clock may have been set back."""
+        statement = select(postings.c.at).where(postings.c.run_id == run, _METERED)
+        statement = statement.order_by(postings.c.seq.desc()).limit(1)
         at: int | None = self._connection.execute(statement).scalar()
         return at
 
@@ -253,35 +253,39 @@ def _sums(lines: list[dict[str, object]]) -> list[dict[str, object]]:
     return [{**dict(zip(names, k, strict=True)), "posted": s[0], "expected": s[1]} for k, s in sorted(gained.items())]
 
 
-_LAST_SEQ = select(func.coalesce(func.max(postings.c.seq), 0))
-_FINGERPRINTS = select(postings.c.key, postings.c.fingerprint).where(postings.c.key.in_(KEYS))
-_ADD_POSTING, _ADD_ENTRY = insert(postings), insert(entries)
+_LAST_SEQ = Fixed(select(func.coalesce(func.max(postings.c.seq), 0)))
+_FINGERPRINTS = Fixed(select(postings.c.key, postings.c.fingerprint).where(Among(postings.c.key)))
+_ADD_POSTING, _ADD_ENTRY = Fixed(insert(postings), postings.c.keys()), Fixed(insert(entries), entries.c.keys())
 _BOOKS = {book.value: book for book in Book}
 
 
-def _gained(column: ColumnElement[Any], side: Side, *also: ColumnElement[bool]) -> Select[Any]:
+def _gained(column: ColumnElement[Any], side: Side, *also: ColumnElement[bool]) -> Fixed:
     """What payers gained on a side, by deployment or run."""
-    return (
-        select(column.label("whose"), entries.c.book, func.sum(entries.c.amount).label("gained"))
+    return Fixed(
+        select(column, entries.c.book, func.sum(entries.c.amount))
         .select_from(postings.join(entries, entries.c.seq == postings.c.seq))
-        .where(column.in_(KEYS), entries.c.side == side.value, entries.c.account_kind.in_(_PAYERS), *also)
+        .where(Among(column), entries.c.side == side.value, entries.c.account_kind.in_(_PAYERS), *also)
         .group_by(column, entries.c.book)
     )
 
 
-_METERED = postings.c.kind.in_([kind.value for kind in METERED])
+_METERED = postings.c.kind.in_([literal(kind.value) for kind in METERED])
 _HELD = _gained(postings.c.deployment_id, Side.HELD)
 _COST = _gained(postings.c.deployment_id, Side.POSTED)
 _COST_OF_RUN = _gained(postings.c.run_id, Side.POSTED)
 _CHARGED = _gained(postings.c.run_id, Side.POSTED, _METERED)
-_BALANCE = select(balances.c.book, balances.c.posted, balances.c.expected).where(
-    balances.c.org_id == bindparam("org_id"),
-    balances.c.owner_id == bindparam("owner_id"),
-    balances.c.account_kind == bindparam("account_kind"),
+_BALANCE = Fixed(
+    select(balances.c.book, balances.c.posted, balances.c.expected).where(
+        balances.c.org_id == bindparam("org_id"),
+        balances.c.owner_id == bindparam("owner_id"),
+        balances.c.account_kind == bindparam("account_kind"),
+    )
 )
-_ADD_TO_BALANCE = text(
-    "INSERT INTO balances (org_id, owner_id, account_kind, book, posted, expected) "
-    "VALUES (:org_id, :owner_id, :account_kind, :book, :posted, :expected) "
-    "ON CONFLICT (org_id, owner_id, account_kind, book) DO UPDATE "
-    "SET posted = balances.posted + excluded.posted, expected = balances.expected + excluded.expected"
+_ADD_TO_BALANCE = Fixed(
+    text(
+        "INSERT INTO balances (org_id, owner_id, account_kind, book, posted, expected) "
+        "VALUES (:org_id, :owner_id, :account_kind, :book, :posted, :expected) "
+        "ON CONFLICT (org_id, owner_id, account_kind, book) DO UPDATE "
+        "SET posted = balances.posted + excluded.posted, expected = balances.expected + excluded.expected"
+    )
 )

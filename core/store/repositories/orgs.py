@@ -45,6 +45,10 @@ class Orgs:
         row = self._connection.execute(select(orgs).where(orgs.c.id == org_id)).one_or_none()
         return OrgRow(*row) if row else None
 
+    def time_zones(self) -> dict[str, str]:
+        """Of every organization, also of those that were deleted."""
+        return {row.id: row.time_zone for row in self._connection.execute(select(orgs.c.id, orgs.c.time_zone))}
+
     def add(self, row: OrgRow) -> None:
         self._connection.execute(insert(orgs), {name: getattr(row, name) for name in OrgRow.__slots__})
 

@@ -8,28 +8,15 @@ from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    Update,
-    and_,
-    bindparam,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, insert, select, update
 
 from core.domain.flavors import RunRate
 from core.domain.lifecycle import State, has_open_run
 from core.domain.resources import Resources
 from core.ledger.accounts import AccountKey, treasury, wallet
 from core.ledger.meter import WHOLE, RunLine, Segment, Share
-from core.store.repositories.clusters import amount_values, amounts_of
-from core.store.repositories.parts import KEYS, in_parts
+from core.store.fixed import Among, Fixed
+from core.store.repositories.clusters import amount_values
 from core.store.scope import Scope, covered
 from core.store.tables import work
 
@@ -113,19 +100,16 @@ class Runs:
             }
             for row in rows
         ]
-        if values:
-            self._connection.execute(_TAKE, values)
+        _TAKE.run(self._connection, values)
 
     def give_back(self, deployment_ids: Sequence[str], now: int) -> None:
         """Their places are free."""
-        if deployment_ids:
-            this, bound = _give_back(self._scope.is_everything), self._scope.bound
-            self._connection.execute(this, [{"whose": one, "now": now, **bound} for one in deployment_ids])
+        bound = {"now": now, **self._scope.bound}
+        _give_back(self._scope.is_everything).run(self._connection, [{"whose": one, **bound} for one in deployment_ids])
 
     def allocations_of(self, deployment_ids: Sequence[str]) -> list[AllocationRow]:
         """What they hold now."""
-        statement, bound = _allocations_of(self._scope.is_everything), self._scope.bound
-        found = in_parts(self._connection, statement, deployment_ids, bound)
+        found = _allocations_of(self._scope.is_everything).among(self._connection, deployment_ids, self._scope.bound)
         return [_allocation(row) for row in found]
 
     def allocations_on(self, cluster_id: str) -> list[AllocationRow]:
@@ -135,14 +119,12 @@ class Runs:
         return [_allocation(row) for row in self._connection.execute(statement)]
 
     def open_runs(self, rows: Sequence[RunRow]) -> None:
-        if rows:
-            self._connection.execute(_OPEN_RUN, [_run_values(row) for row in rows])
+        _OPEN_RUN.run(self._connection, [_run_values(row) for row in rows])
 
     def close_runs(self, ends: Sequence[RunEnd]) -> None:
         """A run that turns out to have ended before it was seen to start lasted no time."""
-        if ends:
-            values = [{"which": end.run_id, "at": end.ended_at, "cause": end.cause} for end in ends]
-            self._connection.execute(_CLOSE_RUN, values)
+        values = [{"which": end.run_id, "at": end.ended_at, "cause": end.cause} for end in ends]
+        _CLOSE_RUN.run(self._connection, values)
 
     def note_seen(self, run_ids: Sequence[str], seen_at: int) -> None:
         this = update(runs).where(runs.c.id.in_(list(run_ids)), runs.c.ended_at.is_(None), runs.c.seen_at < seen_at)
@@ -152,23 +134,35 @@ class Runs:
         this = update(runs).where(runs.c.id == run_id)
         self._connection.execute(this.values(segments=_segments_text(segments)))
 
+    def rewrite(self, rows: Sequence[RunRow]) -> None:
+        """Open runs whose line and last proof of life lie elsewhere, since the clock was set."""
+        values = [
+            {"which": row.id, "starts": row.started_at, "seen": row.seen_at, "parts": _segments_text(row.segments)}
+            for row in rows
+        ]
+        _REWRITE.run(self._connection, values)
+
+    def last_ends(self, deployment_ids: Sequence[str]) -> dict[str, int]:
+        """When the newest run of each that is over ended; those without one are left out."""
+        return dict(_LAST_ENDS.among(self._connection, deployment_ids))
+
+    def move_pins(self, by: int) -> None:
+        """The clock was set: what is pinned stays so for as long as it was meant to."""
+        self._connection.execute(update(pins).values(expires_at=pins.c.expires_at + by))
+
     def open_of(self, deployment_id: str) -> RunRow | None:
         return self.open_of_each([deployment_id]).get(deployment_id)
 
     def open_of_each(self, deployment_ids: Sequence[str]) -> dict[str, RunRow]:
         """By deployment; those without an open run are left out."""
-        statement, bound = _open_of(self._scope.is_everything), self._scope.bound
-        found = in_parts(self._connection, statement, deployment_ids, bound)
-        return {row.deployment_id: _run(row) for row in found}
+        found = _open_of(self._scope.is_everything).among(self._connection, deployment_ids, self._scope.bound)
+        return {run.deployment_id: run for run in map(_run, found)}
 
     def of_deployment(self, deployment_id: str) -> list[RunRow]:
         return self._runs(runs.c.deployment_id == deployment_id)
 
-    def all_open(self, cluster_id: str | None = None) -> list[RunRow]:
-        statement = _all_open(self._scope.is_everything)
-        if cluster_id is not None:
-            statement = statement.where(runs.c.cluster_id == cluster_id)
-        return [_run(row) for row in self._connection.execute(statement, self._scope.bound)]
+    def all_open(self) -> list[RunRow]:
+        return [_run(row) for row in self._connection.execute(_all_open(self._scope.is_everything), self._scope.bound)]
 
     def open_of_payer(self, org_id: str, owner_id: str) -> list[RunRow]:
         """The runs that a member's wallet pays for now; without an owner, the organization's treasury."""
@@ -198,39 +192,37 @@ class Runs:
         self._connection.execute(insert(pins), asdict(row))
 
     def unpin(self, deployment_ids: Sequence[str]) -> None:
-        if deployment_ids:
-            self._connection.execute(_UNPIN, [{"whose": one} for one in deployment_ids])
+        _UNPIN.run(self._connection, [{"whose": one} for one in deployment_ids])
 
 
 def _run_values(row: RunRow) -> dict[str, object]:
     values = {name: getattr(row, name) for name in RunRow.__slots__}
-    values.update(rate=json.dumps(asdict(row.rate)), segments=_segments_text(row.segments))
+    values.update(rate=_rate_text(row.rate), segments=_segments_text(row.segments))
     return values
 
 
 def _segments_text(segments: tuple[Segment, ...]) -> str:
-    return json.dumps([[s.start, s.share.compute_milli, s.share.disk_milli] for s in segments])
+    """Start and share of each, and a one behind what was skipped."""
+    return json.dumps([[s.start, s.share.compute_milli, s.share.disk_milli, *[1] * s.skipped] for s in segments])
 
 
-def _allocation(row: Row[tuple[object, ...]]) -> AllocationRow:
-    return AllocationRow(
-        row.id,
-        row.org_id,
-        row.deployment_id,
-        row.generation,
-        row.replica,
-        row.node_id,
-        amounts_of(row),
-        tuple((index, milli) for index, milli in json.loads(row.shares)),
-        row.taken_at,
-    )
+def _allocation(row: Sequence[Any]) -> AllocationRow:
+    id_, org, deployment, generation, replica, node, cpu, ram, gpu, disk, shares, taken_at, _ = row
+    devices = () if shares == "[]" else tuple((index, milli) for index, milli in json.loads(shares))
+    amount = Resources(cpu, ram, gpu, disk)
+    return AllocationRow(id_, org, deployment, generation, replica, node, amount, devices, taken_at)
 
 
-def _run(row: Row[tuple[object, ...]]) -> RunRow:
+def _run(row: Sequence[Any]) -> RunRow:
     """Many thousands are read at a time, and few differ in their rate."""
-    values: dict[str, Any] = dict(zip(_RUN_COLUMNS, row, strict=True))
-    values.update(rate=_rate(values["rate"]), segments=_segments(values["segments"]))
-    return RunRow(**values)
+    id_, org, deployment, owner, cluster, generation, payer, rate, segments, start, seen, end, cause = row
+    line = (_rate(rate), _segments(segments))
+    return RunRow(id_, org, deployment, owner, cluster, generation, payer, *line, start, seen, end, cause)
+
+
+@lru_cache(maxsize=1_000)
+def _rate_text(rate: RunRate) -> str:
+    return json.dumps(asdict(rate))
 
 
 @lru_cache(maxsize=1_000)
@@ -239,7 +231,7 @@ def _rate(text: str) -> RunRate:
 
 
 def _segments(text: str) -> tuple[Segment, ...]:
-    return tuple(Segment(start, _share(compute, disk)) for start, compute, disk in json.loads(text))
+    return tuple([Segment(one[0], _share(one[1], one[2]), len(one) > _SHORT) for one in json.loads(text)])
 
 
 def pays_whole(segments_text: str) -> bool:
@@ -252,6 +244,7 @@ def _share(compute_milli: int, disk_milli: int) -> Share:
     return Share(compute_milli, disk_milli)
 
 
+_SHORT = 3
 _WHOLE_AT_THE_END = f", {WHOLE.compute_milli}, {WHOLE.disk_milli}]]"
 _RUN_COLUMNS = tuple(runs.c.keys())
 
@@ -262,31 +255,41 @@ def _held(scope: ColumnElement[bool]) -> Select[Any]:
 
 
 @cache
-def _allocations_of(everything: bool) -> Select[Any]:
-    return _held(covered(allocations, everything=everything)).where(allocations.c.deployment_id.in_(KEYS))
+def _allocations_of(everything: bool) -> Fixed:
+    return Fixed(_held(covered(allocations, everything=everything)).where(Among(allocations.c.deployment_id)))
 
 
 @cache
-def _open_of(everything: bool) -> Select[Any]:
-    these = (runs.c.deployment_id.in_(KEYS), runs.c.ended_at.is_(None))
-    return select(runs).where(covered(runs, everything=everything), *these)
+def _open_of(everything: bool) -> Fixed:
+    these = (Among(runs.c.deployment_id), runs.c.ended_at.is_(None))
+    return Fixed(select(runs).where(covered(runs, everything=everything), *these))
 
 
 @cache
-def _give_back(everything: bool) -> Update:
+def _give_back(everything: bool) -> Fixed:
     these = (allocations.c.deployment_id == bindparam("whose"), allocations.c.released_at.is_(None))
     this = update(allocations).where(covered(allocations, everything=everything), *these)
-    return this.values(released_at=bindparam("now"))
+    return Fixed(this.values(released_at=bindparam("now")))
 
 
-_TAKE = insert(allocations)
-_OPEN_RUN = insert(runs)
-_CLOSE_RUN = (
+_TAKE = Fixed(insert(allocations), [name for name in allocations.c.keys() if name != "released_at"])  # noqa: SIM118
+_OPEN_RUN = Fixed(insert(runs), _RUN_COLUMNS)
+_CLOSE_RUN = Fixed(
     update(runs)
     .where(runs.c.id == bindparam("which"), runs.c.ended_at.is_(None))
     .values(ended_at=bindparam("at"), end_cause=bindparam("cause"))
 )
-_UNPIN = delete(pins).where(pins.c.deployment_id == bindparam("whose"))
+_REWRITE = Fixed(
+    update(runs)
+    .where(runs.c.id == bindparam("which"), runs.c.ended_at.is_(None))
+    .values(started_at=bindparam("starts"), seen_at=bindparam("seen"), segments=bindparam("parts"))
+)
+_LAST_ENDS = Fixed(
+    select(runs.c.deployment_id, func.max(runs.c.ended_at))
+    .where(Among(runs.c.deployment_id), runs.c.ended_at.is_not(None))
+    .group_by(runs.c.deployment_id)
+)
+_UNPIN = Fixed(delete(pins).where(pins.c.deployment_id == bindparam("whose")))
 
 _MAY_RUN = deployments.c.state.in_([state.value for state in State if has_open_run(state)])
 _IN_WALLET = (deployments.c.owner_id == bindparam("owner"), runs.c.payer == "wallet")

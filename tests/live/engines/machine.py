@@ -18,8 +18,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 SBIN = "/usr/sbin:/sbin"
+
+_numbers: set[int] = set()
 
 
 class Impossible(Exception):
@@ -57,11 +59,16 @@ def install(needs: tuple[tuple[str, str], ...]) -> None:
 def short_folder(name: str) -> Iterator[Path]:
     """A folder whose sockets have short enough names; what is mounted below it is unmounted before it goes."""
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir="/tmp"))
+    while number_of(folder) in _numbers:
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir="/tmp"))
+    _numbers.add(number_of(folder))
     try:
         yield folder
     finally:
         unmount_below(folder)
         shutil.rmtree(folder, ignore_errors=True)
+        _numbers.discard(number_of(folder))
 
 
 def unmount_below(folder: Path) -> None:
@@ -71,7 +78,7 @@ def unmount_below(folder: Path) -> None:
 
 
 def number_of(folder: Path) -> int:
-    """Below 250, and almost surely another for each folder: for names of bridges and for subnets."""
+    """Below 250, and another for each folder that is in use: for names of bridges and for subnets."""
     return zlib.crc32(str(folder).encode()) % 250
 
 
@@ -137,8 +144,12 @@ def until_gone(pid: int, within_s: float = PATIENCE_S) -> None:
 
 def until_stopped(pid: int) -> None:
     """A signal to stop reaches its threads one by one."""
-    stat = Path(f"/proc/{pid}/stat")
-    until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", f"process {pid} does not stop")
+
+    def all_stand_still() -> bool:
+        stats = [place.read_text() for place in Path(f"/proc/{pid}/task").glob("*/stat")]
+        return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+    until(all_stand_still, f"process {pid} does not stop")
 
 
 def free_port() -> int:

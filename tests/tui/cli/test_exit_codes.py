@@ -15,6 +15,8 @@ from tests.tui.cli.shell import PASSWORD, Shell
 from tui.cli.run import INTERRUPTED, PIPE_CLOSED
 from tui.errors import exit_code
 
+pytestmark = pytest.mark.usefixtures("durable")  # the doctor asks whether the store is
+
 CODES = {"Invalid": 2, "Forbidden": 3, "NotFound": 4, "Conflict": 5, "Exhausted": 6, "Unavailable": 7}
 
 

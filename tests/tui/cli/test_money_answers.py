@@ -11,6 +11,8 @@ import pytest
 from core.domain.columns import columns
 from tests.tui.cli.shell import Shell
 
+pytestmark = pytest.mark.usefixtures("durable")  # the doctor asks whether the store is
+
 BOOK = {"balance", "held", "available", "burn_per_hour", "runs_out_at"}
 
 

@@ -15,6 +15,8 @@ import pytest
 from core.clock import MINUTE
 from tests.tui.cli.shell import PASSWORD, Shell
 
+pytestmark = pytest.mark.usefixtures("durable")  # the doctor asks whether the store is
+
 RATE = Decimal("10.18")  # 2 GPUs at 5, 2 CPUs at 0.05, 8 GiB at 0.01
 
 

@@ -16,6 +16,8 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    # A pilot sleeps for this long, twice a key, to see whether there is rest; `settled` asks the gateway itself.
+    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
     time.tzset()
     yield
     monkeypatch.undo()

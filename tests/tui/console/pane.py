@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.clock import SystemClock
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def tmux() -> str | None:

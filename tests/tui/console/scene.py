@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 
-from core.clock import HOUR, MINUTE, ManualClock
+from core.clock import HOUR, MINUTE
 from core.domain.changes import ApproveRequest
 from core.domain.cluster_requests import NewNode
 from core.domain.requests import Login
 from core.domain.roles import Caller
 from core.domain.validation import validated
-from core.ids import SeqIds
-from core.settings import Approvals, Database, Limits, read_private, write_private
+from core.settings import Approvals, Limits, read_private, write_private
 from tests.builders import NOBODY, PASSWORD, World
 from tui.app import BursarConsole
 from tui.cli.place import Place
 from tui.gateway import Gateway
+from tui.preferences import Preferences
 
 MOST_PAUSES = 1_000
 
@@ -79,10 +78,7 @@ class Scene:
 
     def copied(self, home: Path) -> Scene:
         """The same once more in another home, for one test to change; this one must be closed."""
-        shutil.copytree(self.world.settings.home, home)
-        settings = replace(self.world.settings, home=home, database=Database())
-        world = World.of(settings, ManualClock(self.world.clock.now()), SeqIds(seed=2))
-        return Scene(world, self.operator, self.ana, self.mia, self.noa)
+        return replace(self, world=self.world.copied(home))
 
     def work(self) -> None:
         """Let the background side do all that there is to do."""
@@ -109,8 +105,14 @@ class Scene:
 
     def console(self, name: str | None = "ana") -> BursarConsole:
         """For somebody who is logged in; None for nobody. Looks anew only when it is told to."""
-        place = self.place(name) if name else self.place_of(None)
-        return BursarConsole(Gateway(place, _fail), self.world.clock.now, beat_s=0)
+        return self.console_at(self.place(name) if name else self.place_of(None))
+
+    def console_of(self, token: str | None) -> BursarConsole:
+        return self.console_at(self.place_of(token))
+
+    def console_at(self, place: Place) -> BursarConsole:
+        preferences = Preferences.of(place)
+        return BursarConsole(Gateway(place, _fail), self.world.clock.now, preferences=preferences, beat_s=0)
 
 
 def _fail(trace: str) -> str | None:
@@ -121,6 +123,15 @@ def text_of(app: BursarConsole) -> str:
     """What is on the screen, as plain text."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
+
+
+async def shown(app: BursarConsole, pilot: Pilot[int], *words: str) -> str:
+    """The screen once it has come to rest with all of these on it, for what begins by itself after a while."""
+    for _ in range(MOST_PAUSES):
+        screen = await settled(app, pilot)
+        if all(word in screen for word in words):
+            return screen
+    raise AssertionError(f"{words} do not come:\n{screen}")
 
 
 async def settled(app: BursarConsole, pilot: Pilot[int]) -> str:

@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from core.domain.lifecycle import State
 from core.views.work import DeploymentCard
-from tests.tui.console.scene import Scene, settled, text_of
+from tests.tui.console.scene import Scene, settled, shown, text_of
 from tui.app import BursarConsole
 from tui.screens.deployment import DeploymentScreen
 from tui.screens.frame import Frame
@@ -49,6 +49,9 @@ class Desk:
         for sign in words:
             await self.pilot.press(KEYS.get(sign, sign))
         return await settled(self.app, self.pilot)
+
+    async def sees(self, words: str) -> str:
+        return await shown(self.app, self.pilot, words)
 
     async def cursor_on(self, name: str) -> None:
         """Put the cursor on the line that shows this name."""
@@ -215,9 +218,7 @@ async def test_a_submission_says_at_once_what_it_would_do_and_is_made(scene: Sce
         await desk.type("edge")
         await desk.press("tab")
         await desk.type("busybox")
-        await desk.pilot.pause(0.4)
-        shown = await settled(desk.app, desk.pilot)
-        assert "✓ fits and starts at once on node-1" in shown
+        shown = await desk.sees("✓ fits and starts at once on node-1")
         assert "0.06 cr" in shown
         assert "$ bursar submit fresh --cluster edge --image busybox" in shown
         shown = await desk.press("ctrl+s")
@@ -233,8 +234,7 @@ async def test_a_submission_that_cannot_be_says_why_while_it_is_typed(scene: Sce
         await desk.type("edge")
         await desk.press(*["tab"] * 6)
         await desk.type("16")
-        await desk.pilot.pause(0.4)
-        assert "✗" in await settled(desk.app, desk.pilot)
+        await desk.sees("✗")
 
 
 LINES: Sequence[tuple[str, str]] = (
@@ -312,9 +312,7 @@ async def test_the_palette_finds_screens_verbs_and_deployments(scene: Scene) -> 
     async with sitting(scene, "ana", "ctrl+p") as desk:
         for sign in "train-res":
             await desk.pilot.press(KEYS.get(sign, sign))
-        await desk.pilot.pause(0.6)
-        await desk.app.workers.wait_for_complete()
-        assert "train-resnet  ● running" in await settled(desk.app, desk.pilot)
+        await desk.sees("train-resnet  ● running")
 
 
 async def test_a_click_opens_a_screen_and_a_line(scene: Scene) -> None:

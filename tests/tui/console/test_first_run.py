@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from core.domain.resources import Resources
 from core.settings import read_private, write_private
@@ -140,3 +141,13 @@ def test_an_offer_can_be_read_by_the_verb_that_makes_clusters(offer: Offer) -> N
     assert offer.texts is not None
     values = Command(verb, {"name": (offer.name,), **offer.texts}).values
     assert (values["name"], values["driver"]) == (offer.name, offer.texts["driver"][0])
+
+
+async def test_an_enter_that_comes_fast_behind_an_arrow_takes_what_the_arrow_chose(nobody_yet: World) -> None:
+    async with newcomer(nobody_yet) as desk:
+        await begin(desk)
+        for key in ("up", "enter"):  # from the first one to the last
+            desk.app.post_message(events.Key(key, None))
+        await desk.pilot.pause(0.2)
+        await settled(desk.app, desk.pilot)
+        assert [driver for _, driver in clusters(nobody_yet)] == ["scripted"]

@@ -31,6 +31,7 @@ VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "approvals-of-a-member": ("mia", ("6",)),
     "people": ("ana", ("7",)),
     "money": ("ana", ("8",)),
+    "account": ("olga", ("0",)),
     "help": ("ana", ("3", "question_mark")),
     "sure": ("ana", ("3", "down", "down", "down", "c")),
     "form": ("ana", ("6", "r")),
@@ -39,7 +40,18 @@ VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 # Those that are laid out another way where there is more room.
-WIDE = ("overview", "queue", "deployments", "deployment", "submit", "clusters", "approvals", "people", "money")
+WIDE = (
+    "overview",
+    "queue",
+    "deployments",
+    "deployment",
+    "submit",
+    "clusters",
+    "approvals",
+    "people",
+    "money",
+    "account",
+)
 DRAWN = [(name, SMALL) for name in VIEWS] + [(name, USUAL) for name in WIDE]
 
 

@@ -13,10 +13,12 @@ from tests.tui.console.test_acting import Desk, sitting
 from tui.app import BursarConsole
 from tui.cli.place import Opened, Place
 from tui.gateway import Gateway
+from tui.messages import Beaten
 from tui.screens.login import LoginScreen
 from tui.screens.submit import SubmitScreen
 from tui.widgets.fields import Fields
 from tui.widgets.masthead import Masthead
+from tui.widgets.plain import text
 
 
 async def log_in(desk: Desk, name: str, password: str) -> str:
@@ -39,8 +41,7 @@ async def test_what_is_typed_fast_after_the_name_is_the_password(scene: Scene) -
     async with sitting(scene, None) as desk:
         for key in ("m", "i", "a", "enter", *PASSWORD, "enter"):
             desk.app.post_message(events.Key("space" if key == " " else key, None if key == "enter" else key))
-        await desk.pilot.pause(0.2)
-        assert "mia (member)" in await settled(desk.app, desk.pilot)
+        await desk.sees("mia (member)")
 
 
 async def test_E66_a_session_that_is_over_asks_again_and_keeps_the_draft(scene: Scene) -> None:
@@ -51,6 +52,8 @@ async def test_E66_a_session_that_is_over_asks_again_and_keeps_the_draft(scene: 
         desk.app.beat()
         shown = await settled(desk.app, desk.pilot)
         assert "your session is over; what you were doing is still here" in shown
+        assert desk.app.screen.query(Input).first().value == "mia"
+        assert desk.app.screen.focused is desk.app.screen.query(Input).last()
         await log_in(desk, "mia", "another horse staple")
         await settled(desk.app, desk.pilot)
         assert isinstance(desk.app.screen, SubmitScreen)
@@ -129,3 +132,25 @@ async def test_a_bug_in_a_service_is_written_down_and_the_console_lives(scene: S
         assert "ZeroDivisionError" in notes[0]
         assert app.is_running
         assert "vision" in text_of(app)
+
+
+async def test_E65_a_store_that_goes_away_is_told_of_at_once_and_again_when_it_answers(scene: Scene) -> None:
+    async with sitting(scene, "ana", "3") as desk:
+        answers = desk.app.gateway.beat
+        desk.app.gateway.beat = _unreachable  # type: ignore[method-assign]
+        desk.app.beat()
+        shown = await settled(desk.app, desk.pilot)
+        assert "✗ the store does not answer · seen 0s ago" in shown
+        assert "✗ the store cannot be asked  wait for it" in shown
+        desk.app.echo(text("something else"))
+        desk.app.beat()
+        assert "something else" in await settled(desk.app, desk.pilot), "told once"
+        desk.app.gateway.beat = answers  # type: ignore[method-assign]
+        desk.app.beat()
+        shown = await settled(desk.app, desk.pilot)
+        assert "the store answers again" in shown
+        assert "does not answer" not in shown
+
+
+def _unreachable() -> Beaten:
+    raise Unavailable("store_unreachable", "the store cannot be asked", "wait for it")

@@ -5,18 +5,23 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import events
 from textual.app import App, ComposeResult
 from textual.content import Content
 
 from core.domain.columns import columns
-from core.domain.lifecycle import Trigger
+from core.domain.lifecycle import State, Trigger
+from core.views.browsing import DeviceLine, Holder
 from tests.tui.console.scene import Scene, settled
 from tests.tui.console.test_acting import sitting
 from tui.feed import event_word
+from tui.screens.clusters import ClustersScreen
 from tui.screens.deployments import DeploymentsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.submit import SubmitScreen
+from tui.widgets.capacity import device_map
+from tui.widgets.fields import Fields
 from tui.widgets.hanging import wrapped
 from tui.widgets.keys import Key, Keys, fitted
 from tui.widgets.pick import Pick
@@ -135,3 +140,66 @@ async def test_the_help_says_where_a_key_works_and_leaves_out_how_widgets_scroll
             assert words in shown
         assert "Scroll" not in shown
         assert "Focus" not in shown
+
+
+async def test_what_is_typed_fast_behind_a_tab_lands_in_the_next_field(scene: Scene) -> None:
+    async with sitting(scene, "ana", "4") as desk:
+        fast(desk.app, *"train", "tab", *"edge", "tab", *"busybox", "shift+tab", "shift+tab", *"-2")
+        await settled(desk.app, desk.pilot)
+        texts = desk.app.screen.query_one(Fields).texts
+        assert (texts["name"], texts["cluster"], texts["image"]) == (("train-2",), ("edge",), ("busybox",))
+
+
+async def test_signs_that_come_before_a_field_has_the_focus_are_no_keys_of_the_form(scene: Scene) -> None:
+    async with sitting(scene, "ana", "4") as desk:
+        desk.app.screen.set_focus(None)
+        await desk.press("3", "q", "u", "minus", "colon")
+        assert isinstance(desk.app.screen, SubmitScreen)
+
+
+async def test_escape_leads_back_the_way_one_came(scene: Scene) -> None:
+    async with sitting(scene, "ana", "5", "3", "n", "escape") as desk:
+        assert isinstance(desk.app.screen, DeploymentsScreen)
+        await desk.press("2", "5")  # there already was on the way: it leads back from there
+        assert isinstance(desk.app.screen, ClustersScreen)
+        await desk.press("escape")
+        assert isinstance(desk.app.screen, OverviewScreen)
+        await desk.press("escape")
+        assert isinstance(desk.app.screen, OverviewScreen)
+
+
+async def test_a_key_that_is_out_of_reach_says_why(scene: Scene) -> None:
+    async with sitting(scene, "mia", "3") as desk:
+        await desk.cursor_on("prepare")
+        assert "Stop does not fit what is under the cursor" in await desk.press("s")
+        await desk.cursor_on("notebook")
+        assert "Stop: not yours to do" in await desk.press("s")
+        assert "Drain: not yours to do" in await desk.press("5", "x")
+    assert [scene.world.bursar.deployments.show(scene.ana, n).state.value for n in ("prepare", "notebook")] == [
+        "completed",
+        "queued",
+    ]
+
+
+def fast(app: App[int], *keys: str) -> None:
+    """All at once, as a slow line hands them over."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+WIDTHS = st.integers(min_value=4, max_value=200)
+
+
+@given(WIDTHS, st.lists(st.sampled_from(["", "mia", "a-very-long-name"]), min_size=1, max_size=20))
+def test_a_map_of_devices_fits_and_stands_the_same_whoever_holds_them(width: int, owners: list[str]) -> None:
+    def drawn(of: list[str]) -> list[str]:
+        return [line.plain for line in device_map([_device(i, owner) for i, owner in enumerate(of)], width)]
+
+    held, free = drawn(owners), drawn([""] * len(owners))
+    assert [len(line) for line in held] == [len(line) for line in free]
+    assert max(map(len, held[1:])) <= max(width, 2)
+
+
+def _device(index: int, owner: str) -> DeviceLine:
+    holders = (Holder("dep-1", "train", owner, State.RUNNING, 1000),) if owner else ()
+    return DeviceLine("rack", "node-1", "up", index, f"dev-{index}", "a100", 0 if owner else 1000, holders)
