@@ -29,6 +29,9 @@ from core.views.foresight import BarLine, BlockerLine, ForecastCard, PreviewCard
 from core.views.operations import Page
 
 MOST_EXPLAINED = 200
+# Behind a long queue the future is played less far: who stands there is told a place and no instant.
+_MOST_PASSES = 500
+_MOST_WORK = 200_000  # waiting deployments times passes of the plan
 _SCORED = 30 * DAY
 
 
@@ -66,7 +69,8 @@ class Foresight:
         shown = first_in_queue(board, policy, unit.now, MOST_EXPLAINED)
         shown += not_yet_in_queue(board, unit.now, unit.org_id, MOST_EXPLAINED)
         explained = explain(board, policy, unit.now, shown)
-        estimates = forecast(board, policy, unit.now).estimates
+        passes = min(_MOST_PASSES, 1 + _MOST_WORK // max(1, len(board.waiting)))
+        estimates = forecast(board, policy, unit.now, most_passes=passes).estimates
         ordered = sorted(explained.values(), key=lambda e: (e.position is None, e.position or 0, e.id))
         rows = _rows(unit, [e.id for e in ordered])
         return Page(
