@@ -7,8 +7,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
+from core.domain.approval import Policy
 from core.domain.errors import Invalid
 from core.domain.flavors import parse_credits, parse_gpu_hours
+from core.domain.names import did_you_mean
 from core.domain.resources import parse_duration
 from core.domain.roles import Role, TokenScope
 from core.domain.schedule import check_zone
@@ -29,6 +31,7 @@ from core.domain.validation import (
 _DAY_MS = 86_400_000
 LONGEST_SECRET = 1_024
 LONGEST_CODE = 64
+AS_INSTALLED = "default"  # what takes an organization's own word back
 
 
 def _secret(value: object, name: str) -> str:
@@ -59,8 +62,15 @@ def _or_nothing(parse: Callable[..., int], name: str) -> Callable[[str], int]:
     return lambda text: 0 if text.lower() in ("none", "0") else parse(text, name=name)
 
 
+def _policy(text: str, name: str) -> str:
+    words = [*Policy, AS_INSTALLED]
+    if text not in words:
+        raise Invalid("unknown_approvals", f"{name}: there is no {visible(text)}", did_you_mean(text, words))
+    return text
+
+
 def _nothing_to_change() -> None:
-    helps = "give one or more of --time-zone, --credits, --gpu-hours"
+    helps = "give one or more of --time-zone, --credits, --gpu-hours, --approvals"
     raise Invalid("nothing_to_change", "org: nothing is to be changed", helps)
 
 
@@ -120,9 +130,11 @@ class OrgChange(Request):
         default=None, alias="gpu_hours"
     )
 
+    approvals: Annotated[str, text_by(_policy)] | None = None
+
     @model_validator(mode="after")
     def _says_something(self) -> OrgChange:
-        if self.time_zone is None and self.credits_ucr is None and self.gpu_ms is None:
+        if not self.model_fields_set:
             agrees(_nothing_to_change)
         return self
 

@@ -89,7 +89,7 @@ class Decisions:
         require(unit.me, Permission.DEPLOYMENT_ACT, owner_id=row.owner_id)
         if row.state in FINAL:
             raise Conflict("has_ended", f"{row.handle} is {row.state.value}", "submit it anew")
-        cap = submission.approval_policy(self._settings).priority_cap
+        cap = submission.approval_policy(unit, self._settings).priority_cap
         if request.priority > cap and not (unit.me.operator or unit.me.role is Role.ADMIN):
             raise Invalid("priority_cap", f"priority: members may use 0–{cap}", "ask an admin")
         demand_still(f"the priority of {row.handle}", row.priority, request.if_still)
@@ -105,7 +105,8 @@ class Decisions:
             return
         in_all = job_hold(affording.dearest_rate(unit, row), limit_ms)
         longer = replace(row, limit_ms=limit_ms, priority=0)  # its priority was judged when it was given
-        reasons = submission.reasons_to_ask(unit, longer, in_all, self._settings)
+        policy = submission.approval_policy(unit, self._settings)
+        reasons = submission.reasons_to_ask(unit, longer, in_all, policy)
         if reasons:
             why = "; ".join(reason.text for reason in reasons)
             message = f"{format_duration(limit_ms)} in all need an admin's yes: {why}"

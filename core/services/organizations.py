@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.domain.approval import Policy
 from core.domain.errors import Conflict, Forbidden, NotFound
 from core.domain.lifecycle import HOLDS_CAPACITY, WAITING
 from core.domain.membership import Member, refuse_last_admin
@@ -76,14 +77,16 @@ class Organizations:
 
     @writes(Permission.ORG_CHANGE)
     def change(self, unit: Unit, request: OrgChange) -> OrgCard:
-        """Its time zone, and what whoever comes in from now on starts with; nobody's wallet changes."""
+        """Its time zone, what needs a yes, and what whoever comes in from now on starts with; no wallet changes."""
         org = _active(unit)
         wanted = {
             "time_zone": request.time_zone,
             "allowance_credits_ucr": request.credits_ucr,
             "allowance_gpu_ms": request.gpu_ms,
         }
-        changed = {name: value for name, value in wanted.items() if value is not None}
+        changed: dict[str, object] = {name: value for name, value in wanted.items() if value is not None}
+        if request.approvals is not None:
+            changed["approval_policy"] = request.approvals if request.approvals in [*Policy] else None
         unit.orgs.change(org.id, **changed)
         unit.record("org.set", org.name, {name: getattr(org, name) for name in changed}, changed)
         return org_card(_active(unit), unit.me.role, unit.members.count())
@@ -166,4 +169,5 @@ def org_card(org: StoredOrg, role: Role | None, members: int) -> OrgCard:
         allowance_credits_ucr=org.allowance_credits_ucr,
         allowance_gpu_ms=org.allowance_gpu_ms,
         created_at=org.created_at,
+        approvals=org.approval_policy,
     )

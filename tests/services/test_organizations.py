@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.domain.errors import BursarError, Invalid
+from core.domain.lifecycle import State
 from core.domain.requests import NewOrg, NewRole, OrgChange
 from core.domain.roles import Caller, Role
 from core.domain.validation import validated
@@ -236,10 +237,25 @@ def test_what_new_members_start_with_is_the_organizations_to_set(small_team: Tea
         ({"time_zone": "Mars/Base"}, "zone_unknown"),
         ({"credits": "-1"}, "amount_out_of_range"),
         ({"gpu_hours": "much"}, "malformed_amount"),
+        ({"approvals": "sometimes"}, "unknown_approvals"),
     ],
-    ids=["nothing", "B53 a zone of another planet", "less than nothing", "no number"],
+    ids=["nothing", "B53 a zone of another planet", "less than nothing", "no number", "no policy"],
 )
 def test_what_an_organization_cannot_be_set_to_is_refused(asked: dict[str, str], code: str) -> None:
     with pytest.raises(Invalid) as refused:
         validated(OrgChange, **asked)
     assert refused.value.code == code
+
+
+def test_each_organization_says_what_needs_a_yes(small_team: Team) -> None:
+    world, admin, operator = small_team.world, small_team.admin, small_team.operator
+    other = world.org(operator, "speech")
+    for who, cluster in ((admin, "rack"), (other, "other")):
+        world.cluster(who, cluster, cpu=64)
+    world.fund(other, credits=10)
+    change = world.bursar.organizations.change
+    assert change(admin, validated(OrgChange, approvals="always")).approvals == "always"
+    assert world.submit(admin, "asks").state is State.AWAITING_APPROVAL
+    assert world.submit(other, "asks-nobody", "other").state is State.QUEUED
+    assert change(admin, validated(OrgChange, approvals="default")).approvals is None
+    assert world.submit(admin, "as-installed").state is State.QUEUED

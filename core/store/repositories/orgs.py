@@ -28,6 +28,7 @@ class OrgRow:
     created_at: int
     created_by: str
     deleted_at: int | None
+    approval_policy: str | None = None
 
 
 class Orgs:
