@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from core.domain.browsing import Look
 from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
 from core.domain.cluster_requests import ClusterChange, NewCluster, NewNode, Sharing
 from core.domain.money_requests import (
@@ -210,8 +211,8 @@ NAMES_NOTHING: dict[str, Way] = {
     "clusters.driver": lambda *_: "scripted",
     "clusters.settings": lambda *_: {},
     "upkeep.apply": lambda *_: False,
-    "deployments.list_everywhere.cluster": lambda _named, own, _: own.cluster,  # operators see what everybody has
-    "deployments.list_everywhere.after": lambda _named, own, _: own.deployment,
+    # Operators see what everybody has.
+    "deployments.list_everywhere.look": lambda _named, own, _: Look(cluster=own.cluster, after=own.deployment),
     "deployments.states": lambda *_: (),
     "deployments.mine": lambda *_: True,
     "deployments.order": lambda *_: "priority",
