@@ -7,10 +7,12 @@ from itertools import chain
 from typing import NamedTuple
 
 from core.domain.columns import columns, cut
-from tui.format import is_amount, is_instant, label, shown
+from tui.format import NOTHING, is_amount, is_instant, label, shown
 
 _GAP = 2
 _NARROWEST = 6
+_SECONDS = len(":00")
+_SHORT = {"priority": "prio"}
 _IDS = frozenset({"id", "deployment"})  # what is typed again is shown whole
 
 
@@ -35,7 +37,20 @@ def listed(names: Sequence[str], items: Sequence[object], width: int) -> str:
         names = [name for name in names if name != "org"]
     values = [[getattr(item, name) for name in names] for item in items]
     heads = [_head(name, [row[place] for row in values]) for place, name in enumerate(names)]
-    return table(heads, [[shown(name, v) for name, v in zip(names, row, strict=True)] for row in values], width)
+    rows = [[shown(name, v) for name, v in zip(names, row, strict=True)] for row in values]
+    if _needed(heads, rows) > width:  # seconds and long heads go before words are cut
+        heads = [head._replace(head=_SHORT.get(head.head, head.head)) for head in heads]
+        rows = [[_minute(name, cell) for name, cell in zip(names, row, strict=True)] for row in rows]
+    return table(heads, rows, width)
+
+
+def _minute(name: str, cell: str) -> str:
+    return cell[:-_SECONDS] if is_instant(name) and cell != NOTHING else cell
+
+
+def _needed(heads: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
+    words = [head.head for head in heads]
+    return sum(max(map(columns, cells)) for cells in zip(words, *rows, strict=True)) + _GAP * (len(heads) - 1)
 
 
 def _head(name: str, values: Sequence[object]) -> Column:

@@ -90,7 +90,7 @@ def test_a_wrong_line_says_what_is_wrong_in_both_forms(shell: Shell, line: str, 
         ("rotate-key", "did you mean 'token rotate-key'?"),
         ("revoke x", "one of token revoke, invite revoke"),
         ("zzz", "`help` shows all verbs"),
-        ("org zzz", "one of create, list, switch, show, members, role, remove, leave, delete"),
+        ("org zzz", "one of create, list, switch, show, set, members, role, remove, leave, delete"),
     ],
 )
 def test_what_was_probably_meant_is_suggested(shell: Shell, line: str, hint: str) -> None:
