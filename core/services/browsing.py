@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 from core.domain.browsing import Order, read_filter
 from core.domain.engines import Registry
@@ -60,13 +61,18 @@ class Browsing:
         mine: bool = False,
         deleted: bool = False,
     ) -> tuple[str, ...]:
-        """The ids of all deployments that fit, in order; `lines` reads as many of them as are shown."""
+        """The ids of all deployments that fit, in order; `lines` reads as many of them as are shown.
+
+        What is deleted is among them where it is asked for, be it by the filter.
+        """
+        words = read_filter(filter)
+        deleted = deleted or any(word.field == "state" and word.text == State.DELETED for word in words)
         states = [state.value for state in State if deleted or state is not State.DELETED]
         return browsing.order_of_deployments(
             unit.connection,
             unit.scope,
             states=states,
-            words=read_filter(filter),
+            words=words,
             owner_id=unit.me.account_id if mine else None,
             order=Order(order),
             backwards=backwards,
@@ -128,17 +134,33 @@ class Browsing:
 
 
 def _holders(unit: Unit, everyone: Unit, ids: Iterable[str]) -> dict[str, Holder]:
-    """Deployments of one's own organization by their ids; the others are not among them."""
-    rows = [row for row in everyone.deployments.by_ids(sorted(ids)) if row.org_id == unit.me.org_id]
+    """Deployments of one's own organization by their ids; the others are only among them for an operator.
+
+    An id is a word of one organization: those of another one would be found by no verb that is asked in this one.
+    """
+    found = everyone.deployments.by_ids(sorted(ids))
+    rows = [row for row in found if row.org_id == unit.me.org_id or unit.me.operator]
+    others = {org_id: unit.orgs.by_id(org_id) for org_id in {row.org_id for row in rows} - {unit.me.org_id}}
+    orgs = {org_id: org.name if org else None for org_id, org in others.items()}
     owners = {owner_id: unit.accounts.by_id(owner_id) for owner_id in {row.owner_id for row in rows}}
     names = {owner_id: owner.name if owner else None for owner_id, owner in owners.items()}
-    return {row.id: Holder(row.handle, row.name, names[row.owner_id], row.state, 0) for row in rows}
+    return {
+        row.id: Holder(
+            None if row.org_id in orgs else row.handle,
+            row.name,
+            names[row.owner_id],
+            row.state,
+            0,
+            orgs.get(row.org_id),
+        )
+        for row in rows
+    }
 
 
 def _holding(holder: Holder | None, milli: int) -> Holder:
     if holder is None:
         return Holder(None, None, None, None, milli)
-    return Holder(holder.id, holder.name, holder.owner, holder.state, milli)
+    return replace(holder, milli=milli)
 
 
 def _event_line(at: int, kind: str, subject: str, data: str, name: str | None) -> EventLine:

@@ -21,7 +21,7 @@ from core.ledger.admission import lacking
 from core.ledger.amounts import Amounts, Book
 from core.scheduler import Node, refuse_impossible
 from core.services import affording
-from core.services.clusters import visible_cluster
+from core.services.clusters import named_or_only
 from core.services.funds import surely_available
 from core.services.references import picked
 from core.settings import Limits, Settings
@@ -67,7 +67,7 @@ class Desk:
     def admit(self, request: SubmitRequest) -> Admitted:
         """Every question that a submission must pass, in the order in which their answers help most."""
         unit = self._unit
-        cluster = visible_cluster(unit, request.cluster)
+        cluster = named_or_only(unit, request.cluster)
         capabilities = self._registry.capabilities(cluster.driver)
         _refuse_unfit(unit, request, cluster, capabilities, self._settings)
         flavor = flavor_at(unit.prices.flavors(), request.flavor, unit.now) if request.flavor else None

@@ -29,13 +29,14 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a part of a device; of another organization only that it does."""
+    """Who holds a part of a device; of another organization only that it does, unless an operator looks."""
 
     id: str | None
     name: str | None
     owner: str | None
     state: State | None
     milli: int
+    org: str | None = None  # where it is another than one's own, and one may see it
 
 
 @dataclass(frozen=True, slots=True)

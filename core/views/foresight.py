@@ -29,6 +29,8 @@ class BlockerLine:
             return f"{self.have} to start before it"
         if self.code == "preempting":
             return f"{self.have} still to leave"
+        if self.code in ("quota_member", "quota_org"):
+            return f"would make {self.need}, {self.have} allowed"
         return f"needs {self.need}, {self.have} there"
 
     @property
@@ -52,9 +54,9 @@ class WhyCard:
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """A place in the queue; of another organization only that it is there."""
+    """A place in the queue; of another organization only that it is there, unless an operator looks."""
 
-    position: int
+    position: int | None  # None for one's own that waits for something else before it may stand in the queue
     id: str | None
     name: str | None
     owner: str | None
@@ -64,6 +66,7 @@ class QueueLine:
     blocker: str
     estimate_at: int | None
     latest_at: int | None
+    org: str | None = None  # where it is another than one's own, and one may see it
 
 
 @dataclass(frozen=True, slots=True)

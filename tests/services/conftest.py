@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,9 @@ class Team:
         admin = world.member(world.org(operator, "vision"), "ana", "admin")
         world.bursar.organizations.leave(operator_in_vision(operator))
         return cls(world, operator, admin, world.member(admin, "mia"))
+
+    def operator_in(self, org: str) -> Caller:
+        return replace(self.operator, org=org)
 
 
 def operator_in_vision(operator: Caller) -> Caller:

@@ -18,9 +18,10 @@ from tui.format import instant
 from tui.messages import AccountSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
+from tui.widgets.columns import Cell, Column
 from tui.widgets.hanging import Hanging, Line
 from tui.widgets.panel import Panel
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 _NO_TOKENS = "none: t makes one for scripts"
 _TOKENS = {"open": ("●", Tone.GOOD), "expired": ("◇", Tone.DIM), "revoked": ("⊘", Tone.BAD)}

@@ -17,10 +17,11 @@ from tui.deployment_facts import fact_lines
 from tui.messages import ApprovalsSeen, DeploymentSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
+from tui.widgets.columns import Cell, Column
 from tui.widgets.hanging import Hanging
 from tui.widgets.panel import Panel
 from tui.widgets.plain import text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 
 class ApprovalsScreen(Frame):

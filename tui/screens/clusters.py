@@ -17,9 +17,10 @@ from tui.messages import ClustersSeen, DevicesSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone, node_look
 from tui.widgets.capacity import device_map, memory_of
+from tui.widgets.columns import Cell, Column
 from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, stacked, text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 _OF_NODES = ("cordon", "drain", "resume")
 _STATE_FOR = {"pause": "up", "unpause": "paused"}  # of a cluster, for what is done to it

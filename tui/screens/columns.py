@@ -12,8 +12,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from tui.theme import Tone
+from tui.widgets.columns import Cell, Column, is_wanted
 from tui.widgets.plain import text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 Changed = Callable[[Mapping[str, bool]], None]
 
@@ -56,7 +57,7 @@ class ColumnsScreen(ModalScreen[None]):
     def _state(self, column: Column) -> Cell:
         if column.grow:
             return Cell("● always", Tone.DIM)
-        if not self._table.is_wanted(column):
+        if not is_wanted(column, self._table.decided):
             return Cell("○ off", Tone.DIM)
         fits = self._table.is_shown(column)
         return Cell("● on", Tone.GOOD) if fits else Cell("◑ no room here", Tone.WAIT)

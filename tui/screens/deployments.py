@@ -19,10 +19,11 @@ from tui.amounts import age, size_of
 from tui.messages import LinesSeen, OrderSeen
 from tui.screens.frame import Frame
 from tui.theme import LOOKS, Tone
+from tui.widgets.columns import Cell, Column
 from tui.widgets.panel import Panel
 from tui.widgets.plain import joined, text
 from tui.widgets.prompt import Prompt
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 _COLUMNS = (
     (Column("id", 10, drop=5), None),
@@ -44,7 +45,10 @@ _FORGET = 20_000  # lines kept at most before the cache begins anew
 
 class DeploymentsScreen(Frame):
     PLACE = "deployments"
-    NOTES = ("a filter takes words and fields: owner=mia state=failed resnet, and without: !notebook",)
+    NOTES = (
+        "a filter takes words and fields: owner=mia state=failed resnet, and without: !notebook",
+        "what is deleted is left out, unless it is asked for: state=deleted",
+    )
     ACTIONS = (
         actions.CANCEL,
         actions.STOP,
@@ -54,6 +58,7 @@ class DeploymentsScreen(Frame):
         actions.DELETE,
         actions.SUSPEND,
         actions.GO_ON,
+        actions.UNDELETE,
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", priority=True),

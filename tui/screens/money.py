@@ -20,9 +20,10 @@ from tui.messages import MoneySeen, PostingSeen
 from tui.screens.answer import AnswerScreen
 from tui.screens.frame import Frame
 from tui.theme import Tone
+from tui.widgets.columns import Cell, Column
 from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, joined, stacked, text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 _SHORT = slice(5, 16)  # an instant without its year and its seconds: there is one of both on the card
 _TREASURY = " treasury"  # no member can be called so

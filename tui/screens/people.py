@@ -16,10 +16,11 @@ from tui.amounts import age, credits_of, gpu_hours_of, until
 from tui.messages import PeopleSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
+from tui.widgets.columns import Cell, Column
 from tui.widgets.hanging import Hanging, Line
 from tui.widgets.panel import Panel
 from tui.widgets.plain import joined, text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 _INVITE_LOOKS = {
     "open": ("●", Tone.GOOD),

@@ -17,11 +17,12 @@ from tui.messages import QueueSeen, WhySeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
 from tui.widgets.blockers import why_lines
-from tui.widgets.capacity import OTHER_ORG
-from tui.widgets.hanging import Hanging
+from tui.widgets.capacity import name_of
+from tui.widgets.columns import Cell, Column
+from tui.widgets.hanging import Hanging, Line
 from tui.widgets.panel import Panel
 from tui.widgets.plain import text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 
 class QueueScreen(Frame):
@@ -68,8 +69,7 @@ class QueueScreen(Frame):
     def _ask_why(self) -> None:
         line = self._chosen
         if line is None or line.id is None:
-            words = "of another organization: its reasons are not yours to see" if line else ""
-            self.query_one(".reasons", Hanging).hang([text(words, Tone.DIM)])
+            self.query_one(".reasons", Hanging).hang(_of_others(line))
         else:
             self.ask(questions.why(line.id), "why")
 
@@ -112,11 +112,19 @@ class QueueScreen(Frame):
         return found[1] if found else None
 
 
+def _of_others(line: QueueLine | None) -> list[Line]:
+    if line is None:
+        return []
+    if line.org is None:
+        return [text("of another organization: its reasons are not yours to see", Tone.DIM)]
+    return [text(f"of {line.org}: its reasons are told where it is", Tone.DIM), text(f":org switch {line.org}")]
+
+
 def _cells(cluster: str, line: QueueLine, now: int) -> Sequence[Cell]:
     return (
-        Cell(str(line.position), Tone.DIM),
+        Cell("·" if line.position is None else str(line.position), Tone.DIM),
         Cell(cluster, Tone.DIM),
-        Cell(line.name or OTHER_ORG, Tone.PLAIN if line.name else Tone.DIM),
+        Cell(name_of(line), Tone.PLAIN if line.id else Tone.DIM),
         Cell(line.owner or "", Tone.DIM),
         Cell("" if line.priority is None else str(line.priority)),
         Cell("" if line.gpu_milli is None else f"{line.gpu_milli / 1000:g}"),

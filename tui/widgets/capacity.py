@@ -10,6 +10,7 @@ from core.domain.columns import columns, cut
 from core.domain.resources import Resources, format_cpu, format_gpu, format_memory
 from core.domain.text import safe_text
 from core.views.browsing import DeviceLine, Holder
+from core.views.foresight import QueueLine
 from core.views.work import ClusterCard
 from tui.amounts import bar
 from tui.theme import LOOKS, Tone, node_look
@@ -21,6 +22,13 @@ _NEARLY_FULL = 90
 _WORD, _NUMBERS = 5, 14
 _WIDEST_BOX, _NARROWEST_BOX = 16, 9
 _EVEN = (8, 4, 2)  # devices in a row, as many as fit: rows of machines with eight stand alike
+
+
+def name_of(line: QueueLine) -> str:
+    """What waits, behind its organization where that is another one."""
+    if line.name is None:
+        return OTHER_ORG
+    return f"{line.org}/{line.name}" if line.org else line.name
 
 
 def cluster_bars(cluster: ClusterCard, width: int) -> list[Content]:

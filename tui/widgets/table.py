@@ -6,9 +6,9 @@ data into a table: every cell is made harmless here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -23,33 +23,11 @@ from core.domain.columns import columns as width_of
 from core.domain.columns import cut
 from core.domain.text import safe_text
 from tui.theme import Tone
+from tui.widgets.columns import GAP, Cell, Column, Decided, fitted, is_wanted
 
-_GAP, _EDGE = 2, 1
+_EDGE = 1
 _CURSOR, _MARK = "▌", "◆"
-
-
-class Column(NamedTuple):
-    """`grow` takes what is left of the width; `drop` says who goes first when there is too little: the largest.
-
-    `extra` is not shown before somebody asks for it.
-    """
-
-    head: str
-    width: int
-    right: bool = False
-    grow: bool = False
-    drop: int = 0
-    extra: bool = False
-
-    @property
-    def word(self) -> str:
-        """The head without the arrow of an order."""
-        return self.head.rstrip("↑↓")
-
-
-class Cell(NamedTuple):
-    text: str
-    tone: Tone = Tone.PLAIN
+MOST_MARKED = 500  # at once; what is done to more than that is a matter for a script
 
 
 Cells = Callable[[int], Sequence[Cell] | None]
@@ -64,7 +42,10 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("home,g", "edge(False)", "First", show=False),
         Binding("end,G", "edge(True)", "Last", show=False),
         Binding("enter", "choose", "Open", key_display="enter"),
-        Binding("space", "mark", "Mark", show=False),
+        Binding("space", "mark(1)", "Mark", show=False),
+        Binding("shift+down", "mark(1)", "Mark downwards", show=False, key_display="shift+↓"),
+        Binding("shift+up", "mark(-1)", "Mark upwards", show=False, key_display="shift+↑"),
+        Binding("asterisk", "mark_all", "Mark all, or none", show=False, key_display="*"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "table--head",
@@ -111,6 +92,12 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         keys: frozenset[str]
 
     @dataclass
+    class TooMany(Said):
+        """More rows than can be marked at once."""
+
+        count: int
+
+    @dataclass
     class HeadPicked(Said):
         """The head of a column was clicked."""
 
@@ -134,7 +121,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(id=name)
         self._columns = tuple(columns)
-        self._nothing = nothing
+        self._nothing, self._said = nothing, "…"  # that nothing is there is told once it is known
         self._marks, self._opens = marks, opens
         self._gutter = 3 if marks else 2  # a mark stands apart from what it marks
         self._keys: Sequence[str] = ()
@@ -151,7 +138,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Other rows; the cursor stays on its row where that is still there."""
         before = self.key
         self._keys, self._cells, self._wanted = keys, cells, None
-        self._nothing = nothing or self._nothing
+        self._said = nothing or self._nothing
         self._index = min(self._index, max(0, len(keys) - 1))
         if before is not None and before != self.key and before in keys:
             self._index = keys.index(before)
@@ -175,7 +162,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def all_columns(self) -> tuple[Column, ...]:
         return self._columns
 
-    def decide(self, decided: Mapping[str, bool]) -> None:
+    def decide(self, decided: Decided) -> None:
         """Which columns somebody wants or does not want, by their words."""
         self.decided = dict(decided)
         self._fit()
@@ -186,11 +173,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         column = next((column for column in self._columns if column.word == word), None)
         if column is None or column.grow:
             return False
-        self.decide({**self.decided, word: not self.is_wanted(column)})
+        self.decide({**self.decided, word: not is_wanted(column, self.decided)})
         return True
-
-    def is_wanted(self, column: Column) -> bool:
-        return column.grow or self.decided.get(column.word, not column.extra)
 
     def is_shown(self, column: Column) -> bool:
         return any(self._columns[i] == column for i, _ in self._fitted)
@@ -235,16 +219,24 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this table cannot do is not among the keys."""
         del parameters
-        return {"choose": self._opens, "mark": self._marks}.get(action, True)
+        return {"choose": self._opens, "mark": self._marks, "mark_all": self._marks}.get(action, True)
 
     def action_choose(self) -> None:
         if self.key is not None:
             self.post_message(self.Chosen(self, self.key))
 
-    def action_mark(self) -> None:
-        if self._marks and self.key is not None:
+    def action_mark(self, by: int) -> None:
+        if self.key is not None:
             self._set_marks(self.marked ^ {self.key})
-            self._go(self._index + 1)
+            self._go(self._index + by)
+
+    def action_mark_all(self) -> None:
+        """All that there are; from all of them it is back to none."""
+        if len(self._keys) > MOST_MARKED:
+            self.post_message(self.TooMany(self, len(self._keys)))
+            return
+        every = frozenset(self._keys)
+        self._set_marks(frozenset() if self.marked == every else every)
 
     def on_click(self, event: events.Click) -> None:
         line = event.y - 1 + self.scroll_offset.y
@@ -261,10 +253,10 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _pick_head(self, x: int) -> None:
         start = self._gutter
         for i, room in self._fitted:
-            if start <= x < start + room + _GAP:
+            if start <= x < start + room + GAP:
                 self.post_message(self.HeadPicked(self, self._columns[i].word))
                 return
-            start += room + _GAP
+            start += room + GAP
 
     def _go(self, index: int) -> None:
         if not self._keys:
@@ -306,25 +298,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _fit(self) -> None:
         """Which columns fit into the width, and how wide each is."""
         self.virtual_size = Size(self.size.width, len(self._keys) + 1)
-        kept = [i for i, column in enumerate(self._columns) if self.is_wanted(column)]
         room = self.scrollable_content_region.width - self._gutter - _EDGE
-
-        def needed() -> int:
-            return sum(self._columns[i].width + _GAP for i in kept) - _GAP
-
-        while needed() > room and any(self._drop(i) for i in kept):
-            kept.remove(max(kept, key=self._drop))
-        left = max(0, room - needed())
-        growing = [i for i in kept if self._columns[i].grow]
-        self._fitted = []
-        for i in kept:
-            extra = left // len(growing) if i in growing else 0
-            self._fitted.append((i, self._columns[i].width + extra))
-
-    def _drop(self, index: int) -> int:
-        """What somebody asked for goes last of all that can go."""
-        column = self._columns[index]
-        return min(1, column.drop) if self.decided.get(column.word) else column.drop * 2
+        self._fitted = fitted(self._columns, self.decided, room)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -334,7 +309,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
             )
         index = y - 1 + self.scroll_offset.y
         if index >= len(self._keys):
-            said = f"{' ' * self._gutter}{self._nothing}" if index == 0 else ""
+            said = f"{' ' * self._gutter}{self._said}" if index == 0 else ""
             return Strip([Segment(said, self._style("tone--dim"))]).adjust_cell_length(width, self.rich_style)
         return self._row(index, width)
 
@@ -362,7 +337,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         segments = [Segment(gutter, base + self._colour("tone--mark"))]
         for place, (i, room) in enumerate(self._fitted):
             if place:
-                segments.append(Segment(" " * _GAP, base))
+                segments.append(Segment(" " * GAP, base))
             shown = cut(safe_text(cells[i].text), room)
             space = " " * max(0, room - width_of(shown))
             segments.append(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, literal, select, update
 
 from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, HOLDS_CAPACITY, WAITING, State, StopCause
@@ -188,12 +188,19 @@ class Deployments:
         this = update(deployments).where(self._scope.covers(deployments), deployments.c.id == deployment_id)
         self._connection.execute(this.values(**values))
 
-    def move_living(self, by: int) -> None:
-        """The clock was set: what is not over is as old as before. When it was made stays on record as it was."""
-        columns = (deployments.c[name] for name in _COUNTED_FROM)
-        lives = deployments.c.state.in_([state.value for state in (*WAITING, *HOLDS_CAPACITY)])
+    def move_living(self, by: int, since: int, until: int) -> None:
+        """The clock was set: what is not over is as old as before. When it was made stays on record as it was.
+
+        That holds for what was dated from `since` to `until`: the rest was dated by people when the clock was set
+        already. When it began to run the leader alone says, and so by the clock before.
+        """
+        here = deployments.c
+        values = {name: case((here[name].between(since, until), here[name] + by), else_=here[name]) for name in _DATED}
+        changed = here.state_since.between(since, until)
+        values |= {name: case((changed, here[name] + by), else_=here[name]) for name in _LIES_AHEAD}
+        lives = here.state.in_([state.value for state in (*WAITING, *HOLDS_CAPACITY)])
         this = update(deployments).where(self._scope.covers(deployments), lives)
-        self._connection.execute(this.values({column: column + by for column in columns}))
+        self._connection.execute(this.values(started_at=here.started_at + by, **values))
 
     def depend(self, deployment_id: str, after_id: str, *, any_outcome: bool) -> None:
         values = {"deployment_id": deployment_id, "after_id": after_id, "any_outcome": int(any_outcome)}
@@ -253,16 +260,9 @@ def _row(row: Sequence[Any]) -> DeploymentRow:
 # True of each, and a way to those in a few states by the index of clusters and states: what has ended is not looked at.
 ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))  # type: ignore[attr-defined]
 
-# The instants from which limits, ages and pauses are counted.
-_COUNTED_FROM = (
-    "submitted_at",
-    "eligible_since",
-    "not_before",
-    "started_at",
-    "state_since",
-    "stop_by",
-    "preempted_at",
-)
+# The instants from which ages are counted, and those that were counted from the last change of its state.
+_DATED = ("submitted_at", "eligible_since", "state_since", "preempted_at")
+_LIES_AHEAD = ("not_before", "stop_by")
 _FIELDS = tuple(field.name for field in fields(DeploymentRow))
 _COLUMNS = tuple(deployments.c.keys())
 # The columns as the fields of a row follow each other, with the four amounts in the place of its resources.

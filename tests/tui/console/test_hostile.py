@@ -47,8 +47,9 @@ from tui.screens.help import HelpScreen
 from tui.screens.outcomes import OutcomesScreen
 from tui.screens.sure import SureScreen
 from tui.together import Together
+from tui.widgets.columns import Cell, Column
 from tui.widgets.plain import Plain, text
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.table import LineTable
 
 PLANTED = (
     "[red]x",

@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 
@@ -25,7 +26,8 @@ from tui.completion import completions
 from tui.embedded import Embedded
 from tui.screens.frame import Frame
 from tui.theme import LOOKS
-from tui.widgets.table import Cell, Column, LineTable
+from tui.widgets.columns import Cell, Column, fitted, is_wanted
+from tui.widgets.table import LineTable
 
 MANY = 100_000
 
@@ -55,6 +57,51 @@ async def test_a_table_of_a_hundred_thousand_asks_only_for_what_is_in_view() -> 
         await pilot.pause()
         assert table.key == f"row-{MANY - 1}"
         assert len(asked) < 50
+
+
+async def test_rows_are_marked_one_by_one_in_a_row_or_all_at_once() -> None:
+    app = OneTable()
+    async with app.run_test(size=(40, 12)) as pilot:
+        table = app.query_one(LineTable)
+        table.show_rows([(key, (Cell(key), Cell("1"))) for key in "abcde"])
+        await pilot.pause()
+        await pilot.press("down", "shift+down", "shift+down")
+        assert (table.picked, table.key) == (("b", "c"), "d")
+        await pilot.press("shift+up", "shift+up")
+        assert (table.picked, table.key) == (("b", "d"), "b")
+        await pilot.press("asterisk")
+        assert table.picked == tuple("abcde")
+        await pilot.press("asterisk")
+        assert table.picked == ("b",), "the one under the cursor"
+
+
+async def test_more_than_can_be_done_one_by_one_are_not_marked_at_once() -> None:
+    said: list[int] = []
+
+    class Hearing(OneTable):
+        @on(LineTable.TooMany)
+        def _heard(self, event: LineTable.TooMany) -> None:
+            said.append(event.count)
+
+    app = Hearing()
+    async with app.run_test(size=(40, 12)) as pilot:
+        table = app.query_one(LineTable)
+        table.show(numbered(MANY), lambda index: [Cell(f"row-{index}"), Cell("1")])
+        await pilot.press("asterisk")
+        await pilot.pause()
+        assert (said, table.marked) == ([MANY], frozenset())
+
+
+async def test_that_there_is_nothing_is_told_once_it_is_known() -> None:
+    app = OneTable()
+    async with app.run_test(size=(40, 12)) as pilot:
+        table = app.query_one(LineTable)
+        assert table.render_line(1).text.strip() == "…"
+        table.show_rows([])
+        await pilot.pause()
+        assert table.render_line(1).text.strip() == "nothing here"
+        table.show_rows([], nothing="only admins see it")
+        assert table.render_line(1).text.strip() == "only admins see it"
 
 
 async def test_the_cursor_stays_on_its_row_when_others_come_before_it() -> None:
@@ -90,7 +137,8 @@ async def test_columns_that_do_not_fit_go_by_their_order_and_come_back() -> None
         await pilot.pause()
         assert "42" not in table.render_line(1).text
         await pilot.resize_terminal(40, 6)
-        await pilot.pause()
+        while table.size.width < 40:
+            await pilot.pause()
         assert "42" in table.render_line(1).text
 
 
@@ -224,7 +272,7 @@ def test_the_background_side_serves_until_the_console_ends_and_lets_go() -> None
     daemon = Daemon()
     embedded = Embedded(lambda: daemon, lambda _: None)
     embedded.start()
-    assert daemon.serves.wait(5)
+    assert daemon.serves.wait(60)
     embedded.stop()
     assert (daemon.closed, embedded.leads) == (True, False)
 
@@ -251,3 +299,23 @@ def test_no_key_of_a_screen_is_one_of_lists_or_of_all_screens(module: str) -> No
     taken = {b.key for b in Binding.make_bindings(LineTable.BINDINGS)} - {"enter"}
     taken |= {b.key for b in Binding.make_bindings(Frame.BINDINGS)} - {"escape"}
     assert taken & set(keys) == set()
+
+
+COLUMN = st.builds(
+    Column, st.text("abc", min_size=1, max_size=3), st.integers(1, 20), st.booleans(), st.booleans(), st.integers(0, 5)
+)
+
+
+@given(
+    st.lists(COLUMN, max_size=8),
+    st.dictionaries(st.text("abc", min_size=1, max_size=3), st.booleans()),
+    st.integers(0, 99),
+)
+def test_columns_fit_unless_none_of_them_may_go(columns: list[Column], decided: dict[str, bool], room: int) -> None:
+    shown = fitted(columns, decided, room)
+    places = [place for place, _ in shown]
+    assert places == sorted(set(places))
+    assert all(is_wanted(columns[place], decided) for place in places)
+    wide = sum(width + 2 for _, width in shown) - 2
+    assert wide <= room or not any(columns[place].drop for place in places)
+    assert all(width >= columns[place].width for place, width in shown)

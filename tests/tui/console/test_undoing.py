@@ -141,6 +141,17 @@ async def test_a_deletion_is_taken_back_as_long_as_it_can_be(scene: Scene) -> No
         assert desk.deployment("broken").state is State.STOPPED
 
 
+async def test_what_is_deleted_is_found_by_its_state_and_brought_back_by_its_key(scene: Scene) -> None:
+    scene.world.bursar.deployments.delete(scene.ana, "broken")
+    async with sitting(scene, "ana", "3", "slash") as desk:
+        assert "broken" not in desk.screen
+        await desk.type("state=deleted")
+        assert "broken" in await desk.press("enter")
+        await desk.cursor_on("broken")
+        await desk.press("U")
+        assert desk.deployment("broken").state is State.STOPPED
+
+
 async def test_a_cluster_is_paused_and_takes_work_again(scene: Scene) -> None:
     def state() -> str:
         return scene.world.bursar.clusters.show(scene.operator, "edge").state
