@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot import http, serving
 from bot.app import LOG, build_app, client_for
@@ -82,16 +83,25 @@ def doctor(place: Place, _values: Mapping[str, Any], terminal: Terminal) -> int:
 
 async def workspace_of(client: AsyncWebClient) -> tuple[str, str]:
     """Whose the token is: a bot serves that workspace, and leaves what others are to be told to theirs."""
+    answer = await _asked(client.auth_test(), "SLACK_BOT_TOKEN")
+    team_id = str(answer["team_id"])
+    return team_id, f"{answer.get('team') or 'Slack'} ({team_id})"
+
+
+async def check_app_token(client: AsyncWebClient, app_token: str) -> None:
+    """Slack's client would try one that is wrong again and again, and say so in the log alone."""
+    await _asked(client.apps_connections_open(app_token=app_token), "SLACK_APP_TOKEN")
+
+
+async def _asked(call: Awaitable[AsyncSlackResponse], token: str) -> AsyncSlackResponse:
     try:
-        answer = await client.auth_test()
+        return await call
     except SlackApiError as error:
         word = error.response.get("error")
-        raise Invalid("slack_token", f"Slack does not take SLACK_BOT_TOKEN: {word}", "bursar slack doctor") from None
+        raise Invalid("slack_token", f"Slack does not take {token}: {word}", "bursar slack doctor") from None
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         reason = f"Slack cannot be reached ({type(error).__name__})"
         raise Unavailable("slack_unreachable", reason, "look at the network, or at SLACK_API_URL") from None
-    team_id = str(answer["team_id"])
-    return team_id, f"{answer.get('team') or 'Slack'} ({team_id})"
 
 
 async def _serve(bursar: Bursar, settings: Settings, port: int | None, bot_token: str, terminal: Terminal) -> None:
@@ -111,6 +121,7 @@ async def _serve(bursar: Bursar, settings: Settings, port: int | None, bot_token
     else:
         if slack.app_token is None:
             raise Invalid("slack_token", "SLACK_APP_TOKEN is not set", "Socket Mode needs it, or give --http PORT")
+        await check_app_token(client, slack.app_token.reveal())
         answering = partial(serving.by_socket, app, slack.app_token.reveal())
         terminal.write(f"serving {workspace} in Socket Mode\n")
     owner = bursar.deliveries().new_owner()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Awaitable, Callable
 
@@ -47,12 +48,33 @@ async def _pause(until: asyncio.Event, seconds: float) -> None:
         return
 
 
+class InOneLine(logging.Filter):
+    """Slack's client says where in itself each try to connect has failed, every few seconds while Slack is away."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        return True
+
+
+_IN_ONE_LINE = InOneLine()
+
+
 async def by_socket(app: AsyncApp, app_token: str, until: asyncio.Event) -> None:
-    handler = AsyncSocketModeHandler(app, app_token, web_client=app.client, ping_interval=5)
-    await handler.connect_async()  # type: ignore[no-untyped-call]
+    """Connects, and connects anew, until it is told to end; also while it has never come through."""
+    log = app.logger.getChild("socket")
+    log.addFilter(_IN_ONE_LINE)
+    handler = AsyncSocketModeHandler(app, app_token, log, app.client, ping_interval=5)
+    connecting = asyncio.create_task(handler.connect_async())  # type: ignore[no-untyped-call]
+    told = asyncio.create_task(until.wait())
     try:
-        await until.wait()
+        await asyncio.wait({connecting, told}, return_when=asyncio.FIRST_COMPLETED)
+        if connecting.done():
+            await connecting
+            await told
     finally:
+        for task in (connecting, told):
+            task.cancel()
+        await asyncio.gather(connecting, told, return_exceptions=True)
         await handler.close_async()  # type: ignore[no-untyped-call]
 
 

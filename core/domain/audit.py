@@ -45,8 +45,11 @@ def link(
     after: str | None,
 ) -> str:
     """The hash that binds a row to its place. A JSON list keeps fields apart: "ab","c" is not "a","bc"."""
-    content = json.dumps([previous, seq, at, actor, face, org_id, verb, target, before, after], separators=(",", ":"))
+    content = _ENCODE([previous, seq, at, actor, face, org_id, verb, target, before, after])
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def first_break(rows: Iterable[AuditRow]) -> BrokenLink | None:

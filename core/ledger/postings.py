@@ -120,8 +120,10 @@ def fingerprint(
     """sha256 over what is meant. Not over `at`: the same request sent again a minute later means the same."""
     lines = sorted((e.account.kind, e.account.org, e.account.owner, e.book, e.side, e.amount) for e in entries)
     content = [kind, reason, [cause.deployment, cause.run, cause.event], reverses, lines]
-    canonical = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    return hashlib.sha256(_ENCODE(content).encode("ascii")).hexdigest()
+
+
+_ENCODE = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
 def is_new(posting: Posting, known_fingerprint: str | None) -> bool:

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
-from core.domain.resources import Resources
-from core.scheduler.advice import fewer_gpus, higher_priority, shorter_limit
+from core.domain.errors import Invalid
+from core.scheduler.advice import Advice, counted, elsewhere, higher_priority, patience, shorter_limit, to_start
 from core.scheduler.board import Board
-from core.scheduler.capacity import Host, Room
+from core.scheduler.capacity import Host
 from core.scheduler.cycle import Pass
 from core.scheduler.decisions import Blocker, Code
-from core.scheduler.ordering import Closed
-from core.scheduler.placement import Shape, admits, could_hold, places_on, replicas_in
+from core.scheduler.fairshare import penalties
+from core.scheduler.ordering import Class, Closed
+from core.scheduler.placement import Shape, refuse_impossible, replicas_in
 from core.scheduler.policy import Policy
-from core.scheduler.quota import shortfalls
-from core.scheduler.values import WHOLE, Waiting
+from core.scheduler.quota import Shortfall, shortfalls
+from core.scheduler.reach import Reach, dimensions
+from core.scheduler.values import WHOLE, Holding, Waiting
 
 ANOTHER_ORG = "another org"
 OUTSIDE = "use outside Bursar"
-AHEAD_SHOWN = 5
+SHOWN = 5  # of a list of others
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,184 +48,241 @@ def explain(board: Board, policy: Policy, now: int, ids: Iterable[str] | None = 
     with board.trial():
         made = Pass(board, policy, now)
         made.run()
-        return {i: _explained(made, board.waiting[i]) for i in wanted}
+        teller = Teller(made)
+        return {i: teller.explained(board.waiting[i]) for i in wanted}
 
 
-def _explained(made: Pass, item: Waiting) -> Explanation:
-    board, starts = made.board, item.id in made.board.holdings
-    queued = not item.is_held_back and (item.not_before is None or item.not_before <= made.now)
-    ahead = board.queue(made.policy).ahead_of(item, made.now)
-    promised = next((p.at for p in made.promises.made if p.id == item.id), None)
-    return Explanation(
-        id=item.id,
-        board_version=board.version,
-        position=ahead + 1 if queued else None,
-        starts=starts,
-        blockers=() if starts else tuple(_blockers(made, item, ahead)),
-        promised_at=promised,
-    )
+def first_in_queue(board: Board, policy: Policy, now: int, most: int) -> list[str]:
+    """Ids of those who stand first, in order."""
+    return [item.id for item, _ in islice(board.queue(policy).walk(now, Closed()), most)]
 
 
-def _blockers(made: Pass, item: Waiting, ahead: int) -> Iterator[Blocker]:
-    if item.id in made.board.pins:
-        yield _leaving(made, item)
-        return
-    found = [*_held_back(made, item), *_over_quota(made, item), *_no_place(made, item)]
-    yield from found
-    if any(b.code in (Code.IMPOSSIBLE, Code.NODES_AWAY) for b in found):
-        return
-    if ahead and found:  # once the rest is cleared, they would still be served first
-        yield _ahead(made, item, ahead)
-    elif not found:
-        yield Blocker(Code.DEPTH, have=ahead, unit="deployments", detail="further back than a pass looks")
+def not_yet_in_queue(board: Board, now: int, org: str, most: int) -> list[str]:
+    """Ids of those of an org that something else than capacity keeps from standing in the queue."""
+    return list(islice((i for i, item in board.waiting.items() if item.org == org and not _stands(item, now)), most))
 
 
-def _leaving(made: Pass, item: Waiting) -> Blocker:
-    board = made.board
-    victims = [board.holdings[i] for i in sorted(board.leaving.get(item.id, ()))]
-    return Blocker(
-        Code.PREEMPTING,
-        have=len(victims),
-        need=0,
-        unit="deployments",
-        holders=_named(((v.id, v.org) for v in victims), item.org),
-        earliest=max((v.ending_by for v in victims if v.ending_by is not None), default=made.now),
-        detail="its place is kept; those preempted for it are still leaving",
-    )
+def _stands(item: Waiting, now: int) -> bool:
+    return not item.is_held_back and (item.not_before is None or item.not_before <= now)
 
 
-def _held_back(made: Pass, item: Waiting) -> Iterator[Blocker]:
-    for gate in item.gates:
-        yield Blocker(Code.GATE, gate.need, gate.have, gate.unit, detail=gate.code, suggestion=gate.suggestion)
-    for dependency in item.after:
-        if not dependency.is_met:
-            wish = "has to succeed first" if dependency.needs_success else "has to end first"
-            doomed = "it failed, so this one can never start" if dependency.is_doomed else wish
-            holding = made.board.holdings.get(dependency.id)
+class Teller:
+    """Asks a pass about those it left waiting. What is the same for many of them is found out once."""
+
+    def __init__(self, made: Pass) -> None:
+        self._made, self._board, self._now = made, made.board, made.now
+        self._reaches: dict[Shape, Reach] = {}
+        self._helps: dict[Class, str] = {}
+        self._promised = {promise.id: promise.at for promise in made.promises.made}
+
+    @cached_property
+    def _first(self) -> list[Waiting]:
+        return [self._board.waiting[i] for i in first_in_queue(self._board, self._made.policy, self._now, SHOWN)]
+
+    @cached_property
+    def _fallen_back(self) -> dict[tuple[str, str], float]:
+        share = self._made.policy.fair_share
+        return {} if share is None else penalties(self._board.facts, share, self._now)
+
+    def explained(self, item: Waiting) -> Explanation:
+        starts = item.id in self._board.holdings
+        ahead = self._board.queue(self._made.policy).ahead_of(item, self._now)
+        return Explanation(
+            id=item.id,
+            board_version=self._board.version,
+            position=ahead + 1 if _stands(item, self._now) else None,
+            starts=starts,
+            blockers=() if starts else tuple(self._blockers(item, ahead)),
+            promised_at=self._promised.get(item.id),
+        )
+
+    def _blockers(self, item: Waiting, ahead: int) -> Iterator[Blocker]:
+        if item.id in self._board.pins:
+            yield self._leaving(item)
+            return
+        kept = [*self._held_back(item), *self._over_quota(item)]
+        found = [*kept, *self._no_place(item, advises=not kept)]
+        yield from found
+        if any(b.code in (Code.IMPOSSIBLE, Code.NODES_AWAY) for b in found):
+            return
+        if ahead and found:  # once the rest is cleared, they would still be served first
+            yield self._ahead(item, ahead)
+        elif not found:
+            yield Blocker(Code.DEPTH, have=ahead, unit="deployments", detail="further back than a pass looks")
+
+    def _leaving(self, item: Waiting) -> Blocker:
+        victims = [self._board.holdings[i] for i in sorted(self._board.leaving.get(item.id, ()))]
+        return Blocker(
+            Code.PREEMPTING,
+            have=len(victims),
+            need=0,
+            unit="deployments",
+            holders=_named(((v.id, v.org) for v in victims), item.org),
+            earliest=max((v.ending_by for v in victims if v.ending_by is not None), default=self._now),
+            detail="its place is kept; those preempted for it are still leaving",
+        )
+
+    # -- what keeps it out of the queue, or beyond its limits -------------------------------------------------
+
+    def _held_back(self, item: Waiting) -> Iterator[Blocker]:
+        for gate in item.gates:
+            yield Blocker(Code.GATE, gate.need, gate.have, gate.unit, detail=gate.code, suggestion=gate.suggestion)
+        for dependency in item.after:
+            if dependency.is_met:
+                continue
+            holding = self._board.holdings.get(dependency.id)
+            detail = "has to succeed first" if dependency.needs_success else "has to end first"
+            if dependency.is_doomed:
+                detail = "it failed, so this one can never start"
+            elif dependency.id in self._board.waiting:
+                detail += ", and waits itself"
             ends_at = None if holding is None else holding.ends_at
-            yield Blocker(Code.DEPENDENCY, holders=(dependency.id,), earliest=ends_at, detail=doomed)
-    if item.not_before is not None and item.not_before > made.now:
-        yield Blocker(Code.NOT_BEFORE, earliest=item.not_before, detail="its own start time lies ahead")
+            yield Blocker(Code.DEPENDENCY, holders=(dependency.id,), earliest=ends_at, detail=detail)
+        if item.not_before is not None and item.not_before > self._now:
+            yield Blocker(Code.NOT_BEFORE, earliest=item.not_before, detail="its own start time lies ahead")
 
+    def _over_quota(self, item: Waiting) -> Iterator[Blocker]:
+        for short in shortfalls(self._board, self._made.policy.quotas, item):
+            of_org = short.member is None
+            mine = [h for h in self._board.holdings.values() if h.org == item.org]
+            mine = [h for h in mine if of_org or h.member == short.member]
+            suggestion = "stop one of them, or ask an admin for a higher limit"
+            if short.need - short.held > short.have:  # by itself it is too much, whoever stops
+                allowed = f"ask for {counted(short.unit, short.have)} at most, or " if short.have else ""
+                suggestion = f"{allowed}ask an admin for a higher limit"
+            yield Blocker(
+                Code.QUOTA_ORG if of_org else Code.QUOTA_MEMBER,
+                need=short.need,
+                have=short.have,
+                unit=short.unit,
+                holders=tuple(sorted(h.id for h in mine)),
+                earliest=self._leaves_enough_at(short, mine),
+                detail="the organization's limit at once" if of_org else "the member's limit at once",
+                suggestion=suggestion,
+            )
 
-def _over_quota(made: Pass, item: Waiting) -> Iterator[Blocker]:
-    board = made.board
-    for short in shortfalls(board, made.policy.quotas, item):
-        mine = [
-            h
-            for h in board.holdings.values()
-            if h.org == item.org and (short.member is None or h.member == short.member)
-        ]
-        ends = sorted(h.ends_at for h in mine if h.ends_at is not None)
-        yield Blocker(
-            Code.QUOTA_ORG if short.member is None else Code.QUOTA_MEMBER,
-            need=short.need,
-            have=short.have,
-            unit=short.unit,
-            holders=tuple(sorted(h.id for h in mine)),
-            earliest=max(ends[0], made.now + 1) if ends else None,
-            detail="of the org at once" if short.member is None else "of the member at once",
-            suggestion="stop one of them, or ask an admin for a higher limit",
+    def _leaves_enough_at(self, short: Shortfall, mine: list[Holding]) -> int | None:
+        """When so many of them have ended that it is within the limit; None if that is not in sight."""
+        over = short.need - short.have
+        for end, holding in sorted(((h.ends_at, h) for h in mine if h.ends_at is not None), key=lambda eh: eh[0]):
+            over -= 1 if short.unit == "deployments" else getattr(self._board.totals[holding.id], short.unit)
+            if over <= 0:
+                return max(end, self._now + 1)
+        return None
+
+    # -- what keeps it from a place ---------------------------------------------------------------------------
+
+    def _no_place(self, item: Waiting, *, advises: bool) -> Iterator[Blocker]:
+        """Why no place was found, if none is there; nothing when one is."""
+        board, made, shape = self._board, self._made, Shape.of(item)
+        reach = self._reaches.get(shape)
+        if reach is None:
+            reach = self._reaches[shape] = Reach(board, shape)
+        if reach.is_impossible:
+            yield self._impossible(item)
+            return
+        if reach.places < shape.replicas:
+            yield self._away(item, reach, advises)
+            return
+        if made.place(board.class_of(item)) is not None:
+            return
+        found = made.promises.next_start(board.watch(shape, made.policy), item.limit_ms)
+        earliest = self._promised.get(item.id, None if found is None else found[0])
+        if reach.free >= shape.replicas:
+            first = min(made.promises.made, key=lambda p: (p.at, p.id))
+            shorter = shorter_limit(made, item, first.at) if advises else None
+            yield Blocker(
+                Code.PROMISED,
+                holders=_named(((p.id, board.waiting[p.id].org) for p in made.promises.made), item.org),
+                earliest=earliest,
+                detail="it would fit now, but delay a start that is promised",
+                suggestion=_words(shorter),
+            )
+            return
+        helps, sooner = self._what_helps(item, reach) if advises else ("", None)
+        if sooner is not None and (earliest is None or sooner < earliest):
+            earliest = sooner
+        yield from self._short_of(item, reach, earliest, helps)
+        if earliest is None:
+            yield Blocker(Code.NO_FORESEEABLE_START, detail="those who hold the capacity have no end")
+
+    def _impossible(self, item: Waiting) -> Blocker:
+        try:
+            refuse_impossible((host.node for host in self._board.hosts), item)
+        except Invalid as refused:  # in the words in which it would be refused today
+            return Blocker(Code.IMPOSSIBLE, detail=refused.message, suggestion=refused.hint or "")
+        raise AssertionError("what no node could hold is refused")
+
+    def _away(self, item: Waiting, reach: Reach, advises: bool) -> Blocker:
+        names = ", ".join(f"{host.node.name} is {host.node.state.value}" for host in reach.away[:SHOWN])
+        more = len(reach.away) - SHOWN
+        detail = f"nodes that could hold it take nothing new: {names}" + (f" and {more} more" if more > 0 else "")
+        words = _words(elsewhere(self._made, item)) if advises else ""
+        words = words or f"an operator has to take {'it' if len(reach.away) == 1 else 'them'} back into service"
+        if item.replicas == 1:
+            return Blocker(Code.NODES_AWAY, detail=detail, suggestion=words)
+        return Blocker(Code.NODES_AWAY, item.replicas, reach.places, "replicas", detail=detail, suggestion=words)
+
+    def _what_helps(self, item: Waiting, reach: Reach) -> tuple[str, int | None]:
+        """What to change, in words, and when its priority alone will help, where that is known."""
+        klass, sooner = self._board.class_of(item), None
+        if klass not in self._helps:
+            self._helps[klass] = _words(to_start(self._made, item, reach.hosts, reach.nearest[0]))
+        helps = self._helps[klass]
+        if next(iter(self._promised), item.id) == item.id:  # nobody behind a promise evicts
+            waits, sooner = patience(self._made, item)
+            helps = helps or waits
+        return helps or _words(higher_priority(self._made, item)), sooner
+
+    def _short_of(self, item: Waiting, reach: Reach, earliest: int | None, advice: str) -> Iterator[Blocker]:
+        """What is missing on the hosts that are nearest to holding it, dimension by dimension."""
+        shape = reach.shape
+        holders = _holders(self._board, reach.nearest, item.org)
+        idle = [host.node for host in reach.away if replicas_in(shape, host.free, host)][:SHOWN]
+        aside = "".join(f"; {node.name} has room, but is {node.state.value}" for node in idle)
+        if shape.replicas > 1:
+            detail = f"there is no room for all replicas at once{aside}"
+            yield Blocker(Code.CAPACITY, shape.replicas, reach.free, "replicas", holders, earliest, detail, advice)
+            return
+        (host,) = reach.nearest
+        for unit, need, have in dimensions(shape, host.free, host):
+            if need <= have:
+                continue
+            total = getattr(reach.together, unit)
+            code = Code.FRAGMENTED if total >= need else Code.CAPACITY
+            detail = _scattered(unit, need, total, host) if total >= need else _too_little(reach, host)
+            yield Blocker(code, need, have, unit, holders, earliest, detail + aside, advice)
+            advice = aside = ""  # once is enough
+
+    def _ahead(self, item: Waiting, ahead: int) -> Blocker:
+        points = self._fallen_back.get((item.org, item.member), 0.0)
+        back = f"; past use takes {points:.0f} points off its priority" if points >= 1 else ""
+        return Blocker(
+            Code.AHEAD,
+            need=0,
+            have=ahead,
+            unit="deployments",
+            holders=_named(((o.id, o.org) for o in self._first[:ahead]), item.org),
+            detail=f"others are before it in the queue{back}",
         )
 
 
-def _no_place(made: Pass, item: Waiting) -> Iterator[Blocker]:
-    """Why no place was found, if none is there; nothing when one is."""
-    board, shape = made.board, Shape.of(item)
-    could = [host for host in board.hosts if could_hold(host.node, shape)]
-    if sum(places_on(host.node, shape) for host in could) < shape.replicas:
-        yield Blocker(
-            Code.IMPOSSIBLE, detail="the cluster could not hold it even when empty", suggestion="ask for less"
-        )
-        return
-    hosts = [host for host in could if admits(host.node, shape)]
-    places = sum(places_on(host.node, shape) for host in hosts)
-    if places < shape.replicas:
-        away = [host.node for host in could if host not in hosts]
-        names = ", ".join(f"{node.name} is {node.state.value}" for node in away[:AHEAD_SHOWN])
-        yield Blocker(Code.NODES_AWAY, shape.replicas, places, "replicas", detail=names)
-        return
-    klass = board.class_of(item)
-    if made.place(klass) is not None:
-        return
-    free = sum(replicas_in(shape, host.free, host) for host in hosts)
-    found = made.promises.next_start(board.watch(shape, made.policy), item.limit_ms)
-    earliest = next((p.at for p in made.promises.made if p.id == item.id), None if found is None else found[0])
-    if free >= shape.replicas:
-        first = min(made.promises.made, key=lambda p: (p.at, p.id))
-        yield Blocker(
-            Code.PROMISED,
-            holders=_named(((p.id, board.waiting[p.id].org) for p in made.promises.made), item.org),
-            earliest=earliest,
-            detail="it would fit now, but delay a start that is promised",
-            suggestion=shorter_limit(made, item, first.at),
-        )
-        return
-    yield from _short_of(made, item, hosts, free, earliest)
-    if earliest is None:
-        yield Blocker(Code.NO_FORESEEABLE_START, detail="those who hold the capacity have no end")
+def _scattered(unit: str, need: int, total: int, host: Host) -> str:
+    whole = "in one device" if unit == "gpu_milli" and need <= WHOLE else "on one node"
+    return f"{counted(unit, total)} free in all, but not {whole}; {host.node.name} comes nearest"
 
 
-def _short_of(made: Pass, item: Waiting, hosts: list[Host], free: int, earliest: int | None) -> Iterator[Blocker]:
-    """What is missing on the hosts that are nearest to holding it, dimension by dimension."""
-    shape = Shape.of(item)
-    nearest = _nearest(shape, hosts)
-    holders = _holders(made.board, nearest, item.org)
-    advice = fewer_gpus(made, item) or higher_priority(made, item)
-    if shape.replicas > 1:
-        detail = f"{shape.replicas} replicas at once, room for {free}"
-        yield Blocker(Code.CAPACITY, shape.replicas, free, "replicas", holders, earliest, detail, advice)
-        return
-    (host,) = nearest
-    together = Resources(
-        sum(max(0, h.free.cpu) for h in hosts),
-        sum(max(0, h.free.ram) for h in hosts),
-        sum(sum(max(0, h.free.gpus[i]) for i in h.devices_for(shape.gpu_models)) for h in hosts),
-        sum(max(0, h.free.disk) for h in hosts),
-    )
-    for unit, need, have in _dimensions(shape, host.free, host):
-        if need > have:
-            split = getattr(together, unit) >= need
-            code = Code.FRAGMENTED if split else Code.CAPACITY
-            detail = "free, but not together" if split else f"on {host.node.name}, where most is free"
-            yield Blocker(code, need, have, unit, holders, earliest, detail, advice)
+def _too_little(reach: Reach, host: Host) -> str:
+    asked = ", ".join((*sorted(reach.shape.gpu_models), *sorted(reach.shape.labels)))
+    with_these = f" with {asked}" if asked else ""
+    if len(reach.hosts) > 1:
+        return f"no node{with_these} has enough free; {host.node.name} comes nearest"
+    only = "only node in service" if reach.away else "only node"
+    return f"{host.node.name}, the {only}{with_these or ' that could hold it'}, has too little free"
 
 
-def _dimensions(shape: Shape, room: Room, host: Host) -> list[tuple[str, int, int]]:
-    """(unit, needed, usable) of each dimension; of GPUs only whole devices, or the best share, are usable."""
-    need, usable = shape.resources, 0
-    gpus = [room.gpus[i] for i in host.devices_for(shape.gpu_models)]
-    if need.gpu_milli >= WHOLE:
-        usable = WHOLE * sum(free == WHOLE for free in gpus)
-    elif need.gpu_milli:
-        usable = max(gpus, default=0)
-    return [
-        ("gpu_milli", need.gpu_milli, max(0, usable)),
-        ("cpu_milli", need.cpu_milli, max(0, room.cpu)),
-        ("ram_mib", need.ram_mib, max(0, room.ram)),
-        ("disk_mib", need.disk_mib, max(0, room.disk)),
-    ]
-
-
-def _nearest(shape: Shape, hosts: list[Host]) -> list[Host]:
-    """The hosts that would need the least more: one, or for a gang as many as could hold it together."""
-
-    def missing(host: Host) -> tuple[float, int]:
-        parts = [(need - have) / need for _, need, have in _dimensions(shape, host.free, host) if need > have]
-        return sum(parts) - replicas_in(shape, host.free, host), host.index
-
-    def capacity(host: Host) -> int:
-        return replicas_in(shape, host.room_if(lambda _: False, frozenset(host.pins)), host)
-
-    chosen: list[Host] = []
-    places = 0
-    ranked = sorted(hosts, key=missing)
-    for host in [h for h in ranked if capacity(h)] or ranked[:1]:
-        chosen.append(host)
-        places += capacity(host)
-        if places >= shape.replicas:
-            break
-    return chosen
+def _words(advice: Advice | None) -> str:
+    return "" if advice is None else advice.words
 
 
 def _holders(board: Board, hosts: list[Host], org: str) -> tuple[str, ...]:
@@ -230,19 +290,6 @@ def _holders(board: Board, hosts: list[Host], org: str) -> tuple[str, ...]:
     held |= {i: board.waiting[i].org for host in hosts for i in host.pins if i in board.waiting}
     outside = (OUTSIDE,) if any(host.foreign is not None for host in hosts) else ()
     return _named(held.items(), org) + outside
-
-
-def _ahead(made: Pass, item: Waiting, ahead: int) -> Blocker:
-    queue = made.board.queue(made.policy)
-    first = [other for other, _ in islice(queue.walk(made.now, Closed()), min(ahead, AHEAD_SHOWN))]
-    return Blocker(
-        Code.AHEAD,
-        need=0,
-        have=ahead,
-        unit="deployments",
-        holders=_named(((o.id, o.org) for o in first), item.org),
-        detail="others are before it in the queue",
-    )
 
 
 def _named(holders: Iterable[tuple[str, str]], org: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ it that is usual (P50). Nobody new arrives in either. Estimates are kept and lat
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from statistics import median
@@ -107,6 +108,11 @@ class Future:
         self._ends: list[tuple[int, str]] = []
         self._end_of: dict[str, int] = {}
         self._known: dict[str, Waiting] = dict(board.waiting)
+        self._timed = sorted(w.not_before for w in board.waiting.values() if w.not_before is not None)
+        self._after: dict[str, list[str]] = {}
+        for item in board.waiting.values():
+            for dependency in item.after:
+                self._after.setdefault(dependency.id, []).append(item.id)
         self._past: list[Bar] = []
         self._first_ids = frozenset(board.holdings)
         self.started: dict[str, int] = {}
@@ -163,8 +169,8 @@ class Future:
             heapq.heappop(self._ends)  # it was preempted meanwhile and ends at another time
         if self._ends:
             yield self._ends[0][0]
-        timed = (w.not_before for w in self._known.values() if w.not_before is not None)
-        yield from (at for at in timed if at > self._now)
+        coming = bisect_right(self._timed, self._now)
+        yield from self._timed[coming : coming + 1]
         ripe = next_to_ripen(self._board, self._policy.preemption, self._now)
         if ripe is not None:
             yield ripe
@@ -184,7 +190,7 @@ class Future:
                 self._board.add_waiting(self._queued_again(holding))
 
     def _release_dependants(self, ended_id: str) -> None:
-        for item in [w for w in self._board.waiting.values() if any(d.id == ended_id for d in w.after)]:
+        for item in [self._board.waiting[i] for i in self._after.get(ended_id, ()) if i in self._board.waiting]:
             after = tuple(replace(d, succeeded=True) if d.id == ended_id else d for d in item.after)
             self._board.change_waiting(replace(item, after=after, eligible_since=self._now))
 

@@ -8,7 +8,6 @@ last when the head first fits is the most precious that has to go; all before it
 from __future__ import annotations
 
 from bisect import bisect_left
-from itertools import islice
 
 from core.scheduler.backfill import fill
 from core.scheduler.board import Board
@@ -42,7 +41,8 @@ def next_to_ripen(board: Board, rules: Preemption, now: int) -> int | None:
     reach = max(max(klass.priorities) for klass in board.classes.values()) - max(1, rules.gap)
     if lowest > reach:
         return None
-    for started_at, holding_id in islice(board.by_start, bisect_left(board.by_start, (now - least_run + 1, "")), None):
+    unripe = bisect_left(board.by_start, (now - least_run + 1, ""))
+    for started_at, holding_id in board.by_start[unripe:]:
         holding = board.holdings[holding_id]
         if holding.priority <= reach and may_ever_leave(holding, rules):
             return started_at + least_run

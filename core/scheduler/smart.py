@@ -54,7 +54,7 @@ class Line:
         while first < len(self.keys):
             priority = self.keys[first][0]
             end = bisect_left(self.keys, (priority, nextafter(most, inf), 0, ""), first)
-            yield from islice(self.keys, first, end)
+            yield from self.keys[first:end]
             first = bisect_left(self.keys, (priority + 1, 0.0, 0, ""), end)
 
     def before(self, instant: int) -> Iterator[Age]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from core.domain.lifecycle import State
-from core.domain.resources import format_cpu, format_gpu, format_memory
+from core.scheduler.advice import counted
 from core.scheduler.decisions import Blocker
 from core.store import leases
 from core.store.queries import health
@@ -66,13 +66,7 @@ def in_short(blocker: Blocker | None) -> str:
 
 
 def amount(unit_of: str, value: int | None) -> str | None:
-    if value is None:
-        return None
-    words = {"gpu_milli": (format_gpu, " GPU"), "cpu_milli": (format_cpu, " CPU"), "ram_mib": (format_memory, "")}
-    words["disk_mib"] = (format_memory, " disk")
-    counted = unit_of.removesuffix("s") if value == 1 else unit_of
-    shown, after = words.get(unit_of, (str, f" {counted}" if counted else ""))
-    return f"{shown(value)}{after}"
+    return None if value is None else counted(unit_of, value)
 
 
 def handles(unit: Unit, ids: Iterable[str]) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def _copy(database: Database, target: Path) -> Manifest:
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     partial.unlink(missing_ok=True)
     try:
-        with database.alone() as connection:
+        with database.snapshot() as connection:
             connection.execute(text("VACUUM INTO :file"), {"file": str(partial)})
         partial.chmod(0o600)
         _make_durable(partial)

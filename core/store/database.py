@@ -86,7 +86,7 @@ class Database:
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
-        """A connection outside any transaction, with writers kept out: for a backup by SQLite's own means."""
+        """A connection outside any transaction, with writers kept out: for what SQLite does with a file as a whole."""
         engine = self._new_engine(NullPool)
         with translated(self), self._only_writer(), engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -103,6 +103,16 @@ class Database:
                     _say(connection, "BEGIN")
                 yield connection
                 transaction.rollback()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection outside any transaction that changes nothing here, for one statement that reads it all.
+
+        SQLite sees one moment by itself then, and writers go on: their journal grows until that is over.
+        """
+        self._refuse_replaced()
+        with translated(self), self.engine.connect() as connection:
+            yield connection
 
     def _begin_to_write(self, connection: Connection) -> None:
         if self.is_sqlite:

@@ -29,6 +29,8 @@ class BlockerLine:
             return f"{self.have} to start before it"
         if self.code == "preempting":
             return f"{self.have} still to leave"
+        if self.code in ("quota_member", "quota_org"):
+            return f"would make {self.need}, {self.have} allowed"
         return f"needs {self.need}, {self.have} there"
 
     @property
@@ -54,7 +56,7 @@ class WhyCard:
 class QueueLine:
     """A place in the queue; of another organization only that it is there, unless an operator looks."""
 
-    position: int
+    position: int | None  # None for one's own that waits for something else before it may stand in the queue
     id: str | None
     name: str | None
     owner: str | None

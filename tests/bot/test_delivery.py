@@ -125,6 +125,20 @@ async def test_E59_too_fast_is_waited_out_as_long_as_slack_says(scene: Scene) ->
     assert "train" in scene.said_to(MEMBER)
 
 
+async def test_E59_who_is_too_fast_for_one_posts_nothing_to_anybody_until_slack_takes_it_again(scene: Scene) -> None:
+    scene.world.submit(scene.member, "train")
+    scene.slack.fault = lambda method, _given: scene.slack.refusal("ratelimited", 429, {"Retry-After": "30"})
+    await scene.courier.round()
+    scene.slack.fault = lambda *_: None
+    scene.world.submit(scene.admin, "other")
+    scene.world.advance(20 * SECOND)
+    await scene.delivered(3)
+    assert scene.slack.posts == []
+    scene.world.advance(10 * SECOND)
+    await scene.delivered(3)
+    assert {one["channel"] for one in scene.slack.posts} == {ADMIN, MEMBER}
+
+
 async def test_a_channel_gets_at_most_one_message_a_second(scene: Scene) -> None:
     for number in range(3):
         scene.world.submit(scene.member, f"train-{number}")
@@ -248,6 +262,30 @@ async def test_hundreds_of_messages_for_one_keep_nobody_elses_back(on_either_sto
     assert len(scene.slack.shown_in("D0MIA")) == 2, "one message a second for each"
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "headers"),
+    [("internal_error", 500, {}), ("service_unavailable", 503, {}), ("ratelimited", 429, {"Retry-After": "600"})],
+)
+@pytest.mark.parametrize("for_hours", [3, 24])
+async def test_I_M2_whatever_slack_answers_each_message_has_come_or_is_given_up_within_a_day(
+    scene: Scene, code: str, status: int, headers: dict[str, str], for_hours: int
+) -> None:
+    scene.world.submit(scene.member, "train")
+    until = scene.world.clock.now() + for_hours * HOUR
+    scene.slack.fault = lambda method, _given: (
+        scene.slack.refusal(code, status, headers)
+        if method == "chat.postMessage" and scene.world.clock.now() < until
+        else None
+    )
+    for _ in range(24):
+        await scene.courier.round()
+        scene.world.advance(HOUR)
+    counts = scene.world.bursar.deliveries().counts()
+    assert sum(counts.values()) >= 1
+    ends = {DeliveryState.SENT, DeliveryState.DEAD, DeliveryState.UNSURE}  # the last waits for nobody but a person
+    assert {state for state, number in counts.items() if number} <= ends
+
+
 async def test_two_bots_on_one_store_post_everything_once(scene: Scene) -> None:
     for number in range(4):
         scene.world.submit(scene.member, f"train-{number}")
@@ -266,7 +304,9 @@ async def test_of_very_many_at_once_only_some_get_a_card(scene: Scene) -> None:
     for number in range(30):
         scene.world.submit(scene.member, f"train-{number}", gpu=0)
     await scene.delivered(60)
-    assert len(cards_of(scene, MEMBER)) == 20
+    (more,) = [one for one in cards_of(scene, MEMBER) if "you ask for much at once" in one["text"]]
+    assert "/bursar list mine" in more["text"]
+    assert len(cards_of(scene, MEMBER)) == 20 + 1
 
 
 async def test_a_link_is_told_to_the_one_who_was_linked_with_a_way_back(scene: Scene) -> None:

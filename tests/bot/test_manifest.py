@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import logging
 import re
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from slack_bolt.async_app import AsyncApp
 
 import bot
-from bot.__main__ import workspace_of
+from bot.__main__ import check_app_token, workspace_of
 from bot.doctor import diagnosis
 from bot.ids import COMMAND
 from bot.listeners.events import HEARD
 from bot.manifest import METHODS, as_yaml, manifest, scopes
+from bot.serving import by_socket
 from core.domain.chat import DeliveryState
 from core.domain.errors import BursarError, Invalid
 from core.views.operations import Verdict
@@ -75,13 +79,14 @@ def test_it_stays_within_what_slack_takes_of_a_manifest() -> None:
 class Doctored(FakeSlack):
     def __init__(self, given: str, socket: bool = True) -> None:
         super().__init__()
-        self.given, self.socket = given, socket
+        self.given, self.socket, self.sockets_asked = given, socket, 0
 
     async def auth_test(self, **_given: Any) -> Any:
         data = {"ok": True, "user": "bursar", "team": "Acme", "team_id": "T0ACME"}
         return self.response(data, headers={"X-OAuth-Scopes": self.given})
 
     async def apps_connections_open(self, *, app_token: str, **_given: Any) -> Any:
+        self.sockets_asked += 1
         if not self.socket:
             raise self.refusal("not_allowed_token_type")
         return self.response({"ok": True, "url": "wss://x"})
@@ -138,3 +143,20 @@ async def test_a_bot_that_cannot_say_whose_its_token_is_ends_with_the_reason(sla
         await workspace_of(slack)
     assert ended.value.hint
     assert await workspace_of(Doctored("")) == ("T0ACME", "Acme (T0ACME)")
+
+
+async def test_a_bot_whose_app_token_is_not_taken_ends_with_the_reason() -> None:
+    with pytest.raises(BursarError, match="does not take SLACK_APP_TOKEN: not_allowed_token_type"):
+        await check_app_token(Doctored("", socket=False), "xapp-1")
+    await check_app_token(Doctored(""), "xapp-1")
+
+
+async def test_a_bot_that_cannot_connect_ends_when_it_is_told_to() -> None:
+    slack = Doctored("", socket=False)
+    app = AsyncApp(client=slack, request_verification_enabled=False, logger=logging.getLogger("tests.bot.socket"))
+    until = asyncio.Event()
+    serving = asyncio.create_task(by_socket(app, "xapp-1", until))
+    while not slack.sockets_asked:
+        await asyncio.sleep(0)
+    until.set()
+    await asyncio.wait_for(serving, 5)

@@ -287,7 +287,7 @@ def test_every_listener_has_its_case() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(LINES))
-async def test_E56_a_verb(prepared: Prepared, name: str) -> None:
+async def test_E56_I_M1_a_verb(prepared: Prepared, name: str) -> None:
     scene, (line, changes) = prepared.scene, LINES[name]
     verb = next(one for one in VERBS if one.name == name)
     text = prepared.filled(line)
@@ -302,7 +302,7 @@ async def test_E56_a_verb(prepared: Prepared, name: str) -> None:
 
 
 @pytest.mark.parametrize("word", sorted(OWN_LINES))
-async def test_E56_a_word_of_slack_itself(prepared: Prepared, word: str) -> None:
+async def test_E56_I_M1_a_word_of_slack_itself(prepared: Prepared, word: str) -> None:
     user, line, changes = OWN_LINES[word]
     scene = prepared.scene
     await thrice(
@@ -314,7 +314,7 @@ async def test_E56_a_word_of_slack_itself(prepared: Prepared, word: str) -> None
 
 
 @pytest.mark.parametrize("action", sorted(PRESSES))
-async def test_E56_a_press(prepared: Prepared, action: Action) -> None:
+async def test_E56_I_M1_a_press(prepared: Prepared, action: Action) -> None:
     user, value, changes = PRESSES[action]
     scene = prepared.scene
     if action is Action.POST_AGAIN:
@@ -337,7 +337,7 @@ async def an_unsure_report(prepared: Prepared) -> str:
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
-async def test_E56_a_form(prepared: Prepared, form: Form) -> None:
+async def test_E56_I_M1_a_form(prepared: Prepared, form: Form) -> None:
     user, inputs, metadata = FORMS[form]
     scene = prepared.scene
     filled = {name: prepared.filled(value) for name, value in inputs.items()}
@@ -345,7 +345,7 @@ async def test_E56_a_form(prepared: Prepared, form: Form) -> None:
     assert await thrice(prepared, lambda: scene.send_form(body), changes=CHANGES) == {}
 
 
-async def test_E56_the_shortcut(prepared: Prepared) -> None:
+async def test_E56_I_M1_the_shortcut(prepared: Prepared) -> None:
     scene = prepared.scene
     body = {
         "type": "shortcut",
@@ -359,7 +359,7 @@ async def test_E56_the_shortcut(prepared: Prepared) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(EVENTS))
-async def test_E56_an_event(prepared: Prepared, kind: str) -> None:
+async def test_E56_I_M1_an_event(prepared: Prepared, kind: str) -> None:
     user, given, changes = EVENTS[kind]
     scene = prepared.scene
     filled = {name: prepared.filled(value) if isinstance(value, str) else value for name, value in given.items()}

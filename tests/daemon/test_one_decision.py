@@ -62,7 +62,7 @@ class Process:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
-def test_i_s9_no_two_decisions_are_made_on_one_state_of_a_cluster(origin: World, seed: int) -> None:
+def test_I_S9_no_two_decisions_are_made_on_one_state_of_a_cluster(origin: World, seed: int) -> None:
     world, draw = origin.copied(origin.settings.home.parent / f"world-{next(_numbers)}"), random.Random(seed)
     processes = [Process(world, f"p{n}") for n in range(2)]
     try:

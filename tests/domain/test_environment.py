@@ -133,9 +133,9 @@ def test_B21_what_does_not_is_shown(name: str, value: str) -> None:
     "value", ["a" * 32_768, "a://" + ":" * 32_764, "a://" * 8_192, "aA1" * 10_922, "a://" + "b" * 32_764]
 )
 def test_B21_looking_costs_no_more_than_the_length_of_the_value(value: str) -> None:
-    before = time.process_time()
+    before = time.thread_time()
     looks_secret("X", value)
-    assert time.process_time() - before < 1.0
+    assert time.thread_time() - before < 1.0
 
 
 @settings(max_examples=150, deadline=None)

@@ -24,7 +24,7 @@ from tests.drivers.docker_rig import SDK_LEAVES_SOCKETS
 pytestmark = SDK_LEAVES_SOCKETS
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def collected() -> Iterator[None]:
     """Those sockets are closed before another test could be blamed for them."""
     yield
@@ -32,7 +32,7 @@ def collected() -> Iterator[None]:
 
 
 def a_driver(tmp_path: Path, **settings: str) -> DockerDriver:
-    return DockerDriver(Site("c1", tmp_path, ManualClock(), settings, deadline_s=2.0))
+    return DockerDriver(Site("c1", tmp_path, ManualClock(), settings, deadline_s=60.0))
 
 
 @pytest.mark.parametrize(

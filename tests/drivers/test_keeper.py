@@ -23,7 +23,7 @@ from core.domain.errors import Unavailable
 from core.domain.resources import Resources
 from core.drivers.keeper.records import Place, living, process_facts, session_of
 from tests.drivers.contract import INSTALL, a_token, seen
-from tests.drivers.rigs import PATIENCE_S, ProcessRig, a_spec, heard, until_ended
+from tests.drivers.rigs import PATIENCE_S, ProcessRig, a_spec, heard, the_code, until_ended
 
 TOKEN = a_token()
 
@@ -368,8 +368,9 @@ def rested(rig: ProcessRig, first: Spec, then: Spec) -> tuple[Observed, Observed
     raise AssertionError("no shim is used again")
 
 
-def test_a_shim_whose_run_is_over_has_the_next_and_nothing_of_the_one_before(patient: ProcessRig) -> None:
-    script = "ls -l /proc/self/fd | grep -c socket; umask; pwd; nice; ulimit -c; exit 3"
+@pytest.mark.parametrize("leaves", ["true", "touch kept", "chmod 777 .", "rmdir $HOME"])
+def test_a_shim_whose_run_is_over_has_the_next_and_nothing_of_the_one_before(patient: ProcessRig, leaves: str) -> None:
+    script = f"ls -l /proc/self/fd | grep -c socket; umask; pwd; nice; ulimit -c; ls -A; {leaves}; exit 3"
     first, second = (a_spec(a_token(name), command=("/bin/sh", "-c", script)) for name in ("dep-one", "dep-two"))
     before, after = rested(patient, first, second)
     assert (before.exit_code, after.exit_code) == (3, 3)
@@ -379,6 +380,11 @@ def test_a_shim_whose_run_is_over_has_the_next_and_nothing_of_the_one_before(pat
     texts = [patient.driver.logs(token).text.replace(str(token), "RUN") for token in (first.token, after.token)]
     assert texts[0] == texts[1]
     assert texts[0].startswith("0\n"), "it has no socket of ours"
+    works = [Path(Place(str(patient.home), str(token)).work) for token in (first.token, after.token)]
+    if leaves == "touch kept":
+        assert [sorted(work.iterdir()) for work in works] == [[work / "kept"] for work in works]
+    elif leaves == "true":
+        assert not list(works[1].iterdir())
 
 
 def test_a_shim_that_has_taken_limits_serves_no_run_with_others(patient: ProcessRig) -> None:
@@ -389,6 +395,20 @@ def test_a_shim_that_has_taken_limits_serves_no_run_with_others(patient: Process
         patient.driver.ensure(a_spec(token, command=script, resources=size))
         assert shown(patient, token).exit_code == 0
         assert patient.driver.logs(token).text == f"{size.ram_mib * 1024}\n"
+
+
+def test_a_suspension_that_comes_late_lets_the_run_that_follows_go_on(
+    patient: ProcessRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, living_on = a_token("dep-one"), a_token("dep-two")
+    patient.driver.ensure(patient.ending(over, 0))
+    shown(patient, over)
+    patient.driver.ensure(patient.lasting(living_on))
+    patient.until_running(living_on)
+    following = patient.driver._live(living_on)
+    monkeypatch.setattr(patient.driver, "_live", lambda _: following)  # as it was a moment before the first ended
+    assert the_code(lambda: patient.driver.suspend(over)) == "no_such_run"
+    assert {facts.state for facts in living().values() if facts.session == following.shim} <= {"R", "S", "D"}
 
 
 def test_a_wish_to_stop_that_comes_late_does_not_end_the_run_that_follows(patient: ProcessRig) -> None:

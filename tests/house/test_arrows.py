@@ -76,7 +76,7 @@ def lint(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         env={"PATH": "", "COLUMNS": "200", "NO_COLOR": "1"},
     )
 

@@ -27,7 +27,7 @@ def loaded_by(code: str) -> set[str]:
 def modules_after(code: str) -> set[str]:
     program = f"import json, sys\n{code}\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, env={"PATH": ""}
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=200, env={"PATH": ""}
     )
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))

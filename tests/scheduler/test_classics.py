@@ -171,7 +171,7 @@ def test_smart_shows_nothing_more_of_a_class_that_is_closed_on_the_way() -> None
 
 @given(seed=st.integers(0, 1_000_000))
 @settings(max_examples=30, deadline=None)
-def test_i_s8_smart_too_is_deterministic_and_leaves_no_trace(seed: int) -> None:
+def test_I_S8_smart_too_is_deterministic_and_leaves_no_trace(seed: int) -> None:
     board, policy = random_board(seed), policy_named("smart")
     first = plan(board, policy, NOW)
     assert plan(board, policy, NOW) == first
@@ -194,7 +194,7 @@ def test_smart_waits_less_than_easy_on_a_busy_log_and_everybody_starts() -> None
 
 @given(seed=st.integers(0, 1_000_000))
 @settings(max_examples=12, deadline=None)
-def test_i_s6_in_a_world_with_preemption_evictions_do_not_chain_and_everything_ends(seed: int) -> None:
+def test_I_S6_in_a_world_with_preemption_evictions_do_not_chain_and_everything_ends(seed: int) -> None:
     draw, now = random.Random(seed), NOW
     board = Board([node("a", cpu=16, gpus=4), node("b", cpu=8, gpus=2)])
     items: dict[str, Waiting] = {}

@@ -125,14 +125,14 @@ def test_need_have_holder_and_earliest_change_are_given() -> None:
     assert (blocker.need, blocker.have, blocker.unit) == (4000, 1000, "gpu_milli")
     assert blocker.holders == ("mine", ANOTHER_ORG)
     assert blocker.earliest == NOW + HOUR
-    assert blocker.suggestion == "would start now with 1 GPUs"
+    assert blocker.suggestion == "would start now with 1 GPU"
 
 
 def test_advice_names_the_priority_at_which_it_would_preempt() -> None:
     board = Board([G2], [running("busy", G2, devices=(0, 1), hours=None, priority=50)])
     board.add_waiting(job("wish", gpu=1, priority=50))
     explained = explain(board, Policy(), NOW)["wish"]
-    assert explained.blockers[0].suggestion == "at priority 60 it would preempt 1"
+    assert explained.blockers[0].suggestion == "at priority 60 it would preempt 1 deployment"
     assert [b.code for b in explained.blockers] == [Code.CAPACITY, Code.NO_FORESEEABLE_START]
     board.change_waiting(replace(board.waiting["wish"], priority=60))
     assert plan(board, Policy(), NOW).preempts[0].victims == ("busy",)

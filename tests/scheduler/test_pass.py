@@ -74,7 +74,7 @@ def test_a_pass_leaves_no_trace_on_the_board(name: str, seed: int) -> None:
 @pytest.mark.parametrize("name", POLICY_NAMES)
 @given(seed=SEEDS)
 @MANY
-def test_i_s8_the_same_board_gives_the_same_plan_whatever_the_order_of_rows(name: str, seed: int) -> None:
+def test_I_S8_the_same_board_gives_the_same_plan_whatever_the_order_of_rows(name: str, seed: int) -> None:
     board, policy = random_board(seed), policy_named(name)
     first = plan(board, policy, NOW)
     assert plan(board, policy, NOW) == first
@@ -84,7 +84,7 @@ def test_i_s8_the_same_board_gives_the_same_plan_whatever_the_order_of_rows(name
 
 @given(seed=SEEDS)
 @MANY
-def test_i_c11_nothing_is_ever_overbooked_and_free_is_totals_less_what_is_held(seed: int) -> None:
+def test_I_C11_nothing_is_ever_overbooked_and_free_is_totals_less_what_is_held(seed: int) -> None:
     board = random_board(seed)
     for now in (NOW, NOW + 20 * MINUTE, NOW + 2 * HOUR):
         carry_out(board, plan(board, Policy(), now))
@@ -149,7 +149,7 @@ def test_with_fair_share_classes_are_walked_in_the_order_of_the_whole_queue(seed
 
 @given(seed=SEEDS)
 @MANY
-def test_i_s1_nothing_that_is_held_back_starts_evicts_or_is_promised_before_it_is_let_in(seed: int) -> None:
+def test_I_S1_nothing_that_is_held_back_starts_evicts_or_is_promised_before_it_is_let_in(seed: int) -> None:
     board, draw = random_board(seed), random.Random(seed)
     held_back = ({"gates": (Gate("awaiting_approval"),)}, {"after": (Dependency("other"),)}, {"not_before": NOW + HOUR})
     asking = {name for name in board.waiting if draw.random() < 0.5}
@@ -183,7 +183,7 @@ def heads_before_first_promise(board: Board, made: Plan, policy: Policy) -> list
 
 @given(seed=SEEDS)
 @MANY
-def test_i_s4_nothing_up_to_the_promised_head_waits_while_it_would_fit(seed: int) -> None:
+def test_I_S4_nothing_up_to_the_promised_head_waits_while_it_would_fit(seed: int) -> None:
     policy = policy_named("priority", quotas=Quotas(each_member=Quota(gpu_milli=4000, deployments=6)))
     board = random_board(seed)
     made = plan(board, policy, NOW)
@@ -195,7 +195,7 @@ def test_i_s4_nothing_up_to_the_promised_head_waits_while_it_would_fit(seed: int
 
 @given(seed=SEEDS)
 @MANY
-def test_i_s5_a_promised_start_never_moves_back_while_limits_are_kept(seed: int) -> None:
+def test_I_S5_a_promised_start_never_moves_back_while_limits_are_kept(seed: int) -> None:
     """Nobody arrives; residents end at their limit or earlier; the promise to the head may only come nearer."""
     board, draw, now = random_board(seed), random.Random(seed), NOW
     policy = policy_named("priority", preemption=Preemption(enabled=False), aging=replace(Policy().aging, cap=0))

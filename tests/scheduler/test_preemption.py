@@ -74,7 +74,7 @@ def most_precious(board: Board, chosen: frozenset[str]) -> tuple[int, int, int, 
 
 @given(seed=st.integers(0, 1_000_000))
 @settings(max_examples=80, deadline=None)
-def test_i_s6_victims_are_lower_by_the_gap_past_their_minimum_run_and_within_budget(seed: int) -> None:
+def test_I_S6_victims_are_lower_by_the_gap_past_their_minimum_run_and_within_budget(seed: int) -> None:
     board = random_board(seed)
     made = plan(board, Policy(), NOW)
     for preempt in made.preempts:
@@ -95,7 +95,7 @@ def ranks_held(board: Board) -> list[int]:
 
 @given(seed=st.integers(0, 1_000_000))
 @settings(max_examples=80, deadline=None)
-def test_i_s6_each_eviction_raises_the_priorities_of_what_holds_capacity(seed: int) -> None:
+def test_I_S6_each_eviction_raises_the_priorities_of_what_holds_capacity(seed: int) -> None:
     """Compared like words: between two ends they can only rise so far, so evictions come to rest."""
     board = random_board(seed, crowd=20)
     made = plan(board, Policy(), NOW)
@@ -106,7 +106,7 @@ def test_i_s6_each_eviction_raises_the_priorities_of_what_holds_capacity(seed: i
         assert ranks_held(board) > before
 
 
-def test_i_s6_the_sum_of_priority_times_gpu_need_not_rise_where_a_small_one_evicts_a_large_one() -> None:
+def test_I_S6_the_sum_of_priority_times_gpu_need_not_rise_where_a_small_one_evicts_a_large_one() -> None:
     eight = node("eight", gpus=8)
     board = Board([eight], [running("large", eight, devices=tuple(range(8)), hours=None, priority=40)])
     board.add_waiting(job("small", gpu=1, priority=90))
@@ -247,7 +247,7 @@ def test_an_impossible_request_at_the_highest_priority_disturbs_nobody() -> None
     assert [start.id for start in made.starts] == ["small"]
 
 
-def test_e54_an_end_by_itself_of_a_victim_frees_the_pinned_place_for_the_preemptor_only() -> None:
+def test_E54_an_end_by_itself_of_a_victim_frees_the_pinned_place_for_the_preemptor_only() -> None:
     """The victim finishes while it is being preempted; its place still belongs to the preemptor."""
     board = Board([G1], [running("victim", G1, devices=(0, 1), hours=None, priority=10)])
     board.add_waiting(job("head", gpu=2, priority=90))

@@ -241,7 +241,7 @@ def test_waits_and_blocks_nobody(when: str, facts: dict[str, object]) -> None:
     assert started(board) == ["free"]
 
 
-def test_i_s1_nothing_starts_before_its_approval() -> None:
+def test_I_S1_nothing_starts_before_its_approval() -> None:
     board = Board([node("n")])
     asked = job("asked", gates=(Gate("awaiting_approval"),))
     board.add_waiting(asked)
@@ -320,7 +320,7 @@ def test_aging_counts_only_while_eligible() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 4), st.integers(1, 240)), min_size=1, max_size=25))
 @settings(max_examples=40, deadline=None)
-def test_i_s7_one_is_passed_only_by_higher_ones_and_starts_within_the_stated_bound(
+def test_I_S7_one_is_passed_only_by_higher_ones_and_starts_within_the_stated_bound(
     crowd: list[tuple[int, int, int]],
 ) -> None:
     """A stream of small jobs that never rank above cap + base cannot keep a large job waiting for ever.

@@ -19,7 +19,7 @@ CLUSTERS = [("one machine", None, 32), ("four nodes of eight GPUs", 4, 8)]
 @pytest.mark.parametrize(("what", "nodes", "per_node"), CLUSTERS, ids=[what for what, *_ in CLUSTERS])
 @given(seed=st.integers(0, 1_000_000))
 @settings(max_examples=4, deadline=None)
-def test_i_s6_on_a_replayed_log_no_eviction_breaks_a_rule(
+def test_I_S6_on_a_replayed_log_no_eviction_breaks_a_rule(
     what: str, nodes: int | None, per_node: int, seed: int
 ) -> None:
     log = random_log(seed, 120, 32)

@@ -19,7 +19,7 @@ from core.daemon.background import Daemon
 from core.domain.engines import Observation
 from core.domain.errors import BursarError, Conflict
 from core.domain.lifecycle import HOLDS_CAPACITY, TRANSITIONS, State, Trigger
-from core.domain.resources import Resources
+from core.domain.resources import NOTHING, Resources
 from core.store import leases
 from core.store.queries import ledger_checks
 from core.store.repositories.journal import Audit
@@ -144,6 +144,18 @@ class Days:
             if row.before and "trigger" in after:
                 before = State(json.loads(row.before)["state"])
                 assert TRANSITIONS[before, Trigger(after["trigger"])] == after["state"], "I-C8: a move of the table"
+        for name in ("big", "small"):
+            self.hold_the_laws_of_an_engine(name)
+
+    def hold_the_laws_of_an_engine(self, name: str) -> None:
+        """As the engine itself knows it, whatever its listings leave out."""
+        row = self.world.cluster_row(name)
+        with self.world.units.look() as unit:
+            rooms = {node.name: node.totals for node in unit.clusters.nodes_of(row.id)}
+        ours = [one for one in self.world.control(name).everything() if one.token is not None]
+        for node, room in rooms.items():
+            taken = sum((one.resources for one in ours if one.is_live and one.node == node), NOTHING)
+            assert taken.fits_in(room), f"I-C3: {node} of {name} has {room} and runs {taken}"
 
     def come_to_rest(self) -> None:
         """No faults any more, and time: everything ends that has an end."""
@@ -181,7 +193,9 @@ class Days:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_I_C1_I_C2_I_C4_I_C7_I_C8_I_L8_I_L9_I_L15_I_E1_hold_through_days_of_faults(origin: World, seed: int) -> None:
+def test_I_C1_I_C2_I_C3_I_C4_I_C6_I_C7_I_C8_I_L8_I_L9_I_L15_I_E1_hold_through_days_of_faults(
+    origin: World, seed: int
+) -> None:
     world = origin.copied(origin.settings.home.parent / f"days-{seed}")
     days = Days(world, seed)
     try:

@@ -8,8 +8,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from core.domain.errors import Conflict, Forbidden, Invalid, Unavailable
 from core.domain.roles import Caller
@@ -17,6 +19,7 @@ from core.settings import Settings
 from core.store.backup import copy_sqlite
 from core.store.database import Database
 from tests.builders import World, copy_of, dump
+from tests.fakes import patient
 
 
 @pytest.fixture
@@ -69,6 +72,7 @@ def test_a_copy_made_while_others_write_is_one_moment_of_the_store(
     world: World, operator: Caller, tmp_path: Path
 ) -> None:
     admin = world.org(operator, "vision")
+    patient(world)
     go_on = threading.Event()
     go_on.set()
 
@@ -88,6 +92,28 @@ def test_a_copy_made_while_others_write_is_one_moment_of_the_store(
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             made = connection.execute("SELECT count(*) FROM invites").fetchone()
             assert made == connection.execute("SELECT count(*) FROM audit WHERE verb = 'invite.create'").fetchone()
+
+
+def test_nobody_who_writes_waits_for_a_copy(world: World, operator: Caller, tmp_path: Path) -> None:
+    admin = world.org(operator, "vision")
+    before = dump(world.store)["invites"]
+    written: list[str] = []
+
+    def write_in_its_midst() -> int:
+        if not written:
+            written.append(world.invite(admin).id)
+        return 0
+
+    def watch(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("VACUUM"):
+            connection.connection.driver_connection.set_progress_handler(write_in_its_midst, 100)
+
+    event.listen(world.store.engine, "before_cursor_execute", watch)
+    world.bursar.operations.backup(operator, tmp_path / "copy.db")
+    assert written, "it was written while the copy was being made"
+    assert written == [card.id for card in world.bursar.invites.list(admin).items]
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copied:
+        assert copied.execute("SELECT count(*) FROM invites").fetchone() == (len(before),), "of the moment it began"
 
 
 def test_a_file_that_is_there_is_never_overwritten(world: World, operator: Caller, tmp_path: Path) -> None:

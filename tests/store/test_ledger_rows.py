@@ -39,7 +39,7 @@ def test_a_ledger_as_bursar_writes_it_breaks_no_law(story: Story) -> None:
     found = findings(story)
     assert {finding.id: finding.message for finding in found if finding.verdict is not Verdict.OK} == {}
     laws = {finding.id for finding in found}
-    assert laws == {*(f"I-L{number}" for number in range(1, 17)), "I-C1", "I-C2", "I-C4"}
+    assert laws == {*(f"I-L{number}" for number in range(1, 17)), "I-C1", "I-C2", "I-C4", "I-C6"}
 
 
 def last(story: Story) -> int:
@@ -142,6 +142,16 @@ FAULTS = [
     ("I-C4 it lives and holds nothing", "I-C4", [f"UPDATE allocations SET released_at = {T0}"]),
     ("I-C4 it has ended and still holds", "I-C4", ["UPDATE deployments SET state = 'failed' WHERE id = 'dep-2'"]),
     ("I-C4 it holds another size", "I-C4", ["UPDATE allocations SET cpu_milli = 500"]),
+    (
+        "I-C6 it was started twice by one token",
+        "I-C6",
+        [
+            "INSERT INTO allocations (id, org_id, deployment_id, generation, replica, node_id, cpu_milli, ram_mib, "
+            "gpu_milli, disk_mib, shares, taken_at, released_at) SELECT 'all-1', org_id, deployment_id, generation, "
+            "replica, node_id, cpu_milli, ram_mib, gpu_milli, disk_mib, shares, taken_at - 2, taken_at - 1 "
+            "FROM allocations"
+        ],
+    ),
 ]
 
 

@@ -19,7 +19,7 @@ from tui.feed import event_line
 from tui.messages import DiagnosisSeen, OverviewSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
-from tui.widgets.capacity import OTHER_ORG, cluster_bars, device_map
+from tui.widgets.capacity import cluster_bars, device_map, name_of
 from tui.widgets.columns import Cell, Column
 from tui.widgets.hanging import Hanging
 from tui.widgets.panel import Panel
@@ -129,8 +129,8 @@ class OverviewScreen(Frame):
             (
                 line.id or f"{cluster}-{line.position}",
                 (
-                    Cell(str(line.position), Tone.DIM),
-                    Cell(line.name or OTHER_ORG, Tone.PLAIN if line.id else Tone.DIM),
+                    Cell("·" if line.position is None else str(line.position), Tone.DIM),
+                    Cell(name_of(line), Tone.PLAIN if line.id else Tone.DIM),
                     Cell(line.owner or "", Tone.DIM),
                     Cell("" if line.gpu_milli is None else f"{line.gpu_milli / 1000:g}"),
                     Cell(until(line.estimate_at, now), Tone.BUSY),

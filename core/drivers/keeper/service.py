@@ -33,7 +33,7 @@ from core.drivers.keeper.worker import REST, Hand, hand_over, reply, work
 MOST_TRIES = 300
 BETWEEN_TRIES_S = 0.01
 # So many shims may wait for another run, and so long: each takes memory.
-MOST_AT_REST, LONGEST_REST_S = 16, 2.0
+MOST_AT_REST, LONGEST_REST_S = 32, 2.0
 
 
 class Keeper:

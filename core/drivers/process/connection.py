@@ -18,7 +18,7 @@ from core.drivers.keeper.records import PLAIN_PATH, SOCKET
 
 ROOT = Path(__file__).resolve().parents[3]  # where the package `core` lies, installed or not
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from core.drivers.keeper.service import main; main(*sys.argv[2:])"
-MOST_IN_FLIGHT = 64
+MOST_IN_FLIGHT = 16
 LONGEST_ANSWER = 4096
 ATTEMPTS = 3
 

@@ -108,6 +108,12 @@ class Control:
         with self._world.look() as db:
             return len(world.all_ever(db))
 
+    def everything(self) -> list[Observed]:
+        """All instances that there ever were, whatever a listing would leave out."""
+        now = self._clock.now()
+        with self._world.look() as db:
+            return [one.observed(now, Token.parse(one.token) if one.token else None) for one in world.all_ever(db)]
+
     @staticmethod
     def _found(instance: Instance | None, token: Token) -> Instance:
         if instance is None:

@@ -1,4 +1,4 @@
-"""The laws of capacity and of running time as queries that must find nothing: I-C1, I-C2, I-C4, I-L8 and I-L9."""
+"""The laws of capacity and of running time as queries that must find nothing: I-C1, I-C2, I-C4, I-C6, I-L8, I-L9."""
 
 from __future__ import annotations
 
@@ -56,6 +56,15 @@ CAPACITY = (
         SELECT d.handle FROM allocations o JOIN deployments d ON d.id = o.deployment_id
         WHERE o.released_at IS NULL AND (o.cpu_milli <> d.cpu_milli OR o.ram_mib <> d.ram_mib
             OR o.gpu_milli <> d.gpu_milli OR o.disk_mib <> d.disk_mib)
+        """,
+        _REPORT,
+    ),
+    MustBeEmpty(
+        "I-C6",
+        "no two starts bear the same token",
+        """
+        SELECT d.handle FROM allocations o JOIN deployments d ON d.id = o.deployment_id
+        GROUP BY d.handle, o.generation, o.replica HAVING COUNT(*) > 1
         """,
         _REPORT,
     ),

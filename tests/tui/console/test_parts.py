@@ -272,7 +272,7 @@ def test_the_background_side_serves_until_the_console_ends_and_lets_go() -> None
     daemon = Daemon()
     embedded = Embedded(lambda: daemon, lambda _: None)
     embedded.start()
-    assert daemon.serves.wait(5)
+    assert daemon.serves.wait(60)
     embedded.stop()
     assert (daemon.closed, embedded.leads) == (True, False)
 

@@ -1,0 +1,57 @@
+"""Whoever follows a piece of advice gets what it says."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.scheduler import Policy, Waiting, plan
+from core.scheduler.advice import Advice, elsewhere, higher_priority, shorter_limit, to_start
+from core.scheduler.cycle import Pass
+from core.scheduler.placement import Shape
+from core.scheduler.reach import Reach
+from tests.scheduler.boards import NOW, random_board
+from tests.scheduler.test_explain import one_org
+
+
+def advice_for(made: Pass, item: Waiting) -> list[Advice]:
+    """All that could be said to one of whom nothing but room is missing."""
+    reach = Reach(made.board, Shape.of(item))
+    if reach.places < item.replicas or made.place(made.board.class_of(item)) is not None:
+        return []
+    found: list[Advice | None] = [elsewhere(made, item)]
+    if reach.free < item.replicas:
+        found += [to_start(made, item, reach.hosts, reach.nearest[0]), higher_priority(made, item)]
+    elif made.promises.made:
+        found.append(shorter_limit(made, item, min(promise.at for promise in made.promises.made)))
+    return [advice for advice in found if advice is not None]
+
+
+@given(seed=st.integers(0, 1_000_000))
+@settings(max_examples=80, deadline=None)
+def test_whoever_follows_a_piece_of_advice_starts_or_preempts_in_that_pass(seed: int) -> None:
+    board, policy = one_org(random_board(seed, crowd=18)), replace(Policy(), backfill_depth=None)
+    draw = random.Random(seed)
+    for item in list(board.waiting.values()):
+        if draw.random() < 0.3:
+            board.change_waiting(replace(item, labels=frozenset({"ssd"})))
+    with board.trial():
+        made = Pass(board, policy, NOW)
+        made.run()
+        left = [item for item in board.waiting.values() if item.id not in made.done or item.id in _promised(made)]
+        given_to = {item.id: advice_for(made, item) for item in left if item.id not in board.pins}
+    for waiting_id, pieces in given_to.items():
+        before = board.waiting[waiting_id]
+        for advice in pieces:
+            board.change_waiting(advice.item)
+            after = plan(board, policy, NOW)
+            helped = {start.id for start in after.starts} | {preempt.for_id for preempt in after.preempts}
+            assert waiting_id in helped, advice
+        board.change_waiting(before)
+
+
+def _promised(made: Pass) -> set[str]:
+    return {promise.id for promise in made.promises.made}
