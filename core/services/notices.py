@@ -20,7 +20,7 @@ from core.store.repositories.deliveries import DeliveryRow, Happened
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit
 
-MOST_WAITING_CARDS = 20
+MOST_WAITING = 20  # of the cards and of the approvals that somebody has still to get
 MOST_FAILURES = 3
 _WARNINGS_MIN = (15, 5)
 _WALLET, _TREASURY, _MONEY, _DEPLOYMENT = "wallet.", "treasury.", "money.", "deployment."
@@ -77,12 +77,14 @@ class News:
             if _has_card(unit, row, person):
                 _notice(unit, one, row, person)
             else:
-                data: dict[str, object] = {"notice": NoticeKind.MORE.value, "most": MOST_WAITING_CARDS}
-                want(unit, person, org_id, DeliveryKind.NOTICE, f"more:{org_id}:{one.at // DAY}", data)
+                _tell_of_more(unit, one, org_id, person, DeliveryKind.CARD)
         if one.verb == "deployment.submit" and one.after.get("state") == State.AWAITING_APPROVAL.value:
             self._shown.add(row.handle)
             for person in unit.slack.recipients(org_id, _admins(unit, org_id)):
-                want(unit, person, org_id, DeliveryKind.APPROVAL, row.handle, {"deployment": row.handle})
+                if unit.deliveries.waiting(person.team_id, person.user_id, DeliveryKind.APPROVAL) < MOST_WAITING:
+                    want(unit, person, org_id, DeliveryKind.APPROVAL, row.handle, {"deployment": row.handle})
+                else:
+                    _tell_of_more(unit, one, org_id, person, DeliveryKind.APPROVAL)
 
     def _who(self, org_id: str, account_id: str) -> list[PersonRow]:
         if (org_id, account_id) not in self._people:
@@ -127,9 +129,15 @@ def _has_card(unit: Unit, row: DeploymentRow, person: PersonRow) -> bool:
     """One card a deployment. Of very many at once only some get one: the rest is seen in the list, which is told."""
     if unit.deliveries.one(person.team_id, person.user_id, DeliveryKind.CARD, row.handle) is not None:
         return True
-    if unit.deliveries.waiting_cards(person.team_id, person.user_id) >= MOST_WAITING_CARDS:
+    if unit.deliveries.waiting(person.team_id, person.user_id, DeliveryKind.CARD) >= MOST_WAITING:
         return False
     return want(unit, person, row.org_id, DeliveryKind.CARD, row.handle, {"deployment": row.handle})
+
+
+def _tell_of_more(unit: Unit, one: Happened, org_id: str, person: PersonRow, kind: DeliveryKind) -> None:
+    """Once a day, where the rest is seen."""
+    data: dict[str, object] = {"notice": NoticeKind.MORE.value, "of": kind.value, "most": MOST_WAITING}
+    want(unit, person, org_id, DeliveryKind.NOTICE, f"more:{kind.value}:{org_id}:{one.at // DAY}", data)
 
 
 def _notice(unit: Unit, one: Happened, row: DeploymentRow, person: PersonRow) -> None:

@@ -149,7 +149,7 @@ def messages_of(text: str) -> list[parts.Message]:
         *(say(a_card(text), facts) for say in notice.OF_DEPLOYMENT.values()),
         notice.ended(a_card(text, State.FAILED), facts, Sum(1, 1)),
         notice.linked(facts),
-        notice.more({"most": 20}),
+        *(notice.more({"of": of, "most": 20}) for of in ("card", "approval")),
         notice.unsure({**facts, "delivery": "d1"}),
         *(notice.report_failed({**facts, "schedule": "rep-1", "paused": paused}) for paused in (True, False)),
         notice.given({**facts, "credits_ucr": 5_000_000, "gpu_ms": 0}),

@@ -233,16 +233,21 @@ async def test_E59_an_outage_of_hours_loses_nothing(scene: Scene, error: str) ->
     assert len(cards_of(scene, MEMBER)) == 1
 
 
-async def test_a_poison_message_is_given_up_after_a_day(scene: Scene) -> None:
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+async def test_a_poison_message_is_given_up_after_a_day(scene: Scene, method: str) -> None:
     scene.world.submit(scene.member, "train")
-    scene.slack.fault = lambda method, _given: (
-        scene.slack.refusal("service_unavailable", 503) if method == "chat.postMessage" else None
+    if method == "chat.update":
+        await scene.delivered(2)
+        scene.world.advance(7 * DAY)
+        run_daemon(scene)
+    scene.slack.fault = lambda called, _given: (
+        scene.slack.refusal("service_unavailable", 503) if called == method else None
     )
     for _ in range(6 * 30):
         await scene.courier.round()
         scene.world.advance(10 * MINUTE)
     assert scene.world.bursar.deliveries().counts()[DeliveryState.DEAD] == 1
-    assert len(scene.slack.called("chat.postMessage")) == MOST_ATTEMPTS
+    assert 6 * 22 < len(scene.slack.called(method)) <= MOST_ATTEMPTS
 
 
 async def test_hundreds_of_messages_for_one_keep_nobody_elses_back(on_either_store: Scene) -> None:
@@ -307,6 +312,19 @@ async def test_of_very_many_at_once_only_some_get_a_card(scene: Scene) -> None:
     (more,) = [one for one in cards_of(scene, MEMBER) if "you ask for much at once" in one["text"]]
     assert "/bursar list mine" in more["text"]
     assert len(cards_of(scene, MEMBER)) == 20 + 1
+
+
+async def test_of_very_many_that_wait_for_an_approval_an_admin_is_told_of_some_and_where_the_rest_is(
+    scene: Scene,
+) -> None:
+    object.__setattr__(scene.world.bursar.deployments._settings, "approvals", Approvals(policy="always"))
+    for number in range(30):
+        scene.world.submit(scene.member, f"train-{number}", gpu=0)
+    await scene.delivered(60)
+    cards = cards_of(scene, ADMIN)
+    assert len([one for one in cards if "approve or reject" in one["text"]]) == 20
+    (more,) = [one for one in cards if "waits for a decision" in one["text"]]
+    assert "/bursar approvals" in more["text"]
 
 
 async def test_a_link_is_told_to_the_one_who_was_linked_with_a_way_back(scene: Scene) -> None:

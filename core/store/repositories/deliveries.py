@@ -215,12 +215,12 @@ class Deliveries:
             deliveries.c.state == _S.UNSURE.value,
         )
 
-    def waiting_cards(self, team_id: str, recipient: str) -> int:
-        """How many new cards somebody has still to get."""
+    def waiting(self, team_id: str, recipient: str, kind: DeliveryKind) -> int:
+        """How many new messages of a kind somebody has still to get."""
         statement = select(func.count()).where(
             deliveries.c.team_id == team_id,
             deliveries.c.recipient == recipient,
-            deliveries.c.kind == DeliveryKind.CARD.value,
+            deliveries.c.kind == kind.value,
             deliveries.c.message_ts.is_(None),
             deliveries.c.state.in_([_S.DUE.value, _S.CLAIMED.value]),
         )
