@@ -86,8 +86,8 @@ def _fields_of(verb: Verb, answer: Any) -> Message:
         if _is_list(value):
             names = tuple(inner.name for inner in fields(value[0]))
             blocks += [section(f"*{label(field.name)}*\n" + "\n".join(_line(names, one) for one in value[:20]))]
-    if verb.afterwards:
-        blocks.append(context(safe_slack(slashed(verb.afterwards))))
+    if after := verb.said_after(answer):
+        blocks.append(context(safe_slack(slashed(after))))
     said = ", ".join(f"{name} {value}" for name, value in pairs[:6])
     return message(f"{verb.name}: {said}", blocks)
 

@@ -7,13 +7,12 @@ position and no instant.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 
 from core.clock import SECOND
 from core.daemon.ground import Ground
 from core.scheduler.board import Board
+from core.scheduler.explain import first_in_queue
 from core.scheduler.forecast import Estimate, forecast
-from core.scheduler.ordering import Closed
 from core.scheduler.policy import Policy
 from core.store.queries.policy import policy_for
 from core.store.repositories.clusters import ClusterRow
@@ -51,7 +50,7 @@ class Foreteller:
 
 def foretell(board: Board, policy: Policy, now: int) -> list[Foretold]:
     """The first of the queue, in order, each with its estimate."""
-    queue = [item.id for item, _ in islice(board.queue(policy).walk(now, Closed()), MOST_TOLD)]
+    queue = first_in_queue(board, policy, now, MOST_TOLD)
     passes = min(200, _MOST_WORK // max(1, len(board.waiting)))
     estimates = forecast(board, policy, now, most_passes=passes).estimates if passes else {}
     nothing = Estimate(None, None)
