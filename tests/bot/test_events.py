@@ -52,6 +52,14 @@ async def test_a_mention_understands_the_words_of_the_command(scene: Scene, text
     assert told in answer["text"] and "hunter2" not in everything_said(answer["blocks"])
 
 
+async def test_who_registers_by_a_mention_says_a_name_of_their_own(scene: Scene) -> None:
+    for words in ("register", "register zoe"):
+        await scene.event("app_mention", STRANGER, text=f"<@U0BOT> {words}", channel=CHANNEL, ts="5.5")
+    asked, made = (answer["text"] for answer in scene.slack.called("chat.postEphemeral"))
+    assert "how you are called" in asked and "register NAME" in asked
+    assert "You are zoe" in made
+
+
 async def test_a_guest_who_mentions_the_bot_in_a_shared_channel_is_not_taken_for_somebody_here(scene: Scene) -> None:
     where = {"channel": CHANNEL, "ts": "5.5", "user_team": "T0OTHER"}
     await scene.event("app_mention", STRANGER, text="<@U0BOT> register zoe", **where)
