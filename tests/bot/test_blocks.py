@@ -302,6 +302,11 @@ def test_a_report_answers_in_its_first_sentence() -> None:
     assert "2026-01-01 to 2026-01-07" in shown
 
 
+def test_a_day_of_nothing_is_not_a_day_of_little() -> None:
+    used = tuple(DayUse(f"2026-01-0{1 + day}", 0, gpu_ms) for day, gpu_ms in enumerate((0, 1, 8, 0)))
+    assert "day by day ·▁█·" in everything_said(report.report(replace(a_report(), days=used)).blocks)
+
+
 def test_a_report_counts_one_and_several_as_people_do() -> None:
     card = replace(a_report(), waits=Waits(1, 90_000, 90_000), unposted_runs=2)
     shown = everything_said(report.report(card).blocks)
