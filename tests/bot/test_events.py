@@ -39,7 +39,7 @@ async def test_a_mention_outside_a_thread_is_answered_where_it_is_seen(scene: Sc
     ("text", "told"),
     [
         ("", "say /bursar and a word"),
-        ("help deploy", "deploy [IMAGE on CLUSTER]"),
+        ("help deploy", "with words it is submit, named after the image: /bursar deploy"),
         ("deploy", "A form asks for what you need"),
         ("report here weekly mon 09:00", "only an admin"),
         ("login mia hunter2", "Never type a password"),
