@@ -64,6 +64,7 @@ class OrgCard:
     allowance_credits_ucr: int
     allowance_gpu_ms: int
     created_at: int
+    approvals: str | None = None  # what needs an admin's yes; None: as the installation says
 
 
 @dataclass(frozen=True, slots=True)
