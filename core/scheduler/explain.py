@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import islice
 
 from core.domain.errors import Invalid
-from core.scheduler.advice import Advice, counted, elsewhere, higher_priority, patience, shorter_limit, to_start
+from core.scheduler.advice import counted, elsewhere, higher_priority, patience, said, shorter_limit, to_start
 from core.scheduler.board import Board
 from core.scheduler.capacity import Host
 from core.scheduler.cycle import Pass
@@ -188,7 +188,7 @@ class Teller:
                 holders=_named(((p.id, board.waiting[p.id].org) for p in made.promises.made), item.org),
                 earliest=earliest,
                 detail="it would fit now, but delay a start that is promised",
-                suggestion=_words(shorter),
+                suggestion=said([shorter] if shorter else []),
             )
             return
         helps, sooner = self._what_helps(item, reach) if advises else ("", None)
@@ -209,7 +209,8 @@ class Teller:
         names = ", ".join(f"{host.node.name} is {host.node.state.value}" for host in reach.away[:SHOWN])
         more = len(reach.away) - SHOWN
         detail = f"nodes that could hold it take nothing new: {names}" + (f" and {more} more" if more > 0 else "")
-        words = _words(elsewhere(self._made, item)) if advises else ""
+        other = elsewhere(self._made, item) if advises else None
+        words = said([other] if other else [])
         words = words or f"whoever looks after the cluster has to bring {'it' if len(reach.away) == 1 else 'them'} back"
         if item.replicas == 1:
             return Blocker(Code.NODES_AWAY, detail=detail, suggestion=words)
@@ -219,12 +220,15 @@ class Teller:
         """What to change, in words, and when its priority alone will help, where that is known."""
         klass, sooner = self._board.class_of(item), None
         if klass not in self._helps:
-            self._helps[klass] = _words(to_start(self._made, item, reach.hosts, reach.nearest[0]))
+            self._helps[klass] = said(to_start(self._made, item, reach.hosts, reach.nearest[0]))
         helps = self._helps[klass]
         if next(iter(self._promised), item.id) == item.id:  # nobody behind a promise evicts
             waits, sooner = patience(self._made, item)
             helps = helps or waits
-        return helps or _words(higher_priority(self._made, item)), sooner
+        if not helps:
+            raised = higher_priority(self._made, item)
+            helps = raised.words if raised else ""
+        return helps, sooner
 
     def _short_of(self, item: Waiting, reach: Reach, earliest: int | None, advice: str) -> Iterator[Blocker]:
         """What is missing on the hosts that are nearest to holding it, dimension by dimension."""
@@ -294,10 +298,6 @@ def _too_little(reach: Reach, host: Host) -> str:
         return f"no node{with_these} has enough free; {host.node.name} comes nearest"
     only = "only node in service" if reach.away else "only node"
     return f"{host.node.name}, the {only}{with_these or ' that could hold it'}, has too little free"
-
-
-def _words(advice: Advice | None) -> str:
-    return "" if advice is None else advice.words
 
 
 def _holders(board: Board, hosts: list[Host], org: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.clock import MINUTE
 from core.scheduler import Policy, Waiting, plan
-from core.scheduler.advice import Advice, elsewhere, higher_priority, patience, shorter_limit, to_start
+from core.scheduler.advice import Advice, higher_priority, patience, shorter_limit, to_start
 from core.scheduler.cycle import Pass
 from core.scheduler.placement import Shape
 from core.scheduler.reach import Reach
@@ -23,9 +23,9 @@ def advice_for(made: Pass, item: Waiting) -> list[Advice]:
     reach = Reach(made.board, Shape.of(item))
     if reach.places < item.replicas or made.place(made.board.class_of(item)) is not None:
         return []
-    found: list[Advice | None] = [elsewhere(made, item)]
+    found: list[Advice | None] = []
     if reach.free < item.replicas:
-        found += [to_start(made, item, reach.hosts, reach.nearest[0]), higher_priority(made, item)]
+        found += [*to_start(made, item, reach.hosts, reach.nearest[0]), higher_priority(made, item)]
     elif made.promises.made:
         found.append(shorter_limit(made, item, min(promise.at for promise in made.promises.made)))
     return [advice for advice in found if advice is not None]

@@ -100,9 +100,12 @@ SITUATIONS = (
     Situation(
         "why does it wait when four GPUs of another model are free?",
         (A, T4),
-        (running("x", A, devices=(0, 1)),),
-        wish(gpu=1, gpu_models=A100),
-        ("capacity: a, the only node with a100, has too little free [1000 / 0, +60] > would start now on t4",),
+        (running("x", A, devices=(0,)),),
+        wish(gpu=2, gpu_models=A100),
+        (
+            "capacity: a, the only node with a100, has too little free [2000 / 1000, +60]"
+            " > would start now with 1 GPU, or on t4",
+        ),
     ),
     Situation(
         "why does it wait when a node without my label is free?",
