@@ -24,7 +24,7 @@ from core.domain.chat import DeliveryKind, NoticeKind
 from core.domain.errors import BursarError, NotFound
 from core.views import csv_text
 from core.views.chat import Parcel
-from core.views.reports import ReportCard, as_usage
+from core.views.reports import ReportCard
 
 _AT_ONCE = 10
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
@@ -35,10 +35,13 @@ class Courier:
         self._desk = desk
         self._owner = owner
         self._late_after_us = late_after_us
+        self._goes_on_at = 0
 
     async def round(self) -> int:
         """Read on, take what is due, and deliver it; how much was found to do."""
         read = await in_thread(self._desk.deliveries.follow)
+        if self._desk.deliveries.now() < self._goes_on_at:
+            return read
         parcels = await in_thread(self._desk.deliveries.claim, self._owner, _AT_ONCE, self._desk.team_id)
         await asyncio.gather(*(self.deliver(parcel) for parcel in parcels))
         await self._freshen_a_home()
@@ -92,6 +95,8 @@ class Courier:
 
     async def _failed(self, parcel: Parcel, outcome: Outcome) -> None:
         desk = self._desk
+        if outcome.slow_down:
+            self._goes_on_at = max(self._goes_on_at, desk.deliveries.now() + outcome.wait_us)
         if outcome.fate is Fate.LATER:
             await in_thread(desk.deliveries.later, parcel, outcome.wait_us, outcome.reason)
         elif outcome.fate is Fate.UNSURE:
@@ -170,7 +175,7 @@ def _decision(parcel: Parcel) -> Decision | None:
 
 def _files(report_card: ReportCard) -> list[dict[str, Any]]:
     name = f"bursar-{report_card.first_day}-to-{report_card.last_day}"
-    table = csv_text.of_usage(as_usage(report_card)).csv.encode()
+    table = csv_text.of_report(report_card).csv.encode()
     files: list[dict[str, Any]] = [{"file": table, "filename": f"{name}.csv", "title": f"{name}.csv"}]
     if charts.can_draw():
         picture = {"file": charts.png(report_card), "filename": f"{name}.png", "title": "use by day"}

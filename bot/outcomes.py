@@ -29,6 +29,7 @@ class Outcome:
     fate: Fate
     reason: str
     wait_us: int = 0
+    slow_down: bool = False  # Slack said itself how long it wants nothing, from anybody
 
 
 def outcome_of(error: Exception, attempts: int, *, repeatable: bool) -> Outcome:
@@ -48,7 +49,8 @@ def _refused(error: SlackApiError, attempts: int, repeatable: bool) -> Outcome:
     word = response.get("error") if isinstance(getattr(response, "data", None), dict) else None
     said = str(word or f"HTTP {response.status_code}")
     if response.status_code == 429 or said in _LATER:
-        return Outcome(Fate.LATER, said, _asked_wait(response.headers) or _wait(attempts))
+        asked = _asked_wait(response.headers)
+        return Outcome(Fate.LATER, said, asked or _wait(attempts), slow_down=asked > 0)
     if response.status_code == 503 or said in _TOKEN:
         return Outcome(Fate.LATER, said, _wait(attempts))
     if said in _PERHAPS_DONE or response.status_code >= 500 or word is None:

@@ -80,9 +80,11 @@ def _since_boot_ns() -> int:
 @cache
 def _boot_id() -> str:
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
         return f"since {time.time_ns()}"  # of no other process: each then believes its first look at the wall
+    counted = Path("/proc/self/ns/time")  # a container may count from another instant, and does if it was moved here
+    return f"{boot} {counted.readlink()}" if counted.is_symlink() else boot
 
 
 class ManualClock:

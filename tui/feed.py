@@ -51,11 +51,25 @@ _OTHERS: dict[str, str] = {
     "cluster.create": "is a new cluster",
     "cluster.add_node": "has a new node",
     "cluster.share": "is shared",
+    "cluster.change": "was changed",
     "cluster.node": "has a node in another state",
     "cluster.state": "is in another state",
     "cluster.delete": "is no cluster any more",
     "org.create": "is a new organization",
     "org.switch": "is worked in",
+    "org.delete": "is no organization any more",
+    "account.create": "is a new account",
+    "account.disable": "is shut out",
+    "account.enable": "is let in again",
+    "login": "logged in",
+    "login.failed": "could not log in",
+    "session.end": "logged out",
+    "password.change": "has a new password",
+    "password.upgrade": "has a password that is kept more safely",
+    "token.create": "is a new token",
+    "token.revoke": "was revoked",
+    "slack.link": "is linked with Slack",
+    "slack.unlink": "is no longer linked with Slack",
     "member.join": "joined",
     "member.leave": "left",
     "member.remove": "was removed",
@@ -72,10 +86,14 @@ def event_word(kind: str) -> tuple[str, Tone]:
     plain = what.replace("_", " ")
     if family == "deployment":
         return _DEPLOYMENT.get(what, (plain, Tone.PLAIN))
-    return _OTHERS.get(kind, f"{family} {plain}"), Tone.PLAIN
+    return _OTHERS.get(kind, f"{family} {plain}".strip()), Tone.PLAIN
 
 
 def event_line(event: EventLine, now: int) -> Content:
     words, tone = event_word(event.kind)
     who = event.name or event.subject
-    return joined(text(f"{age(event.at, now):>4} ", Tone.DIM), text(f"{who} "), text(words, tone))
+    # Which other state it is; a deployment's own words say it already.
+    detail = f": {event.detail}" if event.detail and not event.kind.startswith("deployment.") else ""
+    return joined(
+        text(f"{age(event.at, now):>4} ", Tone.DIM), text(f"{who} "), text(words, tone), text(detail, Tone.DIM)
+    )

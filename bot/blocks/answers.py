@@ -86,8 +86,8 @@ def _fields_of(verb: Verb, answer: Any) -> Message:
         if _is_list(value):
             names = tuple(inner.name for inner in fields(value[0]))
             blocks += [section(f"*{label(field.name)}*\n" + "\n".join(_line(names, one) for one in value[:20]))]
-    if verb.afterwards:
-        blocks.append(context(safe_slack(slashed(verb.afterwards))))
+    if after := verb.said_after(answer):
+        blocks.append(context(safe_slack(slashed(after))))
     said = ", ".join(f"{name} {value}" for name, value in pairs[:6])
     return message(f"{verb.name}: {said}", blocks)
 
@@ -255,11 +255,13 @@ def preview_words(answer: PreviewCard) -> str:
 
 
 def _usage(answer: UsageCard) -> Message:
-    lines = [
-        f"*{safe_slack(one.what)}* · {shown('sum', Sum(one.credits_ucr, one.gpu_ms))}" for one in answer.items[:20]
-    ]
-    total = f"used in all: {shown('total', answer.total)}"
-    return message(total, [section(total), *([section("\n".join(lines))] if lines else [])])
+    lines = [f"*{safe_slack(one.what)}* · {both_books(Sum(one.credits_ucr, one.gpu_ms))}" for one in answer.items]
+    total = f"used in all: {both_books(answer.total)}"
+    blocks = [section(total), *lists.in_blocks(lines[: lists.MOST_LINES])]
+    left = len(lines) - lists.MOST_LINES
+    if left > 0:
+        blocks.append(context(f"{left} more; `bursar usage --csv` in a terminal shows all"))
+    return message(total, blocks)
 
 
 _OF_VERBS: dict[tuple[str, ...], Callable[[Any], Message]] = {("approvals",): _approvals, ("join",): _joined}

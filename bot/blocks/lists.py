@@ -90,7 +90,7 @@ def approvals(lines: tuple[DeploymentLine, ...]) -> list[Block]:
 
 def _queued(line: QueueLine) -> str:
     name = f"*{safe_slack(line.name)}*" if line.name else "a deployment of another organization"
-    parts = [f"{line.position}. {name}"]
+    parts = [name if line.position is None else f"{line.position}. {name}"]
     if line.owner:
         parts.append(safe_slack(line.owner))
     if line.gpu_milli:

@@ -40,7 +40,7 @@ def limit_near(view: DeploymentCard, facts: Facts) -> Message:
 
 
 def preempted(view: DeploymentCard, facts: Facts) -> Message:
-    reason = str(facts.get("reason") or "preempted")
+    reason = str(facts.get("reason") or "preempted") + (f" ({facts['for']})" if facts.get("for") else "")
     then = "it stops with its disk and can be started again" if view.kind is Kind.VM else "it goes back into the queue"
     return _said(f"{view.name}: {reason}; {then}", f"◍ {safe_slack(reason)}; {then}")
 
@@ -57,6 +57,11 @@ def ended(view: DeploymentCard, facts: Facts, refund: Sum) -> Message:
 
 
 _BY_SOMEBODY = frozenset({State.REJECTED.value, State.CANCELLED.value, State.STOPPED.value, State.COMPLETED.value})
+
+
+def more(facts: Facts) -> Message:
+    text = f"you ask for much at once: of what is more than {facts.get('most')} there is no card and no news here"
+    return message(f"{text}; {COMMAND} list mine shows all", [section(f"{text}; `{COMMAND} list mine` shows all")])
 
 
 def linked(facts: Facts) -> Message:
@@ -158,6 +163,7 @@ OF_DEPLOYMENT = {
 }
 # Notices that are about no deployment: what they say is all in their facts.
 OF_ITSELF = {
+    NoticeKind.MORE: more,
     NoticeKind.LINKED: linked,
     NoticeKind.UNSURE: unsure,
     NoticeKind.REPORT_FAILED: report_failed,

@@ -32,7 +32,7 @@ def report(card: ReportCard, notes: tuple[str, ...] = ()) -> Message:
         blocks.append(section("*What used most*\n" + _top(named)))
     how = f"running time only, as the ledger has it; days of {card.zone}"
     if card.unposted_runs:
-        how += f"; {card.unposted_runs} runs are not yet metered up to its end"
+        how += f"; {reports.unmetered(card)}"
     blocks.append(context(how, *(safe_slack(note, 300) for note in notes)))
     return message(f"{card.org}: {said}" + "".join(f" ({note})" for note in notes), blocks)
 
@@ -58,7 +58,7 @@ def _facts(card: ReportCard) -> list[tuple[str, str]]:
     return [
         ("used", f"{_rough(card.total) if card.total != Sum() else 'nothing'} ({reports.change(card)})"),
         ("left", _rough(card.left)),
-        ("lasts until", reports.lasting(card)),
+        ("lasts", reports.lasting(card)),
         ("waiting time", reports.waiting(card)),
     ]
 

@@ -9,6 +9,8 @@ from core.domain.roles import Caller, Permission
 _CLUSTER = Argument("cluster", "the cluster's name or id", positional=True, required=True)
 _NODE = Argument("node", "the node's name", positional=True, required=True)
 _NODE_STATES = ("up", "cordoned", "drained", "down")
+# What people want to know of a cluster to which they have just done something. `cluster show` shows the rest.
+_CHANGED = ("id", "name", "state", "settings", "default_limit_ms", "nodes")
 _SIZE = (
     Argument("cpu", "CPUs in all", placeholder="N"),
     Argument("ram", "memory in all, in GiB or as 512MiB", placeholder="N"),
@@ -47,6 +49,7 @@ def _node_state(path: str, state: str, text: str) -> Verb:
             caller, values["cluster"], values["node"], state, values["if_still"]
         ),
         (_CLUSTER, _NODE, if_still("its state", _NODE_STATES)),
+        facts=_CHANGED,
     )
 
 
@@ -68,7 +71,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("default_hours", "how long a job may run that names no hours", Kind.DURATION, default="1h"),
             Argument("set", "a setting of the driver", repeated=True, placeholder="K=V"),
         ),
-        afterwards="submit to it: bursar submit NAME --cluster C -- COMMAND",
+        afterwards="submit to it: bursar submit NAME --cluster {name} --image I, or -- COMMAND",
     ),
     Verb(
         ("cluster", "discover"),
@@ -96,6 +99,7 @@ VERBS: tuple[Verb, ...] = (
                 "set", "where its engine is, if the driver asks each apart: host=URL", repeated=True, placeholder="K=V"
             ),
         ),
+        facts=_CHANGED,
     ),
     Verb(
         ("cluster", "set"),
@@ -116,6 +120,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("node", "whose size it is, where there are several", placeholder="NODE"),
         ),
         more="A size below what is held is refused, with who holds it.",
+        facts=_CHANGED,
     ),
     _node_state("cordon", "cordoned", "let a node take nothing new; what runs there goes on"),
     _node_state("drain", "drained", "take a node out of use; what runs there goes on to its end"),
@@ -126,6 +131,7 @@ VERBS: tuple[Verb, ...] = (
         Permission.CLUSTER_CHANGE,
         lambda bursar, caller, values: bursar.clusters.pause(caller, values["cluster"]),
         (_CLUSTER,),
+        facts=_CHANGED,
     ),
     Verb(
         ("unpause",),
@@ -133,6 +139,7 @@ VERBS: tuple[Verb, ...] = (
         Permission.CLUSTER_CHANGE,
         lambda bursar, caller, values: bursar.clusters.unpause(caller, values["cluster"]),
         (_CLUSTER,),
+        facts=_CHANGED,
     ),
     Verb(
         ("cluster", "share"),
@@ -146,7 +153,7 @@ VERBS: tuple[Verb, ...] = (
         "list the clusters that you may use, with what is used and free",
         Permission.CLUSTER_READ,
         plain(lambda bursar: bursar.clusters.list),
-        columns=("name", "driver", "state", "nodes", "used", "total"),
+        columns=("name", "driver", "state", "nodes", "in_use"),
         nothing="no clusters; an operator makes one: bursar cluster create",
     ),
     Verb(

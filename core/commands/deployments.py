@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from core.commands.asking import asked, changes, plain, spec_file, validation, workloads
-from core.commands.verbs import Argument, Bursar, Kind, Values, Verb, if_still
+from core.commands.verbs import Argument, Bursar, Kind, Values, Verb, if_still, nothing_to_add
 from core.domain.browsing import Order
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind as DeploymentKind
@@ -21,15 +22,28 @@ _TASK, _LARGEST_SWEEP = "TASK_INDEX", 1_000
 _PLURAL = {"label": "labels"}
 
 
+# What people want to know of a deployment that they have just asked for, or done something to. `show` shows the rest.
+_ADMITTED = (
+    *("id", "name", "kind", "state", "cluster", "image", "cpu_milli", "ram_mib", "gpu_milli", "disk_mib", "priority"),
+    *("hours_ms", "rate", "held", "reason"),
+)
+_ACTED_ON = ("id", "name", "state", "cluster", "node", "priority", "hours_ms", "cost", "held", "reason")
+
+
+def _if_nobody_leads(bursar: Bursar, caller: Caller) -> Iterable[str]:
+    """Said where something begins to wait that only the background side can start."""
+    if bursar.browsing.pulse(caller).leader is None:
+        yield "nobody leads: nothing starts until an operator runs: bursar daemon"
+
+
 def _submit(bursar: Bursar, caller: Caller, values: Values) -> object:
     """What a spec file says, with what the line says laid over it."""
     wanted = dict(spec_file.read_spec(values["file"].encode())) if values["file"] else {}
     for name, value in values.items():
         if name != "file" and value not in (None, (), False):
             wanted[_PLURAL.get(name, name)] = value
-    for needed in ("name", "cluster"):
-        if needed not in wanted:
-            raise Invalid("missing", f"{needed}: is missing", "usage: submit NAME --cluster C -- COMMAND")
+    if "name" not in wanted:
+        raise Invalid("missing", "name: is missing", "usage: submit NAME --image I, or submit NAME -- COMMAND")
     wanted.pop("count", None)
     if values["count"]:
         return _submit_sweep(bursar, caller, wanted, values["count"])
@@ -89,6 +103,8 @@ def _act(word: str, text: str, more: str = "") -> Verb:
         lambda bursar, caller, values: getattr(bursar.deployments, word)(caller, values["deployment"]),
         (_DEPLOYMENT,),
         more=more,
+        facts=_ACTED_ON,
+        offers=_if_nobody_leads if word == "start" else nothing_to_add,
     )
 
 
@@ -123,10 +139,12 @@ VERBS: tuple[Verb, ...] = (
             Argument("key", "asked again with the same key, nothing happens twice", placeholder="K"),
             Argument("file", "read it from a spec file", Kind.FILE, placeholder="SPEC", short="-f"),
         ),
-        more="With --count N there are NAME-1 to NAME-N, admitted in one step: all of them or none. "
-        "Each finds its number in the variable TASK_INDEX.",
+        more="Where there is only one cluster it need not be named. With --count N there are NAME-1 to NAME-N, "
+        "admitted in one step: all of them or none. Each finds its number in the variable TASK_INDEX.",
         columns=("id", "name", "state", "cluster", "held"),
-        afterwards="see how it stands: bursar show NAME",
+        facts=_ADMITTED,
+        offers=_if_nobody_leads,
+        afterwards="see how it stands: bursar show {name}; what keeps it waiting: bursar why {name}",
     ),
     Verb(
         ("list",),
@@ -143,7 +161,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("after", "go on behind this id", placeholder="ID"),
         ),
         columns=("id", "org", "name", "owner", "state", "cluster", "gpu_milli", "priority", "created_at"),
-        nothing="no deployments; bursar submit asks for one",
+        nothing="no deployments to show; bursar submit asks for one",
         continued_by="after",
     ),
     Verb(
@@ -166,7 +184,7 @@ VERBS: tuple[Verb, ...] = (
         Permission.DEPLOYMENT_READ,
         lambda bursar, caller, values: bursar.foresight.queue(caller, values["cluster"]),
         (_CLUSTER,),
-        columns=("position", "id", "name", "owner", "priority", "gpu_milli", "estimate_at", "blocker"),
+        columns=("position", "name", "owner", "priority", "gpu_milli", "estimate_at", "blocker"),
         nothing="nothing waits",
     ),
     Verb(
@@ -205,6 +223,7 @@ VERBS: tuple[Verb, ...] = (
         Permission.DEPLOYMENT_ACT,
         lambda bursar, caller, values: bursar.decisions.extend(caller, asked(changes.ExtendRequest, _with_id(values))),
         (_DEPLOYMENT, Argument("hours", "how much more", Kind.DURATION, required=True)),
+        facts=_ACTED_ON,
     ),
     Verb(
         ("priority",),
@@ -218,6 +237,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("priority", "0 to 100, larger first", positional=True, required=True),
             if_still("it", (0, 100)),
         ),
+        facts=_ACTED_ON,
     ),
     Verb(
         ("approvals",),
@@ -239,6 +259,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("hours", "other hours than were asked for", Kind.DURATION),
             Argument("priority", "another priority", placeholder="N"),
         ),
+        facts=_ACTED_ON,
     ),
     Verb(
         ("reject",),
@@ -246,6 +267,7 @@ VERBS: tuple[Verb, ...] = (
         Permission.DEPLOYMENT_DECIDE,
         lambda bursar, caller, values: bursar.decisions.reject(caller, asked(changes.RejectRequest, _with_id(values))),
         (_DEPLOYMENT, Argument("reason", "why, in words for its owner", required=True)),
+        facts=_ACTED_ON,
     ),
     Verb(
         ("complete",),
@@ -253,5 +275,6 @@ VERBS: tuple[Verb, ...] = (
         Permission.DEPLOYMENT_DECIDE,
         lambda bursar, caller, values: bursar.decisions.complete(caller, values["deployment"]),
         (_DEPLOYMENT,),
+        facts=_ACTED_ON,
     ),
 )

@@ -60,6 +60,10 @@ def _rates(bursar: Bursar, caller: Caller, values: Values) -> object:
     return bursar.prices.set_rates(caller, asked(money_requests.RatesRequest, values))
 
 
+# The key of a posting is for programs; `posting` shows it.
+_MOVED = ("number", "kind", "at", "reason", "actor", "items")
+
+
 def _only(values: Values, *names: str) -> Values:
     return {name: values[name] for name in names}
 
@@ -84,6 +88,7 @@ VERBS: tuple[Verb, ...] = (
         lambda bursar, caller, values: bursar.credits.grant(caller, asked(money_requests.GrantRequest, values)),
         (_USER, _TREASURY, *_AMOUNTS, _REASON, _KEY),
         more="With --treasury an operator fills the treasury itself.",
+        facts=_MOVED,
     ),
     Verb(
         ("transfer",),
@@ -98,6 +103,7 @@ VERBS: tuple[Verb, ...] = (
             _REASON,
             _KEY,
         ),
+        facts=_MOVED,
     ),
     Verb(
         ("statement",),
@@ -141,6 +147,7 @@ VERBS: tuple[Verb, ...] = (
         Permission.LEDGER_REVERSE,
         lambda bursar, caller, values: bursar.credits.reverse(caller, asked(money_requests.ReverseRequest, values)),
         (_NUMBER, Argument("reason", "why, for the record", required=True), _KEY),
+        facts=_MOVED,
     ),
     Verb(
         ("limits", "show"),

@@ -19,10 +19,13 @@ VERBS: tuple[Verb, ...] = (
         lambda bursar, caller, values: bursar.accounts.install(
             caller, asked(requests.NewAccount, {"name": values["operator"], "password": values["password"]})
         ),
-        (Argument("operator", "the operator's name", required=True, placeholder="NAME"), _NEW_PASSWORD),
+        (
+            Argument("operator", "the operator's name", Kind.ACCOUNT, required=True, placeholder="NAME"),
+            _NEW_PASSWORD,
+        ),
         terminal_only=True,
         asker=Asker.NOBODY,
-        afterwards="now log in: bursar login NAME; then: bursar org create NAME; then one of:",
+        afterwards="now log in: bursar login {name}; then: bursar org create NAME; then one of:",
         offers=lambda bursar, caller: [f"bursar {engine.command}" for engine in bursar.clusters.here(caller).items],
     ),
     Verb(
@@ -30,10 +33,10 @@ VERBS: tuple[Verb, ...] = (
         "make an account",
         Permission.REGISTER,
         lambda bursar, caller, values: bursar.accounts.register(caller, asked(requests.NewAccount, values)),
-        (_NAME, _NEW_PASSWORD),
+        (Argument("name", "the account's name", Kind.ACCOUNT, positional=True, required=True), _NEW_PASSWORD),
         terminal_only=True,
         asker=Asker.ANYBODY,
-        afterwards="now log in: bursar login NAME; then join an organization: bursar join CODE",
+        afterwards="now log in: bursar login {name}; then join an organization: bursar join CODE",
     ),
     Verb(
         ("login",),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from core.commands.verbs import Argument, Kind, Values, Verb
 from core.domain.errors import Invalid
 from core.domain.flavors import parse_credits, parse_gpu_hours
-from core.domain.names import did_you_mean
+from core.domain.names import check_account_name, did_you_mean
 from core.domain.resources import parse_duration, parse_whole
 from core.domain.text import refuse_controls, visible
 
@@ -34,6 +34,8 @@ def read_argument(argument: Argument, text: str) -> object:
         return parse_whole(text, name=argument.name, least=least, most=most)
     if argument.kind is Kind.CHOICE:
         return _chosen(argument, text)
+    if argument.kind is Kind.ACCOUNT:
+        return check_account_name(text, argument.name)
     if argument.kind is Kind.TEXT:
         refuse_controls(text, argument.name, lines=True)
     if argument.kind in _MUST_READ_AS:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from core.commands.asking import asked, csv_text, plain, report_requests
 from core.commands.verbs import Argument, Bursar, Kind, Values, Verb
 from core.domain.roles import Caller, Permission
-from core.views.reports import as_usage
 
 _SCHEDULE = Argument("id", "the schedule's id, or enough of its beginning", positional=True, required=True)
 
 
 def _show(bursar: Bursar, caller: Caller, values: Values) -> object:
     card = bursar.reports.show(caller, values["period"])
-    return csv_text.of_usage(as_usage(card)) if values["csv"] else card
+    return csv_text.of_report(card) if values["csv"] else card
 
 
 def _schedule(bursar: Bursar, caller: Caller, values: Values) -> object:

@@ -87,6 +87,7 @@ class Kind(StrEnum):
     DURATION = "duration"
     CREDITS = "credits"
     GPU_HOURS = "gpu-hours"
+    ACCOUNT = "account"  # the name of one that is to be: judged before a password is asked for
     FILE = "file"  # named by its path at a terminal; the verb gets the text in it
     PATH = "path"
     PASSWORD = "password"  # noqa: S105 - asked for, never an argument
@@ -187,7 +188,7 @@ def _good_news(_answer: object) -> None:
     return None
 
 
-def _nothing(_bursar: Bursar, _caller: Caller) -> Iterable[str]:
+def nothing_to_add(_bursar: Bursar, _caller: Caller) -> Iterable[str]:
     return ()
 
 
@@ -204,15 +205,21 @@ class Verb:
     question: Callable[[Bursar, Caller, Values], Question] | None = None
     session: OnSession = OnSession.KEPT
     columns: tuple[str, ...] = ()  # those of a list's fields that people see; all where none is named
+    facts: tuple[str, ...] = ()  # those of an object's fields that people see, where it has them all; else all
     nothing: str = "nothing here yet"  # said of an empty list
     continued_by: str = ""  # the argument that takes the cursor of a list's next part
-    afterwards: str = ""  # what is good to know or to do once it is done
-    offers: Callable[[Bursar, Caller], Iterable[str]] = _nothing  # commands that could come next, as this host is
+    afterwards: str = ""  # what is good to know or to do once it is done; `{name}` is that of what the answer is of
+    offers: Callable[[Bursar, Caller], Iterable[str]] = nothing_to_add  # what is to be said as things are just now
     bad_news: Callable[[Any], type[BursarError] | None] = _good_news  # the kind of error that an answer amounts to
 
     @property
     def name(self) -> str:
         return " ".join(self.path)
+
+    def said_after(self, answer: object) -> str:
+        """What is good to know after this answer; nothing where it speaks of a name that the answer does not have."""
+        name = getattr(answer, "name", None)
+        return self.afterwards.replace("{name}", str(name)) if name or "{name}" not in self.afterwards else ""
 
     @property
     def positionals(self) -> tuple[Argument, ...]:

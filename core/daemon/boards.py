@@ -110,7 +110,7 @@ def move_to_rows(board: Board, unit: Unit, cluster: ClusterRow, ids: Collection[
         ids |= {holding.id for holding in board.holdings.values() if holding.ending_by is not None}
     for waiting_id in [known for known, pin in board.pins.items() if pins.get(known) != pin]:
         board.unpin(waiting_id)
-    rows = [row for row in touched.rows(unit.deployments, sorted(ids)) if row.cluster_id == cluster.id]
+    rows = [row for row in unit.deployments.by_ids(sorted(ids)) if row.cluster_id == cluster.id]
     holdings, waiting = entries_of(unit, cluster, rows)
     seats = {holding.id: holding for holding in holdings}
     queue = {item.id: item for item in waiting}

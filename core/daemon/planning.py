@@ -13,7 +13,6 @@ from core.scheduler import Plan, Preempt, Start, plan
 from core.scheduler.values import Claim
 from core.store import settlement
 from core.store.moves import Move, move, move_all
-from core.store.queries import touched
 from core.store.queries.board import claims_text
 from core.store.queries.policy import policy_for
 from core.store.repositories.clusters import ClusterRow
@@ -71,7 +70,7 @@ def _bounded(decided: Plan) -> tuple[Plan, list[Plan]]:
 def _write(unit: Unit, cluster: ClusterRow, decided: Plan) -> None:
     if decided.is_empty:
         return
-    rows = {row.id: row for row in touched.rows(unit.deployments, _touched(decided))}
+    rows = {row.id: row for row in unit.deployments.by_ids(_touched(decided))}
     _start(unit, [(rows[start.id], start) for start in decided.starts])
     for preemption in decided.preempts:
         _preempt(unit, rows, cluster, preemption)

@@ -30,7 +30,7 @@ def follow(ground: Ground) -> int:
         before = boots.kept(unit.connection)
         by = boot.set_since(before) if before is not None else 0
         if by:
-            runs = _move(unit, by)
+            runs = _move(unit, by, watched=leadership.boot is not None)
             verb = "clock.set_forward" if by > 0 else "clock.set_back"
             unit.record(verb, "clock", {"at": unit.now - by}, {"at": unit.now, "runs": runs})
         if before is None or by or before.id != boot.id:
@@ -42,8 +42,8 @@ def follow(ground: Ground) -> int:
     return by
 
 
-def _move(unit: Unit, by: int) -> int:
-    """How many runs followed."""
+def _move(unit: Unit, by: int, *, watched: bool) -> int:
+    """How many runs followed. While nobody led, people may have changed something by either clock."""
     runs = unit.runs.all_open()
     ends = unit.runs.last_ends([run.deployment_id for run in runs]) if by < 0 else {}
     moved = [_moved(run, by, ends.get(run.deployment_id, 0)) for run in runs]
@@ -52,7 +52,10 @@ def _move(unit: Unit, by: int) -> int:
         for run in moved:
             settlement.charge_now(unit, run, min(unit.now, run.seen_at))
     unit.runs.move_pins(by)
-    unit.deployments.move_living(by)
+    if by > 0:
+        unit.deployments.move_living(by, 0, unit.now - by)
+    else:
+        unit.deployments.move_living(by, 0 if watched else unit.now + 1, unit.now - by)
     return len(runs)
 
 

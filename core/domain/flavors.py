@@ -149,7 +149,7 @@ def freeze_rate(resources: Resources, model: str | None, flavor: Flavor | None, 
 def card_at(cards: Iterable[RateCard], instant: int) -> RateCard:
     """The card in force; the defaults where none has begun yet."""
     begun = [card for card in cards if card.effective_from <= instant]
-    return max(begun, key=lambda card: (card.effective_from, card.version), default=None) or RateCard(version=0)
+    return max(begun, key=lambda card: (card.effective_from, card.version), default=_UNPRICED)
 
 
 def flavor_at(flavors: Iterable[Flavor], name: str, instant: int) -> Flavor:
@@ -205,6 +205,9 @@ def _parsed(text: str, name: str, unit: int, least: int, most: int, rule: str) -
     if not least <= amount <= most or rest:
         raise Invalid("amount_out_of_range", f"{name}: {visible(text)} is not within {rule}", hint)
     return amount
+
+
+_UNPRICED = RateCard(version=0)
 
 
 def _exact(amount: int, unit: int, places: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.domain.errors import Invalid
 from core.domain.names import LONGEST, SHORTEST
@@ -48,6 +49,7 @@ class ImageReference:
         return f"{self.registry}/{self.repository}"
 
 
+@lru_cache(maxsize=1_000)  # a request is read for itself, and again for the registries that a cluster allows
 def parse_image(text: str, name: str = "image") -> ImageReference:
     _refuse_length_and_hidden(text, name)
     rest, at, digest = text.partition("@")

@@ -220,7 +220,7 @@ def _share(text: str, key: str) -> int:
 class RatesRequest(Request):
     """New unit prices of a cluster; those that are not named stay as they are."""
 
-    cluster: Reference
+    cluster: Reference | None = None  # where there is only one
     changes: Annotated[Mapping[str, int], field_type(_read_changes)] = Field(alias="set")
     begins: str | None = Field(default=None, alias="from")
 

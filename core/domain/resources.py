@@ -213,6 +213,22 @@ def format_resources(amount: Resources) -> str:
     return ", ".join(parts) or "nothing"
 
 
+def format_use(used: Resources, total: Resources) -> str:
+    """`2/16 CPU, 2/64 GiB, 2.5/4 GPU`: of each kind that there is, how much is in use."""
+    parts = [f"{format_cpu(used.cpu_milli)}/{format_cpu(total.cpu_milli)} CPU"] if total.cpu_milli else []
+    if total.ram_mib:
+        parts.append(f"{_gib(used.ram_mib)}/{_gib(total.ram_mib)} GiB")
+    if total.gpu_milli:
+        parts.append(f"{format_gpu(used.gpu_milli)}/{format_gpu(total.gpu_milli)} GPU")
+    if total.disk_mib:
+        parts.append(f"{_gib(used.disk_mib)}/{_gib(total.disk_mib)} GiB disk")
+    return ", ".join(parts) or "nothing"
+
+
+def _gib(mib: int) -> str:
+    return _decimal_shown(Decimal(mib) / 1024, 1)
+
+
 def _thousandths(text: str, name: str, most: int, right: str) -> int:
     trimmed = _bounded(text, name, right)
     if not _NUMBER.fullmatch(trimmed):

@@ -252,11 +252,7 @@ def require(who: Principal, permission: Permission, *, owner_id: str | None = No
     if not who.account_id and Standing.ANYONE not in GRANTS[permission].to_any:
         raise not_logged_in()
     if permission in NEEDS_ORG and who.org_id is None:
-        raise Invalid(
-            "no_org",
-            "no organization is active",
-            "join one with `bursar join CODE`, or choose one with `bursar org switch NAME` or --org NAME",
-        )
+        raise no_org()
     if allows(who, permission, owner_id=owner_id):
         return
     if permission not in WITHIN_SCOPE[who.scope]:
@@ -266,6 +262,11 @@ def require(who: Principal, permission: Permission, *, owner_id: str | None = No
     needed = GRANTS[permission].to_any
     people = "operators" if needed == _OPERATORS else "an admin of the organization"
     raise Forbidden("not_allowed", f"only {people} may do this", f"you are {_described(who)}")
+
+
+def no_org() -> Invalid:
+    helps = "bursar join CODE enters one; bursar org switch NAME or --org NAME chooses among yours"
+    return Invalid("no_org", "no organization is active", helps)
 
 
 def not_logged_in() -> Forbidden:

@@ -136,7 +136,7 @@ class SubmitRequest(Request):
     secret_fields: ClassVar[frozenset[str]] = frozenset({"env"})
 
     name: DeploymentName
-    cluster: Reference
+    cluster: Reference | None = None  # where there is only one
     kind: Annotated[Kind, one_of(Kind)]
     image: str | None = None
     command: Annotated[tuple[str, ...], field_type(_read_command)] = ()

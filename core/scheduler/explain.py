@@ -58,6 +58,15 @@ def first_in_queue(board: Board, policy: Policy, now: int, most: int) -> list[st
     return [item.id for item, _ in islice(board.queue(policy).walk(now, Closed()), most)]
 
 
+def not_yet_in_queue(board: Board, now: int, org: str, most: int) -> list[str]:
+    """Ids of those of an org that something else than capacity keeps from standing in the queue."""
+    return list(islice((i for i, item in board.waiting.items() if item.org == org and not _stands(item, now)), most))
+
+
+def _stands(item: Waiting, now: int) -> bool:
+    return not item.is_held_back and (item.not_before is None or item.not_before <= now)
+
+
 class Teller:
     """Asks a pass about those it left waiting. What is the same for many of them is found out once."""
 
@@ -79,12 +88,11 @@ class Teller:
 
     def explained(self, item: Waiting) -> Explanation:
         starts = item.id in self._board.holdings
-        queued = not item.is_held_back and (item.not_before is None or item.not_before <= self._now)
         ahead = self._board.queue(self._made.policy).ahead_of(item, self._now)
         return Explanation(
             id=item.id,
             board_version=self._board.version,
-            position=ahead + 1 if queued else None,
+            position=ahead + 1 if _stands(item, self._now) else None,
             starts=starts,
             blockers=() if starts else tuple(self._blockers(item, ahead)),
             promised_at=self._promised.get(item.id),

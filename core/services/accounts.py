@@ -5,9 +5,10 @@ Hashing a password takes a fifth of a second, so it is always done between units
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.domain.errors import BursarError, Conflict, Forbidden, NotFound
 from core.domain.names import check_account_name
-from core.domain.requests import Login, NewAccount, NewPassword, NewToken
 from core.domain.roles import Caller, Permission, TokenScope, anonymous, not_logged_in, require
 from core.domain.text import visible
 from core.security import tokens
@@ -25,6 +26,9 @@ from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.people import AccountCard, Done, Imported, LoggedIn, TokenCard
 
+if TYPE_CHECKING:  # the request models come with pydantic's time, and only their values are looked at here
+    from core.domain.requests import Login, NewAccount, NewPassword, NewToken
+
 
 class Accounts:
     def __init__(self, units: Units, settings: Settings, keys: KeyFile, guesses: Guesses) -> None:
@@ -36,7 +40,7 @@ class Accounts:
     @composed(Permission.INSTALL)
     def install(self, caller: Caller, request: NewAccount) -> AccountCard:
         """The first operator of a new installation; refused as soon as there is one."""
-        hashed = self._hashed(request)
+        hashed = self._hashed(request.name, request.password)
         with self.units.write(caller) as unit:
             if unit.accounts.any_operator():
                 raise Conflict("already_installed", "this installation has an operator already", "bursar login NAME")
@@ -50,7 +54,7 @@ class Accounts:
             with self.units.read(caller) as unit:
                 if not unit.me.operator:
                     raise Forbidden("registration_closed", "only operators make accounts here", "ask one")
-        hashed = self._hashed(request)
+        hashed = self._hashed(request.name, request.password)
         with self.units.write(caller) as unit:
             require(unit.me, Permission.REGISTER)
             return self._add(unit, request.name, hashed, operator=False)
@@ -115,7 +119,7 @@ class Accounts:
         old_hash = stored.password_hash if stored else None
         if not check_password(request.old, old_hash, self._settings.bcrypt_cost).right:
             raise Forbidden("login_failed", "the old password is wrong", "try again")
-        hashed = self._hashed(NewAccount(name=me.name, password=request.new))
+        hashed = self._hashed(me.name, request.new)
         with self.units.write(caller) as unit:
             require(unit.me, Permission.PASSWORD_CHANGE)
             self._guesses.forgive(unit, guessed)
@@ -223,9 +227,9 @@ class Accounts:
         self._refuse_taken(unit, checked)
         unit.accounts.add(id=unit.ids.new(), name=checked, password_hash=hashed.strip(), operator=False, now=unit.now)
 
-    def _hashed(self, request: NewAccount) -> str:
-        check_new_password(request.password, names=(request.name,), shortest=self._settings.password_min_length)
-        return hash_password(request.password, self._settings.bcrypt_cost)
+    def _hashed(self, name: str, password: str) -> str:
+        check_new_password(password, names=(name,), shortest=self._settings.password_min_length)
+        return hash_password(password, self._settings.bcrypt_cost)
 
     def _refuse_taken(self, unit: Unit, name: str) -> None:
         if unit.accounts.by_name(name) is not None:

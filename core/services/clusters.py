@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from core.domain.cluster_requests import ClusterChange, NewCluster, NewNode, Sharing
 from core.domain.engines import EngineHere, NodeFound, Registry
 from core.domain.errors import BursarError, Conflict, Forbidden, Invalid, NotFound
 from core.domain.lifecycle import HOLDS_CAPACITY, State
@@ -25,6 +25,9 @@ from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.people import Done
 from core.views.work import ClusterCard, ClusterLine, FoundNode, GpuSlot, HereCard, NodeCard
+
+if TYPE_CHECKING:  # the request models come with pydantic's time, and only their values are looked at here
+    from core.domain.cluster_requests import ClusterChange, NewCluster, NewNode, Sharing
 
 
 class Clusters:
@@ -129,6 +132,8 @@ class Clusters:
             seen = self._found(row.driver, {**row.settings, **own})
             found = next((node for node in seen if node.name == request.name), None)
         if found is None:
+            if request.totals.is_nothing():
+                raise Invalid("node_without_size", "a node needs cpu, ram or gpu above 0", "give --cpu, --ram, --gpu")
             self._refuse_size(request)
         with self.units.write(caller) as unit:
             row = self._may_add(unit, request)
@@ -264,10 +269,7 @@ class Clusters:
         raise Forbidden("driver_for_operators", f"only operators make {driver} clusters", f"you may use: {allowed}")
 
     def _refuse_size(self, request: NewCluster | NewNode) -> None:
-        total = request.totals
-        if isinstance(request, NewNode) and total.is_nothing():
-            raise Invalid("node_without_size", "a node needs cpu, ram or gpu above 0", "give --cpu, --ram, --gpu")
-        if request.gpu_model is not None and total.gpu_milli == 0:
+        if request.gpu_model is not None and request.totals.gpu_milli == 0:
             raise Invalid("model_without_gpu", f"gpu_model: {request.gpu_model}, but no GPU", "give gpu as well")
 
 

@@ -9,6 +9,7 @@ from core.domain.environment import masked
 from core.domain.errors import BursarError
 from core.domain.flavors import RunRate
 from core.domain.lifecycle import State, Trigger, has_open_run
+from core.domain.roles import Permission, allows
 from core.ledger.amounts import NOTHING, Amounts
 from core.ledger.meter import hourly, prices_after
 from core.store import settlement
@@ -19,6 +20,8 @@ from core.store.units import Unit
 from core.views.money import Sum
 from core.views.work import DeploymentCard, DeploymentLine, InstanceCard, NextStep, RunLineView
 
+_DECISIONS = frozenset({Trigger.APPROVE, Trigger.REJECT, Trigger.COMPLETE})  # not offered to whom they would be refused
+
 
 def card(
     unit: Unit, row: DeploymentRow, registry: Registry | None = None, *, just_held: Amounts | None = None
@@ -26,6 +29,7 @@ def card(
     """`just_held` is given for what has just been submitted: then nothing else is known of it yet."""
     cluster = unit.clusters.by_id(row.cluster_id)
     may_suspend = cluster is None or registry is None or _may_suspend(registry, cluster.driver)
+    decides = allows(unit.me, Permission.DEPLOYMENT_DECIDE)
     # What was never placed has neither runs nor a place, and so no cost.
     was_placed = row.generation > 0
     runs = unit.runs.of_deployment(row.id) if was_placed else []
@@ -72,7 +76,7 @@ def card(
         next=tuple(
             NextStep(trigger.value, state, price)
             for trigger, (state, price) in prices_after(row.state, rate).items()
-            if may_suspend or trigger is not Trigger.SUSPEND
+            if (may_suspend or trigger is not Trigger.SUSPEND) and (decides or trigger not in _DECISIONS)
         ),
         version=cluster.version if cluster else 0,
         instances=tuple(_instance_card(shown, row) for shown in unit.instances.of(row.id)) if was_placed else (),

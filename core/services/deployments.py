@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.domain.browsing import Order
 from core.domain.engines import Registry
@@ -12,14 +12,11 @@ from core.domain.lifecycle import State, StopCause, Trigger, after
 from core.domain.names import did_you_mean
 from core.domain.roles import Permission, require
 from core.domain.text import visible
-from core.domain.workloads import SubmitRequest
 from core.ledger.refunds import RefundCause
 from core.services import affording
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
 from core.services.references import picked
-from core.services.submission import Desk
-from core.services.trying import demand_version
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import settlement
@@ -29,6 +26,9 @@ from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.work import DeploymentCard, DeploymentLine
+
+if TYPE_CHECKING:
+    from core.domain.workloads import SubmitRequest
 
 MOST_LINES = 200
 MOST_AT_ONCE = 1_000
@@ -54,6 +54,9 @@ class Deployments:
         return Page(tuple(self._submit(unit, requests)))
 
     def _submit(self, unit: Unit, requests: Sequence[SubmitRequest]) -> list[DeploymentCard]:
+        from core.services.submission import Desk  # noqa: PLC0415 - the scheduler with it: a look at a list needs neither
+        from core.services.trying import demand_version  # noqa: PLC0415 - see above
+
         known = [self._first_answer(unit, request) for request in requests]
         asked = [request for request, answer in zip(requests, known, strict=True) if answer is None]
         desk = Desk(unit, self._settings, self._registry, asked)

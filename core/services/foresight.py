@@ -14,7 +14,7 @@ from core.domain.lifecycle import State
 from core.domain.roles import Permission
 from core.domain.workloads import SubmitRequest
 from core.scheduler.decisions import Blocker
-from core.scheduler.explain import explain, first_in_queue
+from core.scheduler.explain import explain, first_in_queue, not_yet_in_queue
 from core.scheduler.forecast import Bar, Estimate, forecast, quality
 from core.services.blockers import MUST_BE_TENDED, beside_the_plan, in_short, lines_of
 from core.services.clusters import named_or_only
@@ -60,17 +60,22 @@ class Foresight:
 
     @reads(Permission.DEPLOYMENT_READ)
     def queue(self, unit: Unit, cluster: str | None = None) -> Page[QueueLine]:
-        """Who waits on a cluster, in order, and when each will start by the present plan."""
+        """Who waits on a cluster, in order, and when each will start by the present plan.
+
+        Below them one's own that may not start yet whatever is free, such as behind another.
+        """
         row = named_or_only(unit, cluster)
         board, policy = sight(unit, row, self._settings)
-        explained = explain(board, policy, unit.now, first_in_queue(board, policy, unit.now, MOST_EXPLAINED))
+        shown = first_in_queue(board, policy, unit.now, MOST_EXPLAINED)
+        shown += not_yet_in_queue(board, unit.now, unit.org_id, MOST_EXPLAINED)
+        explained = explain(board, policy, unit.now, shown)
         passes = min(_MOST_PASSES, 1 + _MOST_WORK // max(1, len(board.waiting)))
         estimates = forecast(board, policy, unit.now, most_passes=passes).estimates
-        ordered = sorted(explained.values(), key=lambda e: (e.position or 0, e.id))
+        ordered = sorted(explained.values(), key=lambda e: (e.position is None, e.position or 0, e.id))
         rows = _rows(unit, [e.id for e in ordered])
         return Page(
             tuple(
-                _queue_line(unit, rows[e.id], e.position or 0, e.blockers, estimates.get(e.id, Estimate(None, None)))
+                _queue_line(unit, rows[e.id], e.position, e.blockers, estimates.get(e.id, Estimate(None, None)))
                 for e in ordered
             )
         )
@@ -108,7 +113,7 @@ def _own_reason(row: DeploymentRow) -> tuple[BlockerLine, ...]:
 
 
 def _queue_line(
-    unit: Unit, row: DeploymentRow, position: int, blockers: tuple[Blocker, ...], estimate: Estimate
+    unit: Unit, row: DeploymentRow, position: int | None, blockers: tuple[Blocker, ...], estimate: Estimate
 ) -> QueueLine:
     own = row.org_id == unit.me.org_id
     seen = own or unit.me.operator

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.domain.errors import Conflict
 from core.domain.membership import Invite
-from core.domain.requests import Joining, NewInvite
 from core.domain.roles import Caller, Permission, require
 from core.ledger.amounts import Amounts
 from core.security.codes import Purpose, bad_code, hash_code, new_invite_code
@@ -20,6 +21,9 @@ from core.store.repositories.orgs import OrgRow as Org
 from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.people import InviteCard, OrgCard
+
+if TYPE_CHECKING:  # the request models come with pydantic's time, and only their values are looked at here
+    from core.domain.requests import Joining, NewInvite
 
 
 class Invites:

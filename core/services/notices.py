@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from core.clock import MINUTE
+from core.clock import DAY, MINUTE
 from core.domain.chat import DeliveryKind, DeliveryState, FundsLevel, NoticeKind
 from core.domain.lifecycle import State, Trigger
 from core.domain.roles import Role
@@ -76,6 +76,9 @@ class News:
             self._shown.add(row.handle)
             if _has_card(unit, row, person):
                 _notice(unit, one, row, person)
+            else:
+                data: dict[str, object] = {"notice": NoticeKind.MORE.value, "most": MOST_WAITING_CARDS}
+                want(unit, person, org_id, DeliveryKind.NOTICE, f"more:{org_id}:{one.at // DAY}", data)
         if one.verb == "deployment.submit" and one.after.get("state") == State.AWAITING_APPROVAL.value:
             self._shown.add(row.handle)
             for person in unit.slack.recipients(org_id, _admins(unit, org_id)):
@@ -121,7 +124,7 @@ def _decision(one: Happened) -> dict[str, object] | None:
 
 
 def _has_card(unit: Unit, row: DeploymentRow, person: PersonRow) -> bool:
-    """One card a deployment. Of very many at once only some get one: the rest is seen in the list."""
+    """One card a deployment. Of very many at once only some get one: the rest is seen in the list, which is told."""
     if unit.deliveries.one(person.team_id, person.user_id, DeliveryKind.CARD, row.handle) is not None:
         return True
     if unit.deliveries.waiting_cards(person.team_id, person.user_id) >= MOST_WAITING_CARDS:
@@ -139,7 +142,15 @@ def _notice(unit: Unit, one: Happened, row: DeploymentRow, person: PersonRow) ->
     data: dict[str, object] = {"notice": kind.value, "deployment": row.handle, "by": one.actor, "state": state}
     if kind is NoticeKind.PREEMPTED:
         data["reason"] = one.after.get("reason")
+        data["for"] = _for_whom(unit, row, str(data["reason"]))
     want(unit, person, row.org_id, DeliveryKind.NOTICE, f"{row.handle}:{one.seq}", data)
+
+
+def _for_whom(unit: Unit, row: DeploymentRow, reason: str) -> str | None:
+    """The name and the owner of what somebody had to leave for; of another organization nothing is named."""
+    preemptor = next(iter(unit.deployments.by_handles([reason.rpartition(" ")[2]])), None)
+    owner = unit.accounts.by_id(preemptor.owner_id) if preemptor and preemptor.org_id == row.org_id else None
+    return f"{preemptor.name} of {owner.name}" if preemptor and owner else None
 
 
 def warn_of_limits(unit: Unit) -> int:

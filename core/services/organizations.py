@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.domain.errors import Conflict, Forbidden, NotFound
 from core.domain.lifecycle import HOLDS_CAPACITY, WAITING
 from core.domain.membership import Member, refuse_last_admin
-from core.domain.requests import NewOrg, NewRole
 from core.domain.roles import Permission, Role
 from core.domain.text import visible
 from core.ledger.amounts import Amounts
@@ -17,6 +18,9 @@ from core.store.repositories.orgs import OrgRow as StoredOrg
 from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.people import Done, MemberRow, OrgCard, OrgRow
+
+if TYPE_CHECKING:  # the request models come with pydantic's time, and only their values are looked at here
+    from core.domain.requests import NewOrg, NewRole
 
 
 class Organizations:

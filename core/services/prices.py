@@ -9,7 +9,7 @@ from core.domain.flavors import Flavor, RateCard, card_at, format_credits, next_
 from core.domain.money_requests import FlavorRequest, RatesRequest
 from core.domain.periods import read_instant
 from core.domain.roles import Permission
-from core.services.references import picked
+from core.services.clusters import named_or_only, visible_cluster
 from core.services.usecase import reads, writes
 from core.store.repositories.clusters import ClusterRow
 from core.store.units import Unit, Units
@@ -49,13 +49,13 @@ class Prices:
     @reads(Permission.RATES_READ)
     def rates(self, unit: Unit, cluster: str | None = None) -> Page[RatesLine]:
         """The unit prices in force of the clusters that can be used, and those that are set to follow."""
-        chosen = unit.clusters.all() if cluster is None else [_cluster(unit, cluster)]
+        chosen = unit.clusters.all() if cluster is None else [visible_cluster(unit, cluster)]
         return Page(tuple(line for one in chosen for line in _rates_lines(unit, one)))
 
     @writes(Permission.RATES_SET)
     def set_rates(self, unit: Unit, request: RatesRequest) -> Page[RatesLine]:
         """New prices from now or a later instant on; a run keeps those of its start."""
-        cluster = _cluster(unit, request.cluster)
+        cluster = named_or_only(unit, request.cluster)
         org = unit.orgs.by_id(unit.org_id)
         zone = org.time_zone if org else "UTC"
         begins = unit.now if request.begins is None else read_instant(request.begins, "from", zone)
@@ -68,11 +68,6 @@ class Prices:
         changed = dict(request.changes)
         unit.record("rates.set", cluster.name, {"version": before.version}, {"version": card.version, **changed})
         return Page(_rates_lines(unit, cluster))
-
-
-def _cluster(unit: Unit, reference: str) -> ClusterRow:
-    clusters = unit.clusters.all()
-    return picked(reference, clusters, lambda c: (c.handle, c.name), what="cluster", see="bursar cluster list")
 
 
 def _flavor_facts(flavor: Flavor) -> dict[str, object]:

@@ -19,9 +19,9 @@ from core.domain.workloads import Dependency, SubmitRequest
 from core.ledger.accounts import AccountKey
 from core.ledger.admission import lacking
 from core.ledger.amounts import Amounts, Book
-from core.scheduler import refuse_impossible
+from core.scheduler import Node, refuse_impossible
 from core.services import affording
-from core.services.clusters import visible_cluster
+from core.services.clusters import named_or_only
 from core.services.funds import surely_available
 from core.services.references import picked
 from core.settings import Limits, Settings
@@ -57,6 +57,7 @@ class Desk:
         self._registry = registry
         self._named = unit.deployments.living_named([request.name for request in requests])
         self._handles = iter(free_handles(unit.ids, "dep", len(requests), unit.deployments.known_handles))
+        self._kinds: dict[str, list[tuple[Node, int]]] = {}
         self._crowd: tuple[int, int] | None = None
         self._taken = 0
         self._available: dict[AccountKey, Amounts] = {}
@@ -66,12 +67,12 @@ class Desk:
     def admit(self, request: SubmitRequest) -> Admitted:
         """Every question that a submission must pass, in the order in which their answers help most."""
         unit = self._unit
-        cluster = visible_cluster(unit, request.cluster)
+        cluster = named_or_only(unit, request.cluster)
         capabilities = self._registry.capabilities(cluster.driver)
         _refuse_unfit(unit, request, cluster, capabilities, self._settings)
         flavor = flavor_at(unit.prices.flavors(), request.flavor, unit.now) if request.flavor else None
         row = _row(unit, request, cluster, flavor, next(self._handles))
-        _refuse_impossible(unit, row, cluster)
+        self._refuse_impossible(row, cluster)
         taken = self._named.get(row.name)
         if taken is not None:
             raise Conflict("name_taken", f"name already used by {taken}", "choose another name")
@@ -112,6 +113,17 @@ class Desk:
             unit.record("deployment.submit", row.handle, after=after)
         self._written += [row for row, _ in both]
         return self._written
+
+    def _refuse_impossible(self, row: DeploymentRow, cluster: ClusterRow) -> None:
+        if cluster.id not in self._kinds:
+            found = self._unit.clusters.kinds_of(cluster.id)
+            self._kinds[cluster.id] = [(node_value(node), count) for node, count in found]
+        kinds = self._kinds[cluster.id]
+        if not kinds:
+            raise Conflict("cluster_empty", f"{cluster.name} has no node yet", "bursar cluster add-node")
+        # Of nodes that are alike one tells as much as all; for a gang as many as it has members.
+        few = [node for node, count in kinds for _ in range(min(count, row.replicas))]
+        refuse_impossible(few, waiting_value(row))
 
     def _refuse_haste(self) -> None:
         """A flood of submissions would keep everybody else waiting for the one writer."""
@@ -160,15 +172,6 @@ class Desk:
         if account not in self._available:
             self._available[account] = surely_available(self._unit, account)
         return not lacking(need, self._available[account])
-
-
-def _refuse_impossible(unit: Unit, row: DeploymentRow, cluster: ClusterRow) -> None:
-    kinds = unit.clusters.kinds_of(cluster.id)
-    if not kinds:
-        raise Conflict("cluster_empty", f"{cluster.name} has no node yet", "bursar cluster add-node")
-    # Of nodes that are alike one tells as much as all; for a gang as many as it has members.
-    alike = [(node_value(node), min(count, row.replicas)) for node, count in kinds]
-    refuse_impossible([node for node, count in alike for _ in range(count)], waiting_value(row))
 
 
 def _refuse_unfit(

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from core.clock import Boot, Clock
 from core.domain.errors import NotFound
-from core.domain.roles import Caller, Principal, Role, TokenScope, not_logged_in
+from core.domain.roles import Caller, Principal, Role, TokenScope, no_org, not_logged_in
 from core.ids import Ids
 from core.store.database import Database
 from core.store.fixed import Fixed
@@ -71,7 +71,7 @@ class Unit:
     def org_id(self) -> str:
         """The organization in which this happens; the permission has already asked for one."""
         if self.me.org_id is None:
-            raise NotFound("org_not_found", "no organization is active", "bursar org switch NAME")
+            raise no_org()
         return self.me.org_id
 
     @property

@@ -11,6 +11,7 @@ from core.domain.flavors import GPU_HOUR_MS, UCR
 from core.domain.periods import iso
 from core.domain.text import safe_text
 from core.views.money import CsvText, StatementCard, UsageCard
+from core.views.reports import ReportCard
 
 Cell = str | int | Decimal | None
 
@@ -43,6 +44,15 @@ def of_statement(card: StatementCard) -> CsvText:
 def of_usage(card: UsageCard) -> CsvText:
     rows = ((line.what, _credits(line.credits_ucr), _hours(line.gpu_ms), line.postings) for line in card.items)
     return _written((card.by, "credits", "gpu_hours", "postings"), rows)
+
+
+def of_report(card: ReportCard) -> CsvText:
+    """A row for each deployment; together they are the report's total."""
+    rows = (
+        (line.id, line.name, line.owner, _credits(line.credits_ucr), _hours(line.gpu_ms), line.postings)
+        for line in card.deployments
+    )
+    return _written(("deployment", "name", "owner", "credits", "gpu_hours", "postings"), rows)
 
 
 def _written(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> CsvText:

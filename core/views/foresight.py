@@ -56,7 +56,7 @@ class WhyCard:
 class QueueLine:
     """A place in the queue; of another organization only that it is there, unless an operator looks."""
 
-    position: int
+    position: int | None  # None for one's own that waits for something else before it may stand in the queue
     id: str | None
     name: str | None
     owner: str | None

@@ -61,6 +61,10 @@ class EntryLine:
     deployment: str | None
     actor: str
 
+    @property
+    def what(self) -> str:
+        return f"{self.kind}: {self.reason}" if self.reason else self.kind
+
 
 @dataclass(frozen=True, slots=True)
 class StatementCard:

@@ -10,7 +10,7 @@ from datetime import date
 
 from core.domain.flavors import format_credits, format_gpu_hours
 from core.domain.resources import format_duration
-from core.views.money import Sum, UsageCard, UsageLine
+from core.views.money import Sum, UsageLine
 
 TOP = 5
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -80,7 +80,7 @@ def sentence(card: ReportCard) -> str:
 
 def lasting(card: ReportCard) -> str:
     if card.lasts_until_day:
-        return f"about {_last_day(card)} at this pace"
+        return f"until about {_last_day(card)} at this pace"
     used = card.total.credits_ucr > 0 or card.total.gpu_ms > 0
     return "for more than two years at this pace" if used else "nothing was used"
 
@@ -109,7 +109,16 @@ def waiting(card: ReportCard) -> str:
     if card.waits is None:
         return "nothing started"
     half, most = format_duration(card.waits.half_ms), format_duration(card.waits.most_ms)
+    if card.waits.started == 1:
+        return f"1 started, after {half}"
     return f"{card.waits.started} started; half within {half}, 95 % within {most}"
+
+
+def unmetered(card: ReportCard) -> str:
+    """What its totals may still lack; nothing where they are whole."""
+    count = card.unposted_runs
+    runs = "1 run is" if count == 1 else f"{count} runs are"
+    return f"{runs} not yet metered up to its end" if count else ""
 
 
 def bars(card: ReportCard) -> str:
@@ -119,12 +128,6 @@ def bars(card: ReportCard) -> str:
     if not largest:
         return ""
     return "".join(_BARS[min(len(_BARS) - 1, amount * len(_BARS) // (largest + 1))] for amount in amounts)
-
-
-def as_usage(card: ReportCard) -> UsageCard:
-    """By deployment, for the CSV: its rows add up to the report's total."""
-    lines = tuple(UsageLine(one.id, one.credits_ucr, one.gpu_ms, one.postings) for one in card.deployments)
-    return UsageCard(card.since, card.until, "deployment", card.total, lines)
 
 
 def rough_gpu_hours(gpu_ms: int) -> str:

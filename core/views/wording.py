@@ -30,6 +30,8 @@ _INSTANTS = frozenset({"at", "since", "until", "effective_from", "estimate"})
 
 def label(field: str) -> str:
     """What a field is called: `created_at` is `created`, `allowance_gpu_ms` is `allowance gpu-hours`."""
+    if field == "rate":
+        return "rate per hour"
     if field.endswith("gpu_ms"):
         field = field.removesuffix("gpu_ms") + "gpu-hours"
     for suffix in ("_at", "_ucr", "_ms", "_mib", "_milli"):

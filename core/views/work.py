@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State
-from core.domain.resources import Resources
+from core.domain.resources import Resources, format_use
 from core.views.money import Sum
 
 
@@ -30,6 +30,10 @@ class NodeCard:
     gpu_model: str | None
     gpus: tuple[GpuSlot, ...]
     labels: Mapping[str, str]
+
+    @property
+    def in_use(self) -> str:
+        return format_use(self.used, self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,10 @@ class ClusterLine:
     total: Resources
     used: Resources
     free: Resources
+
+    @property
+    def in_use(self) -> str:
+        return format_use(self.used, self.total)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from core.domain.chat import FundsLevel
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State
-from core.domain.resources import Resources
+from core.domain.resources import Resources, format_duration
 from core.domain.roles import Role
 from core.domain.schedule import read_when
 from core.views.chat import LinkLine, PendingLink, UnsureLine, Visitor
@@ -32,6 +32,7 @@ from core.views.money import (
     PostingLine,
     StatementCard,
     Sum,
+    UsageCard,
     UsageLine,
     WalletCard,
 )
@@ -148,6 +149,7 @@ def messages_of(text: str) -> list[parts.Message]:
         *(say(a_card(text), facts) for say in notice.OF_DEPLOYMENT.values()),
         notice.ended(a_card(text, State.FAILED), facts, Sum(1, 1)),
         notice.linked(facts),
+        notice.more({"most": 20}),
         notice.unsure({**facts, "delivery": "d1"}),
         *(notice.report_failed({**facts, "schedule": "rep-1", "paused": paused}) for paused in (True, False)),
         notice.given({**facts, "credits_ucr": 5_000_000, "gpu_ms": 0}),
@@ -295,8 +297,15 @@ def test_a_report_answers_in_its_first_sentence() -> None:
         "vision: 1–7 Jan: 151.0 GPU-hours used (+12 %), 246.0 GPU-hours left, which lasts until about 18 Jan"
     )
     shown = everything_said(message.blocks)
-    assert "12 started; half within" in shown and "and 4 more" in shown and "not yet metered" in shown
+    assert "12 started; half within" in shown and "and 4 more" in shown
+    assert "1 run is not yet metered" in shown and "*lasts*\nuntil about 18 Jan at this pace" in shown
     assert "2026-01-01 to 2026-01-07" in shown
+
+
+def test_a_report_counts_one_and_several_as_people_do() -> None:
+    card = replace(a_report(), waits=Waits(1, 90_000, 90_000), unposted_runs=2)
+    shown = everything_said(report.report(card).blocks)
+    assert f"1 started, after {format_duration(90_000)}" in shown and "2 runs are not yet metered" in shown
 
 
 @pytest.mark.parametrize(("until", "said"), [("2026-12-31", "31 Dec"), ("2027-02-01", "1 Feb 2027")])
@@ -333,6 +342,15 @@ def test_a_balance_says_what_burns_in_both_books_and_when_the_first_of_them_ends
     message = answers.answered(next(verb for verb in VERBS if verb.name == "wallet"), WalletCard("mia", "v", *books, 5))
     assert "2.57 credits, 0.5 GPU-hours" in everything_said(message.blocks)
     assert f"run out at {moment_utc(AT)}" in message.text
+
+
+def test_the_use_of_many_is_told_in_part_and_says_how_much_is_left_out() -> None:
+    lines = tuple(UsageLine(f"person-{number}", 1_000_000, 0, 1) for number in range(200))
+    card = UsageCard(AT, AT, "user", Sum(200_000_000, 0), lines)
+    message = answers.answered(next(verb for verb in VERBS if verb.name == "usage"), card)
+    check_message(message.text, list(message.blocks))
+    shown = everything_said(message.blocks)
+    assert "person-39" in shown and "person-40*" not in shown and "160 more" in shown
 
 
 @pytest.mark.parametrize(

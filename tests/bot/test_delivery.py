@@ -125,6 +125,20 @@ async def test_E59_too_fast_is_waited_out_as_long_as_slack_says(scene: Scene) ->
     assert "train" in scene.said_to(MEMBER)
 
 
+async def test_E59_who_is_too_fast_for_one_posts_nothing_to_anybody_until_slack_takes_it_again(scene: Scene) -> None:
+    scene.world.submit(scene.member, "train")
+    scene.slack.fault = lambda method, _given: scene.slack.refusal("ratelimited", 429, {"Retry-After": "30"})
+    await scene.courier.round()
+    scene.slack.fault = lambda *_: None
+    scene.world.submit(scene.admin, "other")
+    scene.world.advance(20 * SECOND)
+    await scene.delivered(3)
+    assert scene.slack.posts == []
+    scene.world.advance(10 * SECOND)
+    await scene.delivered(3)
+    assert {one["channel"] for one in scene.slack.posts} == {ADMIN, MEMBER}
+
+
 async def test_a_channel_gets_at_most_one_message_a_second(scene: Scene) -> None:
     for number in range(3):
         scene.world.submit(scene.member, f"train-{number}")
@@ -290,7 +304,9 @@ async def test_of_very_many_at_once_only_some_get_a_card(scene: Scene) -> None:
     for number in range(30):
         scene.world.submit(scene.member, f"train-{number}", gpu=0)
     await scene.delivered(60)
-    assert len(cards_of(scene, MEMBER)) == 20
+    (more,) = [one for one in cards_of(scene, MEMBER) if "you ask for much at once" in one["text"]]
+    assert "/bursar list mine" in more["text"]
+    assert len(cards_of(scene, MEMBER)) == 20 + 1
 
 
 async def test_a_link_is_told_to_the_one_who_was_linked_with_a_way_back(scene: Scene) -> None:

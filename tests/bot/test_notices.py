@@ -95,7 +95,7 @@ async def test_admins_are_told_that_what_ran_at_the_treasurys_cost_is_stopped_an
     tmp_path: Path, fresh_url: Callable[[str], str]
 ) -> None:
     rules = Orgs(fall_back_on_treasury=True, allowance_gpu_ms=0, treasury_gpu_ms=2 * HOUR // 1000)
-    scene = Scene(tmp_path / "home", fresh_url("sqlite"), orgs=rules)
+    scene = Scene.made(tmp_path / "home", fresh_url("sqlite"), orgs=rules)
     scene.world.submit(scene.member, "serve", gpu=1, hours=None)
     await passes(scene, MINUTE)
     await passes(scene, 2 * HOUR)
@@ -147,7 +147,7 @@ async def test_a_vm_that_is_preempted_is_said_to_stop_and_by_whom(scene: Scene) 
     scene.world.advance(HOUR)
     high = scene.world.submit(scene.admin, "high", gpu=1, priority=60, hours=1)
     await passes(scene, MINUTE)
-    (text,) = told(scene, MEMBER, f"desk: preempted by {high.id}")
+    (text,) = told(scene, MEMBER, f"desk: preempted by {high.id} (high of ana)")
     assert "stops with its disk" in text and "queue" not in text.splitlines()[0]
 
 

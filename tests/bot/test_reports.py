@@ -86,7 +86,8 @@ async def test_the_csv_adds_up_to_the_report(scene: Scene) -> None:
     from decimal import Decimal  # noqa: PLC0415 - beside its only use
 
     card = scene.world.bursar.reports.show(scene.admin, "2026-01-01..2026-01-04")
-    assert sum(Decimal(row[1]) for row in rows) * 1_000_000 == card.total.credits_ucr
+    assert sum(Decimal(row[3]) for row in rows) * 1_000_000 == card.total.credits_ucr
+    assert {(row[1], row[2]) for row in rows} == {("train", "mia"), ("serve", "ana"), ("small", "mia")}
 
 
 async def test_report_here_shows_a_preview_to_one_and_posts_only_after_a_press(scene: Scene) -> None:

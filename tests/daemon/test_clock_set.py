@@ -111,6 +111,27 @@ def test_E24_a_clock_that_was_set_while_nobody_led_is_seen_by_the_next_leader(si
     assert stopped(sim, web, second) == 5 * WEB_UCR
 
 
+@pytest.mark.parametrize("by", [DAY, -DAY])
+def test_E23_E24_what_people_did_by_the_new_time_while_nobody_led_stays_where_it_is(sim: World, by: int) -> None:
+    old, web, first = sim.submit("old", cpu="8"), sim.submit("web"), sim.daemon()
+    sim.bursar.deployments.cancel(sim.olga, old)
+    first.once()
+    sim.pass_time(3 * DAY, first)
+    waits = sim.submit("waits", cpu="8")
+    first.close()
+    sim.clock.leap(by)
+    sim.clock.advance(MINUTE)
+    new = sim.submit("new", cpu="8")
+    sim.bursar.deployments.stop(sim.olga, web)
+    asked_at = sim.clock.now()
+    rows = {one: sim.row(one) for one in (new, web)}
+    assert sim.daemon().lead()
+    assert sim.row(new) == rows[new]
+    assert (sim.row(web).state_since, sim.row(web).stop_by) == (asked_at, rows[web].stop_by)
+    assert sim.row(waits).submitted_at == asked_at - MINUTE, "as old as it is"
+    assert sim.row(web).started_at == asked_at - MINUTE - 3 * DAY
+
+
 def test_E24_what_has_ended_behind_it_pays_to_its_end_at_most(sim: World) -> None:
     """It ended before or after the clock was set, which nobody can tell: by what was proved or by the engine's word."""
     work, first = sim.submit(hours="9", labels={"sim.duration": "2h"}), sim.daemon()

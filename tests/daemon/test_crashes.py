@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from core.clock import DAY, HOUR, MINUTE
+from core.domain.changes import ApproveRequest, RejectRequest
 from core.domain.lifecycle import State
+from core.domain.validation import validated
 from core.ledger.amounts import NOTHING
+from core.settings import Approvals
 from tests.daemon.mortality import Fate, Killed, mortal_daemon
 from tests.daemon.world import World
 from tests.postgres import TEMPLATE, Postgres
@@ -125,6 +128,27 @@ def suspend_and_resume(world: World, work: Callable[[], None]) -> None:
     assert world.cost(handle).ucr == 2 * 60_000 + 45_000
 
 
+def decide(world: World, work: Callable[[], None]) -> None:
+    """Each of the four answers to a request: as it was asked for, with other hours, no, and none in time."""
+    asked = {name: world.submit(name, hours="2") for name in ("as-asked", "longer", "refused", "forgotten")}
+    work()
+    decisions = world.bursar.decisions
+    decisions.approve(world.olga, validated(ApproveRequest, id=asked["as-asked"]))
+    work()
+    decisions.approve(world.olga, validated(ApproveRequest, id=asked["longer"], hours="3"))
+    decisions.reject(world.olga, validated(RejectRequest, id=asked["refused"], reason="no"))
+    work()
+    for _ in range(3):
+        world.clock.advance(HOUR)
+        work()
+    world.clock.advance(DAY)
+    work()
+    assert [world.state(one) for one in asked.values()] == [State.FAILED, State.FAILED, State.REJECTED, State.EXPIRED]
+    assert [world.cost(one).ucr for one in asked.values()] == [2 * 60_000, 3 * 60_000, 0, 0]
+    assert {world.held(one) for one in asked.values()} == {NOTHING}
+    assert len(world.events("deployment.expire")) == 1
+
+
 STORIES: dict[str, Story] = {
     "E1 E2 E3 E4 start and finish": start_and_finish,
     "E5 start and cancel": start_and_cancel,
@@ -141,6 +165,13 @@ def test_E1_E2_E3_E4_E5_E6_E53_the_story_comes_to_its_end_whenever_the_daemon_di
     """Every moment once, so also: before the intent, between intent and call, between call and what is noted of it."""
     world.cluster()
     _dies_at_each_moment(STORIES[name], lambda fatal: world.copied(world.settings.home.parent / f"life-{fatal}"))
+
+
+def test_E6_each_request_is_decided_once_whenever_the_daemon_dies(home: Path) -> None:
+    world = World(home, approvals=Approvals(policy="always"))
+    world.cluster()
+    _dies_at_each_moment(decide, lambda fatal: world.copied(home.parent / f"life-{fatal}"))
+    world.close()
 
 
 @pytest.mark.parametrize("name", ["E1 E2 E3 E4 start and finish", "E5 start and cancel", "E53 preempt two"])

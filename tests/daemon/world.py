@@ -45,6 +45,7 @@ class World:
         self, home: Path, url: str = "", *, clock: Clock | None = None, like: World | None = None, **sections: Any
     ) -> None:
         self.time = clock or ManualClock()
+        self._sections = sections
         self.ids = SeqIds() if like is None else SeqIds(seed=len(str(home)))
         database = Database(url=url.replace("+psycopg", ""))
         people = Accounts(bcrypt_cost=4, session_lifetime_ms=90 * 24 * HOUR_MS)
@@ -65,7 +66,7 @@ class World:
     def copied(self, home: Path, url: str = "") -> World:
         """The same installation once more, in another home, as it is now; on PostgreSQL with a copy of its store."""
         shutil.copytree(self.settings.home, home)
-        return World(home, url, like=self, clock=ManualClock(self.time.now()))
+        return World(home, url, like=self, clock=ManualClock(self.time.now()), **self._sections)
 
     @property
     def clock(self) -> ManualClock:

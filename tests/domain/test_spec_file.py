@@ -133,3 +133,15 @@ def test_any_file_is_read_or_refused_in_words(content: bytes) -> None:
         assert set(read_spec(content)) <= set(SPEC_KEYS)
     except Invalid as error:
         error.message.encode()
+
+
+@pytest.mark.parametrize("size", [16, 64 * 1024, 10**6], ids=lambda size: f"B25 of {size} bytes")
+def test_what_a_machine_would_run_at_its_first_start_is_no_part_of_a_request(size: int) -> None:
+    """User data is not taken at all: by its name where the file is small enough to be read, else by the file's size."""
+    error = refusal(read_spec, f'name = "box"\nuser_data = "{"#" * (size - 40)}"\n'.encode())
+    told = {"unknown_field": "spec: unknown key 'user_data'", "spec_size": "spec: at most 64 KiB (got "}
+    assert error.message.startswith(told[error.code])
+
+
+def test_B25_bytes_that_are_no_text_are_refused_by_their_place() -> None:
+    assert refusal(read_spec, b'user_data = "\xff\xfe"').message == "spec: byte 14 is not UTF-8"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.domain.errors import Forbidden, Invalid
+from core.domain.errors import Forbidden, Invalid, NotFound
 from core.domain.roles import Caller
 from core.views.work import DeploymentLine
 from tests.builders import World
@@ -68,3 +68,72 @@ def test_the_queue_is_that_of_the_only_cluster_or_of_the_one_that_is_named(small
     with pytest.raises(Invalid) as refused:
         foresight.forecast(small_team.member)
     assert refused.value.hint == "say which: rack, second"
+
+
+HOSTILE = [
+    ("a wild card", "%", set()),
+    ("a wild card for one sign", "tr_in", set()),
+    ("a sign that is a wild card elsewhere", "a_b", {"a_b"}),
+    ("an escape", "\\", set()),
+    ("an escaped wild card", "\\%", set()),
+    ("an end of the statement", "';--", set()),
+    ("a field with an end of the statement", "name='OR''", set()),
+    ("a pattern", "(t+)+$", set()),
+    ("the longest", "t" * 200, set()),
+    ("no trick", "train", {"train"}),
+]
+
+
+@pytest.mark.parametrize(("text", "names"), [case[1:] for case in HOSTILE], ids=[f"B44 {case[0]}" for case in HOSTILE])
+def test_what_is_looked_for_is_taken_by_its_letters(small_team: Team, text: str, names: set[str]) -> None:
+    world, browsing = small_team.world, small_team.world.bursar.browsing
+    world.cluster(small_team.admin, cpu=64)
+    for name in ("train", "a_b", "a-b"):
+        world.submit(small_team.admin, name)
+    found = browsing.order(small_team.admin, filter=text)
+    assert {line.name for line in browsing.lines(small_team.admin, found)} == names
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        pytest.param("t" * 10**6, "too_long", "filter: at most 200 characters (got 1000000)", id="B44 a megabyte"),
+        pytest.param(
+            "a\x00b", "control_character", "filter: contains control character U+0000 at position 2", id="B44 a NUL"
+        ),
+        pytest.param("' OR 1=1--", "unknown_field", "filter: there is no field '1'", id="B44 always true"),
+        pytest.param("passwd=x", "unknown_field", "filter: there is no field 'passwd'", id="B44 a field of its own"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_refused(small_team: Team, text: str, code: str, message: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        small_team.world.bursar.browsing.order(small_team.admin, filter=text)
+    assert (refused.value.code, refused.value.message) == (code, message)
+
+
+@pytest.mark.parametrize("size", [-1, 0, 201, 10**9], ids=lambda size: f"B46 {size}")
+def test_a_page_has_a_size_that_can_be(small_team: Team, size: int) -> None:
+    bursar = small_team.world.bursar
+    for ask in (bursar.deployments.list, bursar.operations.audit):
+        with pytest.raises(Invalid) as refused:
+            ask(small_team.admin, limit=size)
+        assert (refused.value.code, refused.value.message) == (
+            "out_of_range",
+            f"limit: {size} is not between 1 and 200",
+        )
+
+
+@pytest.mark.parametrize("cursor", ["dep-zzzzzz", "' OR 1=1--", "%", "\\", "dep-", "../x"], ids=lambda c: f"B46 {c}")
+@pytest.mark.parametrize("order", ["age", "priority"])
+def test_a_cursor_that_nobody_gave_is_not_found(small_team: Team, order: str, cursor: str) -> None:
+    """One of another organization is as one that is not there."""
+    world = small_team.world
+    founder = world.org(small_team.operator, "speech")
+    world.cluster(founder, "other", cpu=64)
+    world.fund(founder, credits=10)
+    theirs = world.submit(founder, "theirs", "other")
+    for wanted in (cursor, theirs.id, "theirs"):
+        with pytest.raises(NotFound) as refused:
+            world.bursar.deployments.list(small_team.admin, order=order, after=wanted)
+        assert refused.value.code == "deployment_not_found"
+        assert refused.value.message.startswith("no deployment ")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.clock import SystemClock
-from core.domain.changes import ApproveRequest, RejectRequest
+from core.domain.changes import ApproveRequest, PriorityRequest, RejectRequest
 from core.domain.cluster_requests import ClusterChange
 from core.domain.money_requests import LimitsRequest, RatesRequest
 from core.domain.roles import Caller
@@ -100,6 +100,18 @@ def test_E70_of_limits_and_prices_each_keeps_what_the_other_set(two: Two) -> Non
     versions = [(before["version"], after["version"]) for before, after in two.recorded("rates.set")]
     assert [after for _, after in versions] == list(range(versions[0][1], versions[0][1] + 2 * ROUNDS))
     assert all(after == before for (_, after), (before, _) in pairwise(versions)), "none starts from an older one"
+
+
+def test_E70_of_those_who_say_what_they_have_seen_one_changes_it_and_the_others_are_told(two: Two) -> None:
+    made = two.world.submit(two.mia, "train").id
+
+    def prefer(world: World, who: Caller, number: int) -> None:
+        asked = validated(PriorityRequest, id=made, priority=60 + number, if_still=50)
+        world.bursar.decisions.set_priority(who, asked)
+
+    outcomes = two.change(prefer, prefer)
+    assert sorted(outcomes) == ["changed_meanwhile"] * (2 * ROUNDS - 1) + ["done"]
+    assert two.world.bursar.deployments.show(two.mia, made).priority == 60 + outcomes.index("done")
 
 
 def test_E70_what_they_decide_differently_is_decided_once_and_the_other_is_told(two: Two) -> None:

@@ -14,7 +14,7 @@ from core.views.money import CsvText, LedgerVerdict, StatementCard, UsageCard, W
 from core.views.operations import AuditVerdict, Diagnosis, Page
 from core.views.people import Done, Imported, LoggedIn
 from core.views.reports import ReportCard
-from core.views.work import InstanceCard, LogText
+from core.views.work import InstanceCard, LogText, NodeCard
 from tui.cli import money_answers, report_answers, work_answers
 from tui.cli.tables import card, listed, wrapped
 from tui.format import NOTHING, has_wording, instant, label, shown
@@ -26,7 +26,7 @@ def for_people(verb: Verb, answer: object, width: int) -> str:
         return sentences(answer, width)
     if isinstance(answer, Page):
         return _list(verb, answer, width)
-    return _card(answer, width)
+    return _card(answer, width, verb.facts)
 
 
 def _list(verb: Verb, page: Page[Any], width: int) -> str:
@@ -36,14 +36,16 @@ def _list(verb: Verb, page: Page[Any], width: int) -> str:
     text = listed(names, page.items, width)
     if page.next is not None and verb.continued_by:
         flag = verb.continued_by.replace("_", "-")
-        text += f"more: bursar {verb.name} --{flag} {safe_text(page.next)}\n"
+        text += f"more: the same with --{flag} {safe_text(page.next)}\n"
     return text
 
 
-def _card(answer: Any, width: int) -> str:
+def _card(answer: Any, width: int, facts: tuple[str, ...] = ()) -> str:
     """Its fields line by line; a list of things within it stands below as a table of its own."""
     pairs, lists = [], []
-    for name, value in ((field.name, getattr(answer, field.name)) for field in fields(answer)):
+    names = tuple(field.name for field in fields(answer))
+    for name in facts if facts and {*facts} <= {*names} else names:
+        value = getattr(answer, name)
         if _is_list_of_things(value):
             lists.append((name, value))
         elif _has_parts(value):
@@ -70,6 +72,8 @@ def _parts(view: Any) -> list[tuple[str, str]]:
 def _things(items: tuple[Any, ...], width: int) -> str:
     if isinstance(items[0], InstanceCard):
         return work_answers.instances(items, width)
+    if isinstance(items[0], NodeCard):
+        return work_answers.nodes(items, width)
     names = tuple(field.name for field in fields(items[0]))
     used = [name for name in names if any(shown(name, getattr(item, name)) != NOTHING for item in items)]
     return listed(used, items, width)

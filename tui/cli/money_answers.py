@@ -22,7 +22,7 @@ def wallet(answer: WalletCard, width: int) -> str:
 
 
 def statement(answer: StatementCard, width: int) -> str:
-    names = ("number", "at", "kind", "credits_ucr", "gpu_ms", "deployment", "reason")
+    names = ("number", "at", "credits_ucr", "gpu_ms", "deployment", "what")
     head = card(
         [
             ("account", f"{safe_text(answer.owner)} in {safe_text(answer.org)}"),
@@ -37,7 +37,10 @@ def statement(answer: StatementCard, width: int) -> str:
 
 def usage(answer: UsageCard, width: int) -> str:
     head = card([("period", _period(answer)), ("in all", shown("total", answer.total))], width)
-    return head + _below(answer.items, ("what", "credits_ucr", "gpu_ms", "postings"), width, "nothing was used")
+    nothing = "nothing was charged"
+    if answer.until is None:
+        nothing += "; what runs is charged as it changes, or every six hours"
+    return head + _below(answer.items, ("what", "credits_ucr", "gpu_ms", "postings"), width, nothing)
 
 
 def verdict(answer: LedgerVerdict, width: int) -> str:

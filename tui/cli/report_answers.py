@@ -17,7 +17,7 @@ def report(answer: ReportCard, width: int) -> str:
             ("used", f"{shown('total', answer.total)} ({reports.change(answer)})"),
             ("before", shown("before", answer.before)),
             ("left", shown("left", answer.left)),
-            ("lasts until", reports.lasting(answer)),
+            ("lasts", reports.lasting(answer)),
             ("waiting time", reports.waiting(answer)),
             ("day by day", f"{reports.bars(answer)} {answer.first_day} to {answer.last_day}".strip()),
         ],
@@ -25,7 +25,7 @@ def report(answer: ReportCard, width: int) -> str:
     )
     users = [(one.what, Sum(one.credits_ucr, one.gpu_ms)) for one in answer.users]
     work = [(f"{one.id} {one.name} of {one.owner}", Sum(one.credits_ucr, one.gpu_ms)) for one in answer.deployments]
-    missing = f"{answer.unposted_runs} runs are not yet metered up to its end\n" if answer.unposted_runs else ""
+    missing = f"{reports.unmetered(answer)}\n" if answer.unposted_runs else ""
     return "\n".join(lines) + "\n" + facts + _top("who used most", users) + _top("what used most", work) + missing
 
 

@@ -185,8 +185,8 @@ class _Command:
             self._terminal.write(as_json(answer))
             return
         text = for_people(verb, answer, self._terminal.width)
-        lines = [verb.afterwards] if verb.afterwards else []
-        self._terminal.write(text + "".join(f"{line}\n" for line in [*lines, *(f"  {o}" for o in self._offers)]))
+        lines = [safe_text(verb.said_after(answer)), *(f"  {offer}" for offer in self._offers)]
+        self._terminal.write(text + "".join(f"{line}\n" for line in lines if line))
 
     def _welcome(self, place: Place) -> int:
         """Without a verb: the console where there is a terminal for it, else who you are and what could come next."""

@@ -11,6 +11,7 @@ from tui.format import is_amount, is_instant, label, shown
 
 _GAP = 2
 _NARROWEST = 6
+_IDS = frozenset({"id", "deployment"})  # what is typed again is shown whole
 
 
 class Column(NamedTuple):
@@ -39,7 +40,7 @@ def listed(names: Sequence[str], items: Sequence[object], width: int) -> str:
 
 def _head(name: str, values: Sequence[object]) -> Column:
     amounts = any(is_amount(name, value) for value in values)
-    return Column(label(name), right=amounts, firm=amounts or is_instant(name) or name == "id")
+    return Column(label(name), right=amounts, firm=amounts or is_instant(name) or name in _IDS)
 
 
 def card(pairs: Sequence[tuple[str, str]], width: int) -> str:

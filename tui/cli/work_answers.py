@@ -6,7 +6,7 @@ from core.domain.text import safe_text
 from core.views.background import Agreement, CleanupReport, ReconcileReport
 from core.views.foresight import BlockerLine, WhyCard
 from core.views.instances import head_of, pairs_of
-from core.views.work import InstanceCard, LogText
+from core.views.work import InstanceCard, LogText, NodeCard
 from tui.cli.tables import card, listed, wrapped
 from tui.format import instant, shown
 
@@ -47,6 +47,17 @@ def instances(items: tuple[InstanceCard, ...], width: int) -> str:
         text += f"{safe_text(head_of(one))}, seen {instant(one.seen_at)}\n"
         pairs = [(f"  {safe_text(name)}", safe_text(words)) for name, words in pairs_of(one)]
         text += card(pairs, width) if pairs else ""
+    return text
+
+
+def nodes(items: tuple[NodeCard, ...], width: int) -> str:
+    """A row for each node, and below them its GPUs one by one."""
+    names = ["name", "state", "in_use", "gpu_model", "labels"]
+    text = listed([name for name in names if any(getattr(item, name) for item in items)], items, width)
+    for one in items:
+        if one.gpus:
+            slots = shown("gpus", one.gpus)
+            text += "\n".join(wrapped(f"GPUs of {safe_text(one.name)}: ", slots, width)) + "\n"
     return text
 
 

@@ -39,8 +39,8 @@ class AnswerScreen(ModalScreen[None]):
             box.border_subtitle = text("esc closes · y copies")
             yield Plain(text(f"$ {self._command.line}", Tone.DIM), classes="line")
             yield Plain(text(self._text.rstrip("\n"), lines=True), classes="text")
-            if verb.afterwards:
-                yield Plain(text(verb.afterwards, Tone.BUSY), classes="after")
+            if after := verb.said_after(self._answer):
+                yield Plain(text(after, Tone.BUSY), classes="after")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()

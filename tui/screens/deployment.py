@@ -12,7 +12,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Log, TabbedContent, TabPane
+from textual.widgets import TabbedContent, TabPane
 
 from core.commands.verbs import Values
 from core.domain.errors import BursarError
@@ -31,8 +31,10 @@ from tui.screens.frame import Frame
 from tui.theme import LOOKS, Tone
 from tui.widgets.blockers import why_lines
 from tui.widgets.hanging import Hanging, Line
+from tui.widgets.lines_of_log import LinesOfLog
 from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, joined, look, text
+from tui.widgets.prompt import Prompt
 
 _TAIL = 1_000
 _KEPT = 10_000
@@ -45,6 +47,7 @@ class DeploymentScreen(Frame):
     PLACE = "deployments"
     AUTO_FOCUS = ""  # the tab that was asked for takes it
     HIDES_UNFIT = True
+    THING = "this deployment as it is now"
     CSS_PATH = "deployment.tcss"
     ACTIONS = (
         actions.CANCEL,
@@ -62,6 +65,7 @@ class DeploymentScreen(Frame):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "tab('logs')", "Logs"),
+        Binding("slash", "filter", "Search the log", show=False, key_display="/", priority=True),
         Binding("d", "tab('facts')", "Facts", show=False),
         Binding("t", "tab('timeline')", "Timeline", show=False),
         Binding("b", "tab('money')", "Money", show=False),
@@ -77,6 +81,7 @@ class DeploymentScreen(Frame):
         self._card: DeploymentCard | None = None
         self._cursor: str | None = None
         self._log_ended = self._reading = False
+        self._state_of_log = "…"
         self._timer: Timer | None = None
 
     def body(self) -> Iterator[Widget]:
@@ -87,7 +92,7 @@ class DeploymentScreen(Frame):
 
     def _pane(self, name: str) -> ComposeResult:
         if name == "logs":
-            yield Log(max_lines=_KEPT, auto_scroll=True)
+            yield LinesOfLog(_KEPT)
             yield Plain(classes="log-note")
         elif name == "facts":
             with Horizontal():
@@ -142,13 +147,20 @@ class DeploymentScreen(Frame):
         first, self._reading = self._cursor is None, False
         self._cursor = seen.log.cursor
         self._log_ended = seen.log.ended and (self._card is None or is_final(self._card.state))
-        field = self.query_one(Log)
+        field = self.query_one(LinesOfLog)
         if first:
-            field.clear()
+            field.begin_anew()
         if seen.log.text:
-            field.write(safe_text(seen.log.text, lines=True).expandtabs(8))
-        state = "ended" if seen.log.ended else "follows" if field.auto_scroll else "held: f follows"
-        self.query_one(".log-note", Plain).say(text(f"the last {_TAIL:,} lines · {state}", Tone.DIM))
+            field.take(safe_text(seen.log.text, lines=True).expandtabs(8))
+        self._state_of_log = "ended" if seen.log.ended else "follows" if field.auto_scroll else "held: f follows"
+        self._note_log()
+
+    def _note_log(self) -> None:
+        field = self.query_one(LinesOfLog)
+        found, of = field.found
+        shown = text(f"/{field.word}  {found:,} of {of:,} lines", Tone.MARK) if field.word else None
+        what = shown or text(f"the last {_TAIL:,} lines · / searches them", Tone.DIM)
+        self.query_one(".log-note", Plain).say(joined(what, text(f" · {self._state_of_log}", Tone.DIM)))
 
     @on(Refused)
     def _log_refused(self, event: Refused) -> None:
@@ -178,8 +190,26 @@ class DeploymentScreen(Frame):
         here = _TABS.index(self.query_one(TabbedContent).active)
         self.action_tab(_TABS[(here + by) % len(_TABS)])
 
+    def action_filter(self) -> None:
+        field = self.query_one(LinesOfLog)
+        self.query_one(TabbedContent).active = "logs"
+        self.query_one(Prompt).open("/", field.word, back_to=field)
+
+    def typed(self, line: str, *, entered: bool) -> None:
+        del entered
+        field = self.query_one(LinesOfLog)
+        if line != field.word:
+            field.narrow(line)
+            self._note_log()
+
+    def clear(self) -> bool:
+        searched = bool(self.query_one(LinesOfLog).word)
+        if searched:
+            self.typed("", entered=True)
+        return searched
+
     def action_follow(self) -> None:
-        field = self.query_one(Log)
+        field = self.query_one(LinesOfLog)
         field.auto_scroll = not field.auto_scroll
 
     def action_copy(self) -> None:

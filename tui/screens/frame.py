@@ -47,6 +47,7 @@ class Frame(Screen[None]):
     AUTO_FOCUS = "LineTable"
     PLACE: ClassVar[str] = ""
     NOTES: ClassVar[tuple[str, ...]] = ()  # what no key says, for the help
+    THING: ClassVar[str] = "what is under the cursor"
     HIDES_UNFIT: ClassVar[bool] = False  # where one thing alone is shown, what does not fit it is no key at all
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -198,12 +199,6 @@ class Frame(Screen[None]):
         if event.sign == "/":
             self.typed(event.line, entered=False)
 
-    @on(Prompt.Closed)
-    def _prompt_closed(self) -> None:
-        table = next(iter(self.query(LineTable)), None)
-        if table is not None:
-            table.focus()
-
     @on(LineTable.TooMany)
     def _too_many(self, event: LineTable.TooMany) -> None:
         words = f"{event.count:,} are too many to be marked at once (at most {MOST_MARKED}): narrow them with a filter"
@@ -282,7 +277,7 @@ class Frame(Screen[None]):
             may(self.console.who, action.verb, owner) for owner in self.owners()
         ):
             return f"{action.label}: not yours to do; {action.verb.help}"
-        return f"{action.label} does not fit what is under the cursor"
+        return f"{action.label} does not fit {self.THING}"
 
     def action_act(self, name: str) -> None:
         self.act(self._action(name))

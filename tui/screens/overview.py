@@ -129,7 +129,7 @@ class OverviewScreen(Frame):
             (
                 line.id or f"{cluster}-{line.position}",
                 (
-                    Cell(str(line.position), Tone.DIM),
+                    Cell("·" if line.position is None else str(line.position), Tone.DIM),
                     Cell(name_of(line), Tone.PLAIN if line.id else Tone.DIM),
                     Cell(line.owner or "", Tone.DIM),
                     Cell("" if line.gpu_milli is None else f"{line.gpu_milli / 1000:g}"),

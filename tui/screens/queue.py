@@ -122,7 +122,7 @@ def _of_others(line: QueueLine | None) -> list[Line]:
 
 def _cells(cluster: str, line: QueueLine, now: int) -> Sequence[Cell]:
     return (
-        Cell(str(line.position), Tone.DIM),
+        Cell("·" if line.position is None else str(line.position), Tone.DIM),
         Cell(cluster, Tone.DIM),
         Cell(name_of(line), Tone.PLAIN if line.id else Tone.DIM),
         Cell(line.owner or "", Tone.DIM),

@@ -16,7 +16,7 @@ from tui.amounts import bar
 from tui.theme import LOOKS, Tone, node_look
 from tui.widgets.plain import joined, text
 
-_OTHER_ORG = "other org"
+OTHER_ORG = "other org"
 _OTHERS = "other"  # the same on a device, where there is less room
 _NEARLY_FULL = 90
 _WORD, _NUMBERS = 5, 14
@@ -27,7 +27,7 @@ _EVEN = (8, 4, 2)  # devices in a row, as many as fit: rows of machines with eig
 def name_of(line: QueueLine) -> str:
     """What waits, behind its organization where that is another one."""
     if line.name is None:
-        return _OTHER_ORG
+        return OTHER_ORG
     return f"{line.org}/{line.name}" if line.org else line.name
 
 

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.completion import Completion
@@ -59,10 +60,6 @@ class Prompt(Vertical):
         sign: str
         line: str
 
-    @dataclass
-    class Closed(Message):
-        sign: str
-
     class Completing(Message):
         pass
 
@@ -77,6 +74,7 @@ class Prompt(Vertical):
         self._offers: list[Completion] = []
         self._history: list[str] = []
         self._place = 0
+        self._left: Widget | None = None  # where one was before, and is again afterwards
         self.display = False
 
     def compose(self) -> ComposeResult:
@@ -89,12 +87,14 @@ class Prompt(Vertical):
     def is_open(self) -> bool:
         return bool(self.display)
 
-    def open(self, sign: str, line: str = "") -> None:
-        """At once: what is typed from now on belongs here, however fast it comes."""
+    def open(self, sign: str, line: str = "", back_to: Widget | None = None) -> None:
+        """At once: what is typed from now on belongs here, however fast it comes. Afterwards one is where one was."""
         self._sign, self._place = sign, len(self._history)
         self.query_one(".sign", Plain).say(sign)
         self.display = True
         field = self.query_one(PromptInput)
+        if self.screen.focused is not field:
+            self._left = back_to or self.screen.focused
         field.fill(line)
         field.cursor_position = len(field.value)
         self.screen.set_focus(field)
@@ -103,7 +103,7 @@ class Prompt(Vertical):
     def close(self) -> None:
         if self.is_open:
             self.display = False
-            self.post_message(self.Closed(self._sign))
+            self.screen.set_focus(self._left)
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "escape":

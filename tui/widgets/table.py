@@ -121,7 +121,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(id=name)
         self._columns = tuple(columns)
-        self._nothing = nothing
+        self._nothing, self._said = nothing, "…"  # that nothing is there is told once it is known
         self._marks, self._opens = marks, opens
         self._gutter = 3 if marks else 2  # a mark stands apart from what it marks
         self._keys: Sequence[str] = ()
@@ -138,7 +138,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Other rows; the cursor stays on its row where that is still there."""
         before = self.key
         self._keys, self._cells, self._wanted = keys, cells, None
-        self._nothing = nothing or self._nothing
+        self._said = nothing or self._nothing
         self._index = min(self._index, max(0, len(keys) - 1))
         if before is not None and before != self.key and before in keys:
             self._index = keys.index(before)
@@ -309,7 +309,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
             )
         index = y - 1 + self.scroll_offset.y
         if index >= len(self._keys):
-            said = f"{' ' * self._gutter}{self._nothing}" if index == 0 else ""
+            said = f"{' ' * self._gutter}{self._said}" if index == 0 else ""
             return Strip([Segment(said, self._style("tone--dim"))]).adjust_cell_length(width, self.rich_style)
         return self._row(index, width)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TypeVar
 
 from sqlalchemy import func, select
 
@@ -22,10 +21,7 @@ from core.store.repositories.deployments import DependencyRow, DeploymentRow
 from core.store.repositories.runs import AllocationRow, PinRow, runs
 from core.store.units import Unit
 
-T = TypeVar("T")
-
 JOB = DeploymentKind.JOB
-_PART = 500
 _RUN_OUT = Gate("credits_used_up", suggestion="an admin can grant more: bursar grant USER --credits N")
 _DONE_WELL = frozenset({State.COMPLETED})
 _NOT_OVER = frozenset(
@@ -53,9 +49,9 @@ def entries_of(unit: Unit, cluster: ClusterRow, rows: Sequence[DeploymentRow]) -
     """What these deployments are on the board of their cluster; those that neither hold nor wait are left out."""
     holding = [row for row in rows if row.state in HOLDS_CAPACITY]
     waiting = [row for row in rows if row.state is State.QUEUED]
-    places = _by_deployment(_in_parts(unit.runs.allocations_of, [row.id for row in holding]))
+    places = _by_deployment(unit.runs.allocations_of([row.id for row in holding]))
     preempted = unit.deployments.preemptions_since(unit.now - DAY)
-    dependencies = _dependencies(_in_parts(unit.deployments.dependencies_of, [row.id for row in waiting]))
+    dependencies = _dependencies(unit.deployments.dependencies_of([row.id for row in waiting]))
     holds = unit.ledger.holds_left([row.id for row in [*holding, *waiting]])
     pinned_for = {row.deployment_id for row in unit.runs.pins_of(cluster.id)}
     preemptors = {victim: by for victim, by in _pinned_victims(unit, holding) if by in pinned_for}
@@ -92,11 +88,6 @@ def last_ended_at(unit: Unit, cluster: ClusterRow, waiting: Iterable[Waiting]) -
         runs.c.cluster_id == cluster.id, runs.c.end_cause != RefundCause.PREEMPTED.value
     )
     return int(unit.connection.execute(ended).scalar() or 0)
-
-
-def _in_parts(ask: Callable[[Sequence[str]], list[T]], ids: list[str]) -> list[T]:
-    """A store takes so many words at once."""
-    return [row for start in range(0, len(ids), _PART) for row in ask(ids[start : start + _PART])]
 
 
 def _run_out(unit: Unit, waiting: Sequence[DeploymentRow]) -> set[str]:

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
-from core.store.repositories.deployments import DeploymentRow, Deployments, dependencies, deployments, preemptions
-
-_PART = 500
+from core.store.fixed import Among, Fixed
+from core.store.repositories.deployments import dependencies, deployments, preemptions
 
 
 def on_cluster(connection: Connection, cluster_id: str, handles: Collection[str]) -> set[str]:
     """The deployments with these handles that belong to the cluster, and those there that wait for one of them."""
-    found: set[str] = set()
-    for part in _parts(sorted(handles)):
-        named = select(deployments.c.id, deployments.c.cluster_id).where(deployments.c.handle.in_(part))
-        rows = connection.execute(named).all()
-        found.update(row.id for row in rows if row.cluster_id == cluster_id)
-        joined = dependencies.join(deployments, deployments.c.id == dependencies.c.deployment_id)
-        waiting = select(dependencies.c.deployment_id).select_from(joined)
-        waiting = waiting.where(dependencies.c.after_id.in_([row.id for row in rows]))
-        found.update(connection.execute(waiting.where(deployments.c.cluster_id == cluster_id)).scalars())
-    return found
+    named = _NAMED.among(connection, sorted(handles))
+    waiting = _WAITING.among(connection, [id_ for id_, _ in named], {"cluster": cluster_id})
+    return {id_ for id_, where in named if where == cluster_id} | {id_ for (id_,) in waiting}
 
 
 def by_time(connection: Connection, cluster_id: str, since: int, until: int) -> set[str]:
@@ -33,11 +25,9 @@ def by_time(connection: Connection, cluster_id: str, since: int, until: int) -> 
     return set(connection.execute(aged).scalars())
 
 
-def rows(repository: Deployments, ids: Sequence[str]) -> list[DeploymentRow]:
-    return [row for part in _parts(ids) for row in repository.by_ids(part)]
-
-
-def _parts(words: Sequence[str]) -> Iterator[list[str]]:
-    """A store takes so many words at once."""
-    for start in range(0, len(words), _PART):
-        yield list(words[start : start + _PART])
+_NAMED = Fixed(select(deployments.c.id, deployments.c.cluster_id).where(Among(deployments.c.handle)))
+_WAITING = Fixed(
+    select(dependencies.c.deployment_id)
+    .select_from(dependencies.join(deployments, deployments.c.id == dependencies.c.deployment_id))
+    .where(Among(dependencies.c.after_id), deployments.c.cluster_id == bindparam("cluster"))
+)

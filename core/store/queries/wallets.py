@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Table, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, case, func, literal, or_, select
 
 from core.ledger.accounts import AccountKey, treasury, wallet
 from core.ledger.amounts import Book
 from core.ledger.postings import FUNDING, Side
+from core.store.fixed import Among, Fixed
 from core.store.repositories.deployments import deployments
 from core.store.repositories.ledger import entries, postings
 from core.store.repositories.prices import standings
@@ -62,18 +63,14 @@ def that_matter(connection: Connection, org_ids: Collection[str] | None = None) 
 
 def of_deployments(connection: Connection, handles: Collection[str]) -> set[Wallet]:
     """Whose wallets pay for these."""
-    found: set[Wallet] = set()
-    ordered = sorted(handles)
-    for start in range(0, len(ordered), 500):
-        statement = select(deployments.c.org_id, _purse(deployments)).where(
-            deployments.c.handle.in_(ordered[start : start + 500])
-        )
-        found.update((row[0], row[1]) for row in connection.execute(statement.distinct()))
-    return found
+    return {(org, owner) for org, owner in _PAYING_FOR.among(connection, sorted(handles))}
 
 
 def _purse(table: Table) -> ColumnElement[str]:
-    return case((table.c.payer == "wallet", table.c.owner_id), else_="")
+    return case((table.c.payer == "wallet", table.c.owner_id), else_=literal(""))
+
+
+_PAYING_FOR = Fixed(select(deployments.c.org_id, _purse(deployments)).where(Among(deployments.c.handle)).distinct())
 
 
 def account_of(whose: Wallet) -> AccountKey:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, literal, select, update
 
 from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, HOLDS_CAPACITY, WAITING, State, StopCause
@@ -188,28 +188,29 @@ class Deployments:
         this = update(deployments).where(self._scope.covers(deployments), deployments.c.id == deployment_id)
         self._connection.execute(this.values(**values))
 
-    def move_living(self, by: int) -> None:
-        """The clock was set: what is not over is as old as before. When it was made stays on record as it was."""
-        columns = (deployments.c[name] for name in _COUNTED_FROM)
-        lives = deployments.c.state.in_([state.value for state in (*WAITING, *HOLDS_CAPACITY)])
+    def move_living(self, by: int, since: int, until: int) -> None:
+        """The clock was set: what is not over is as old as before. When it was made stays on record as it was.
+
+        That holds for what was dated from `since` to `until`: the rest was dated by people when the clock was set
+        already. When it began to run the leader alone says, and so by the clock before.
+        """
+        here = deployments.c
+        values = {name: case((here[name].between(since, until), here[name] + by), else_=here[name]) for name in _DATED}
+        changed = here.state_since.between(since, until)
+        values |= {name: case((changed, here[name] + by), else_=here[name]) for name in _LIES_AHEAD}
+        lives = here.state.in_([state.value for state in (*WAITING, *HOLDS_CAPACITY)])
         this = update(deployments).where(self._scope.covers(deployments), lives)
-        self._connection.execute(this.values({column: column + by for column in columns}))
+        self._connection.execute(this.values(started_at=here.started_at + by, **values))
 
     def depend(self, deployment_id: str, after_id: str, *, any_outcome: bool) -> None:
         values = {"deployment_id": deployment_id, "after_id": after_id, "any_outcome": int(any_outcome)}
         self._connection.execute(insert(dependencies), values)
 
     def dependencies_of(self, ids: Sequence[str]) -> list[DependencyRow]:
-        return self._dependencies(dependencies.c.deployment_id.in_(list(ids)))
-
-    def depending_on(self, deployment_id: str) -> list[DependencyRow]:
-        return self._dependencies(dependencies.c.after_id == deployment_id)
-
-    def _dependencies(self, condition: object) -> list[DependencyRow]:
-        joined = dependencies.join(deployments, deployments.c.id == dependencies.c.after_id)
-        statement = select(*dependencies.c, deployments.c.state).select_from(joined)
-        statement = statement.where(condition, self._scope.covers(deployments))  # type: ignore[arg-type]
-        return [DependencyRow(r[0], r[1], bool(r[2]), State(r[3])) for r in self._connection.execute(statement)]
+        found = _dependencies_of(self._scope.is_everything).among(self._connection, ids, self._scope.bound)
+        return [
+            DependencyRow(whose, after, bool(any_outcome), _STATES[state]) for whose, after, any_outcome, state in found
+        ]
 
     def forget_dependencies(self, deployment_id: str) -> None:
         self._connection.execute(delete(dependencies).where(dependencies.c.deployment_id == deployment_id))
@@ -259,16 +260,9 @@ def _row(row: Sequence[Any]) -> DeploymentRow:
 # True of each, and a way to those in a few states by the index of clusters and states: what has ended is not looked at.
 ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))  # type: ignore[attr-defined]
 
-# The instants from which limits, ages and pauses are counted.
-_COUNTED_FROM = (
-    "submitted_at",
-    "eligible_since",
-    "not_before",
-    "started_at",
-    "state_since",
-    "stop_by",
-    "preempted_at",
-)
+# The instants from which ages are counted, and those that were counted from the last change of its state.
+_DATED = ("submitted_at", "eligible_since", "state_since", "preempted_at")
+_LIES_AHEAD = ("not_before", "stop_by")
 _FIELDS = tuple(field.name for field in fields(DeploymentRow))
 _COLUMNS = tuple(deployments.c.keys())
 # The columns as the fields of a row follow each other, with the four amounts in the place of its resources.
@@ -298,6 +292,13 @@ def _living_named(everything: bool) -> Fixed:
     lives = deployments.c.state.not_in([literal(state.value) for state in FINAL])
     these = (covered(deployments, everything=everything), Among(deployments.c.name), lives)
     return Fixed(select(deployments.c.name, deployments.c.handle).where(*these))
+
+
+@cache
+def _dependencies_of(everything: bool) -> Fixed:
+    joined = dependencies.join(deployments, deployments.c.id == dependencies.c.after_id)
+    these = (covered(deployments, everything=everything), Among(dependencies.c.deployment_id))
+    return Fixed(select(*dependencies.c, deployments.c.state).select_from(joined).where(*these))
 
 
 @cache

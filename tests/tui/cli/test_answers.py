@@ -218,7 +218,7 @@ def test_a_table_fits_80_columns_and_keeps_instants_whole(team: Shell) -> None:
     text = for_people(verb("audit"), Page((line, line), "42"), 80)
     assert max(map(columns, text.splitlines())) <= 80
     assert "1000000  2026-01-01 12:00:00  " in text
-    assert text.endswith("more: bursar audit --before 42\n")
+    assert text.endswith("more: the same with --before 42\n")
 
 
 def test_an_empty_list_says_what_could_be_done(team: Shell) -> None:

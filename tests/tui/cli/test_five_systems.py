@@ -164,7 +164,7 @@ def test_b_parts_of_everything_are_counted_exactly(installation: Shell) -> None:
     shell.serve()
     assert used(shell, "half") == (0, 0, 0)
     assert shell.done("cluster list").out == (
-        "NAME  DRIVER    STATE  NODES  USED     TOTAL\nhalf  scripted  up         1  nothing  8 CPU, 16 GiB, 1 GPU\n"
+        "NAME  DRIVER    STATE  NODES  IN USE\nhalf  scripted  up         1  0/8 CPU, 0/16 GiB, 0/1 GPU\n"
     )
 
 

@@ -16,7 +16,7 @@ def test_from_init_to_a_verified_audit(tmp_path: Path, store_url: str, monkeypat
     assert made.asked == ["password: ", "password, again: "]
     assert made.out == (
         "name      olga\noperator  yes\nscope     full\ncreated   2026-01-01 00:00:00\n"
-        "now log in: bursar login NAME; then: bursar org create NAME; then one of:\n"
+        "now log in: bursar login olga; then: bursar org create NAME; then one of:\n"
         "  bursar cluster create here --driver docker --set host=unix:///run/engine.sock\n"
         "  bursar cluster create here --driver process\n"
     )

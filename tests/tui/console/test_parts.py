@@ -92,6 +92,18 @@ async def test_more_than_can_be_done_one_by_one_are_not_marked_at_once() -> None
         assert (said, table.marked) == ([MANY], frozenset())
 
 
+async def test_that_there_is_nothing_is_told_once_it_is_known() -> None:
+    app = OneTable()
+    async with app.run_test(size=(40, 12)) as pilot:
+        table = app.query_one(LineTable)
+        assert table.render_line(1).text.strip() == "…"
+        table.show_rows([])
+        await pilot.pause()
+        assert table.render_line(1).text.strip() == "nothing here"
+        table.show_rows([], nothing="only admins see it")
+        assert table.render_line(1).text.strip() == "only admins see it"
+
+
 async def test_the_cursor_stays_on_its_row_when_others_come_before_it() -> None:
     app = OneTable()
     async with app.run_test(size=(40, 12)) as pilot:

@@ -16,6 +16,7 @@ from tests.tui.console.scene import Scene, settled
 from tests.tui.console.test_acting import sitting
 from tui.feed import event_word
 from tui.screens.clusters import ClustersScreen
+from tui.screens.deployment import DeploymentScreen
 from tui.screens.deployments import DeploymentsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.overview import OverviewScreen
@@ -24,6 +25,7 @@ from tui.widgets.capacity import device_map
 from tui.widgets.fields import Fields
 from tui.widgets.hanging import wrapped
 from tui.widgets.keys import Key, Keys, fitted
+from tui.widgets.lines_of_log import LinesOfLog
 from tui.widgets.pick import Pick
 from tui.widgets.plain import text
 
@@ -203,3 +205,60 @@ def test_a_map_of_devices_fits_and_stands_the_same_whoever_holds_them(width: int
 def _device(index: int, owner: str) -> DeviceLine:
     holders = (Holder("dep-1", "train", owner, State.RUNNING, 1000),) if owner else ()
     return DeviceLine("rack", "node-1", "up", index, f"dev-{index}", "a100", 0 if owner else 1000, holders)
+
+
+PIECES = st.lists(st.text("ab\nA", max_size=12), max_size=8)
+
+
+@given(pieces=PIECES, word=st.sampled_from(["a", "ab", "B"]))
+async def test_a_log_is_narrowed_however_it_comes_and_comes_back_whole(pieces: list[str], word: str) -> None:
+    class OneLog(App[None]):
+        def compose(self) -> ComposeResult:
+            yield LinesOfLog(1_000)
+
+    def shown(log: LinesOfLog) -> list[str]:
+        return [log.lines[index] for index in range(log.line_count)]
+
+    whole = "".join(pieces)
+    ended = whole.split("\n")[:-1]
+    app = OneLog()
+    async with app.run_test(size=(40, 12)):
+        log = app.query_one(LinesOfLog)
+        log.narrow(word)
+        for piece in pieces[:3]:
+            log.take(piece)
+        log.narrow("")
+        log.narrow(word)
+        for piece in pieces[3:]:
+            log.take(piece)
+        fits = [line for line in ended if word.lower() in line.lower()]
+        assert [line for line in shown(log) if line] == fits
+        assert log.found == (len(fits), len(ended))
+        log.narrow("")
+        assert "\n".join(shown(log)).rstrip("\n") == whole.rstrip("\n")
+
+
+async def test_a_log_is_searched_and_escape_gives_all_of_it_back(scene: Scene) -> None:
+    async with sitting(scene, "ana", "3") as desk:
+        await desk.cursor_on("prepare")
+        await desk.press("enter", "slash")  # from another tab
+        shown = await desk.type("ENDED")
+        assert "/ENDED  1 of " in shown
+        assert "was created" not in shown
+        await desk.press("enter")
+        assert desk.app.screen.focused is desk.app.screen.query_one(LinesOfLog)
+        assert "was created" in await desk.press("escape")
+        assert isinstance(desk.app.screen, DeploymentScreen)
+
+
+async def test_who_leaves_the_prompt_is_where_they_were(scene: Scene) -> None:
+    async with sitting(scene, "ana", "7", "tab") as desk:
+        before = desk.app.screen.focused
+        await desk.press("colon", "escape")
+        assert desk.app.screen.focused is before
+
+
+async def test_what_happened_to_a_node_says_in_which_state_it_is_now(scene: Scene) -> None:
+    scene.world.bursar.clusters.set_node_state(scene.operator, "rack", "node-2", "drained")
+    async with sitting(scene, "ana") as desk:
+        assert "rack has a node in another state: drained" in desk.screen
