@@ -51,7 +51,8 @@ def _once(daemon: Daemon, terminal: Terminal) -> int:
     if not done.leading:
         terminal.write("another process leads; nothing done\n")
         return 0
-    terminal.write(f"{done.moved} moves in {done.rounds} rounds\n")
+    moves, rounds = "move" if done.moved == 1 else "moves", "round" if done.rounds == 1 else "rounds"
+    terminal.write(f"{done.moved} {moves} in {done.rounds} {rounds}\n")
     for trouble in done.troubles:
         terminal.write(f"trouble: {trouble}\n")
     return 0

@@ -288,7 +288,8 @@ def named_or_only(unit: Unit, reference: str | None) -> ClusterRow:
         return rows[0]
     names = ", ".join(row.name for row in rows[:5])
     message = f"there are {len(rows)} clusters" if rows else "there is no cluster yet"
-    raise Invalid("which_cluster", message, f"say which: {names}" if rows else "an operator makes one")
+    first = "make one: bursar cluster create NAME --driver process" if unit.me.operator else "an operator makes one"
+    raise Invalid("which_cluster", message, f"say which: {names}" if rows else first)
 
 
 def used_by(allocations: list[AllocationRow]) -> Resources:

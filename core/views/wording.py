@@ -25,13 +25,14 @@ from core.views.work import GpuSlot
 
 NOTHING = "-"
 WHOLE = 1000  # thousandths of a GPU
+_CALLED = {"rate": "rate per hour", "generation": "run"}
 _INSTANTS = frozenset({"at", "since", "until", "effective_from", "estimate"})
 
 
 def label(field: str) -> str:
     """What a field is called: `created_at` is `created`, `allowance_gpu_ms` is `allowance gpu-hours`."""
-    if field == "rate":
-        return "rate per hour"
+    if field in _CALLED:
+        return _CALLED[field]
     if field.endswith("gpu_ms"):
         field = field.removesuffix("gpu_ms") + "gpu-hours"
     for suffix in ("_at", "_ucr", "_ms", "_mib", "_milli"):

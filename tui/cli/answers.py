@@ -9,7 +9,7 @@ from typing import Any
 from core.commands.verbs import Verb
 from core.domain.text import safe_text
 from core.views.background import CleanupReport, ReconcileReport
-from core.views.foresight import WhyCard
+from core.views.foresight import BlockerLine, WhyCard
 from core.views.money import CsvText, LedgerVerdict, StatementCard, UsageCard, WalletCard
 from core.views.operations import AuditVerdict, Diagnosis, Page
 from core.views.people import Done, Imported, LoggedIn
@@ -74,6 +74,8 @@ def _things(items: tuple[Any, ...], width: int) -> str:
         return work_answers.instances(items, width)
     if isinstance(items[0], NodeCard):
         return work_answers.nodes(items, width)
+    if isinstance(items[0], BlockerLine):
+        return work_answers.blockers(items, width)
     names = tuple(field.name for field in fields(items[0]))
     used = [name for name in names if any(shown(name, getattr(item, name)) != NOTHING for item in items)]
     return listed(used, items, width)

@@ -17,12 +17,14 @@ def why(answer: WhyCard, width: int) -> str:
         head += f", number {answer.position} in the queue"
     if answer.starts:
         head += "; it starts in the next pass"
-    lines = wrapped("", head, width)
-    for blocker in answer.blockers:
-        lines += _blocker(blocker, width)
+    text = "\n".join(wrapped("", head, width)) + "\n" + blockers(answer.blockers, width)
     if answer.promised_at is not None:
-        lines.append(f"promised to start by {instant(answer.promised_at)}")
-    return "\n".join(lines) + "\n"
+        text += f"promised to start by {instant(answer.promised_at)}\n"
+    return text
+
+
+def blockers(items: tuple[BlockerLine, ...], width: int) -> str:
+    return "".join(f"{line}\n" for blocker in items for line in _blocker(blocker, width))
 
 
 def _blocker(blocker: BlockerLine, width: int) -> list[str]:

@@ -62,6 +62,16 @@ def test_a_submission_is_echoed_in_short_and_says_what_comes_next(lab: Shell) ->
     assert len(lab.done("cancel train").out.splitlines()) < 12
 
 
+def test_what_would_wait_is_told_why_in_the_words_of_why(lab: Shell) -> None:
+    lab.done("submit train --image tinyllama:latest --gpu 4 --hours 1")
+    lab.serve()
+    asked = "train2 --image tinyllama:latest --gpu 4 --hours 1"
+    tried = lab.done(f"submit {asked} --dry-run").out
+    lab.done(f"submit {asked}")
+    reason = next(line for line in lab.done("why train2").out.splitlines() if line.startswith("- capacity: "))
+    assert f"blockers:\n{reason}\n" in tried and "…" not in tried
+
+
 def test_nobody_is_offered_what_they_may_not_do(lab: Shell) -> None:
     lab.done("submit train --image tinyllama:latest --hours 1")
     lab.serve()
