@@ -9,12 +9,17 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from core.store import schema
 from core.store.database import Database
 from tests import haste, postgres
 
 DIALECTS = ("sqlite", "postgresql")
+
+# How long an example takes says something of the machine alone.
+settings.register_profile("whatever the machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("whatever the machine")
 
 
 def pytest_collection_finish() -> None:

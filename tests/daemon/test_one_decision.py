@@ -60,7 +60,9 @@ class Process:
         return plan_cluster(self.ground, world.cluster_row(), self.board, ())
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(seed=st.integers(0, 2**32))
 def test_I_S9_no_two_decisions_are_made_on_one_state_of_a_cluster(origin: World, seed: int) -> None:
     world, draw = origin.copied(origin.settings.home.parent / f"world-{next(_numbers)}"), random.Random(seed)

@@ -114,7 +114,9 @@ def test_a_ring_that_cannot_sign_or_is_ambiguous_is_refused(keys: tuple[SigningK
         KeyRing(keys, Secret("s" * 32))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.data())
 def test_E67_a_damaged_key_file_stops_the_start_and_is_left_as_it_is(tmp_path: Path, data: st.DataObject):
     path = tmp_path / "keys.json"

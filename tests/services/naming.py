@@ -123,6 +123,7 @@ def _of(*ways: Callable[[Things], Any]) -> tuple[Way, ...]:
 
 NAMES_A_THING: dict[str, tuple[Way, ...]] = {
     "accounts.reference": _of(lambda x: x.token, lambda x: x.token[:7]),
+    "accounts.session": _of(lambda x: x.session),
     "accounts.token": _of(lambda x: x.api_token),
     "accounts.org": _of(lambda x: x.org),
     "Login": (

@@ -43,7 +43,9 @@ def balance(team: Team, user: str) -> int:
     return team.world.bursar.credits.wallet(team.admin, user).credits.balance_ucr // CREDIT
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(asked=amounts)
 def test_I_L4_threads_never_move_more_than_is_there(team: Team, asked: list[int]) -> None:
     """What was refused was more than what was left at the end, so nothing was refused without need either."""

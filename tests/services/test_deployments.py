@@ -333,7 +333,9 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(STEPS)
 def test_I_L4_whatever_people_do_they_hold_what_they_asked_for_and_never_more_than_they_had(
     small_ready: Team, steps: list[tuple[str, int, int]]

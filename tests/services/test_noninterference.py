@@ -108,7 +108,9 @@ def test_there_is_something_to_tell(quiet: dict[str, str]) -> None:
     assert all("beta" not in text and "b-" not in text for text in quiet.values())
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.tuples(st.integers(0, 6), st.sampled_from(sorted(ACTIONS))), min_size=1, max_size=8))
 def test_I_T4_worlds_that_differ_in_another_organization_answer_alike(
     tmp_path: Path, sqlite_at_head: Path, quiet: dict[str, str], beta_does: list[tuple[int, str]]

@@ -152,7 +152,9 @@ def test_B35_I_T5_the_last_admin_stays_admin(small_team: Team, act: Callable[[Te
 STEPS = st.tuples(st.sampled_from(["demote", "promote", "remove", "leave"]), st.sampled_from(["ana", "ben", "mia"]))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(STEPS, max_size=12))
 def test_I_T5_whatever_people_do_there_is_an_admin(small_team: Team, steps: list[tuple[str, str]]) -> None:
     world, organizations = small_team.world, small_team.world.bursar.organizations

@@ -121,7 +121,9 @@ _WISH = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(_WISH, min_size=1, max_size=8))
 def test_all_at_once_is_judged_as_one_by_one(small_ready: Team, wishes: list[dict[str, object]]) -> None:
     """Each prefix that one by one would take is taken together, and what would be refused is refused with its words."""

@@ -170,7 +170,9 @@ def test_E67_a_folder_in_the_files_place_is_refused_by_name(tmp_path: Path):
         load({"BURSAR_HOME": str(tmp_path)})
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.integers(0, SHIPPED.stat().st_size))
 def test_E67_a_file_written_in_part_is_read_or_refused_with_its_place(tmp_path: Path, length: int):
     (tmp_path / "bursar.toml").write_bytes(SHIPPED.read_bytes()[:length])
@@ -180,7 +182,9 @@ def test_E67_a_file_written_in_part_is_read_or_refused_with_its_place(tmp_path: 
         assert str(tmp_path / "bursar.toml") in error.message
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     st.binary(max_size=200) | st.text("[]=\"'#.\n \t0123456789abcdaemonlease", max_size=120).map(str.encode),
     st.dictionaries(

@@ -86,7 +86,8 @@ class Podman:
         for pid in processes_naming(self.folder, "conmon"):
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             for one in (pid, *map(int, children)):
-                os.kill(one, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it may end with the one before
+                    os.kill(one, signal.SIGKILL)
                 until_gone(one)
         (self.folder / "tmp" / "alive").unlink()
         self.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,17 @@ import pytest
 from tests.tui.console.scene import Scene
 
 
+async def _let_go_on(_at_least_s: float = 0) -> None:
+    """Between two keys a pilot sleeps for 40 ms to see whether there is rest; `settled` asks the gateway itself."""
+    await asyncio.sleep(0.002)
+
+
 @pytest.fixture(autouse=True)
 def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    # A pilot sleeps for this long, twice a key, to see whether there is rest; `settled` asks the gateway itself.
-    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
+    monkeypatch.setattr("textual.app.wait_for_idle", _let_go_on)
     time.tzset()
     yield
     monkeypatch.undo()

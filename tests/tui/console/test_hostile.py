@@ -172,7 +172,7 @@ async def tell(app: Console, pilot: Pilot[int], told: Sequence[Any]) -> None:
     max_examples=1,
     deadline=None,
     phases=(Phase.explicit, Phase.generate),  # to shrink what takes a second to try would take minutes
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(texts=st.lists(hostile, min_size=1, max_size=1))
 @example(texts=[" ".join(PLANTED[start::2]) for start in range(2)])
