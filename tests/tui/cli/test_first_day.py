@@ -150,8 +150,8 @@ def test_a_command_is_shown_as_it_can_be_typed_and_a_closed_cluster_says_how_it_
 def test_where_a_list_is_wide_seconds_go_before_words(lab: Shell) -> None:
     lab.done("submit web --image tinyllama:latest --hours 1")
     assert "2026-01-01 00:00:00" in lab.done("list").out
-    lab.done("submit training --image tinyllama:latest --hours 1")
+    lab.done("submit train --image tinyllama:latest --hours 1")
     lab.log_in("olga")
     head, line = lab.done("list --all-orgs").out.splitlines()[:2]
     assert head.split() == ["ID", "ORG", "NAME", "OWNER", "STATE", "CLUSTER", "GPU", "PRIO", "CREATED"]
-    assert "vision  training  mia    queued" in line and line.endswith("2026-01-01 00:00")
+    assert "vision  train  mia    queued" in line and line.endswith("2026-01-01 00:00")
