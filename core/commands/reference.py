@@ -5,6 +5,7 @@ Everything here follows from the table; nothing is written by hand, so nothing c
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -57,6 +58,9 @@ def help_of(verb: Verb, begin: str = PROGRAM) -> str:
     return "\n".join(parts) + "\n"
 
 
+_GLUE = "\u00a0"
+
+
 def overview(families: Sequence[Family] = FAMILIES) -> str:
     """What `bursar --help` shows: every verb in a line."""
     parts = ["Usage: bursar [FLAGS] VERB ...", "", "A compute broker for a team."]
@@ -84,7 +88,8 @@ def reference(families: Sequence[Family] = FAMILIES) -> str:
         "",
         "Generated from the table of verbs by `bursar help --all`. The console's prompt and Slack take the same words,",
         "with dashes or as pairs: `invite create --role admin --uses 3` or `invite create role admin uses 3`.",
-        "Those marked *terminal* are for the command line alone.",
+        "Those marked *terminal* are for the command line alone. `deploy IMAGE on CLUSTER cpu 1 gpu 0.5` is `submit`,",
+        "named after the image.",
         "",
         "Flags of all verbs, before or after the verb:",
         "",
@@ -121,14 +126,17 @@ def _section(verb: Verb) -> list[str]:
 
 def _usage(verb: Verb, begin: str) -> str:
     start = f"Usage: {begin} "
-    return textwrap.fill(
-        verb.usage,
+    # What stands in one pair of brackets stays in one line.
+    whole = re.sub(r"\[[^\]]*\]", lambda option: option[0].replace(" ", _GLUE), verb.usage)
+    filled = textwrap.fill(
+        whole,
         WIDTH - 1,
         initial_indent=start,
         subsequent_indent=" " * len(start),
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return filled.replace(_GLUE, " ")
 
 
 def _option_rows(verb: Verb) -> Iterable[tuple[str, str]]:

@@ -155,3 +155,11 @@ def test_where_a_list_is_wide_seconds_go_before_words(lab: Shell) -> None:
     head, line = lab.done("list --all-orgs").out.splitlines()[:2]
     assert head.split() == ["ID", "ORG", "NAME", "OWNER", "STATE", "CLUSTER", "GPU", "PRIO", "CREATED"]
     assert "vision  train  mia    queued" in line and line.endswith("2026-01-01 00:00")
+
+
+def test_the_usage_breaks_between_options_and_never_within(shell: Shell) -> None:
+    usage = shell.done("submit -h").out.split("\n\n")[0]
+    assert usage.startswith("Usage: bursar submit [NAME]") and usage.endswith("[-- COMMAND ...]")
+    for line in usage.splitlines():
+        assert columns(line) <= NARROW
+        assert line.count("[") == line.count("]")
