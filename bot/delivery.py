@@ -153,17 +153,14 @@ class Courier:
             self._desk.log.warning("the files of %s could not be sent: %s", parcel.subject, error)
 
     async def _freshen_a_home(self) -> None:
-        desk, now = self._desk, self._desk.deliveries.now()
-        person = desk.homes.next(now)
+        desk = self._desk
+        person = desk.homes.next(desk.deliveries.now())
         if person is None:
             return
         try:
             await desk.publish_home(Who(*person, ""))
         except Exception as error:  # noqa: BLE001 - a home tab is shown anew whenever it is opened
             desk.log.info("a home tab could not be brought up to date: %s", error)
-            outcome = outcome_of(error, 1, repeatable=True)
-            if outcome.fate is Fate.LATER:
-                desk.homes.refused(person, now + outcome.wait_us)
 
 
 def _decision(parcel: Parcel) -> Decision | None:

@@ -18,6 +18,7 @@ from bot.blocks.home import HomeView, home_tab
 from bot.blocks.parts import Message, modal
 from bot.errors import bug, told
 from bot.homes import Homes
+from bot.outcomes import Fate, outcome_of
 from bot.payloads import Press, Who
 from core.commands.verbs import Bursar
 from core.domain.errors import BursarError, Unavailable
@@ -142,9 +143,17 @@ class Desk:
     # The home tab
 
     async def publish_home(self, who: Who) -> None:
-        self.homes.shown((who.team_id, who.user_id), self.deliveries.now())
+        """What Slack does not take now is shown a little later."""
+        person, now = (who.team_id, who.user_id), self.deliveries.now()
+        self.homes.shown(person, now)
         view = await in_thread(self._home, who)
-        await self.client.views_publish(user_id=who.user_id, view=home_tab(view))
+        try:
+            await self.client.views_publish(user_id=who.user_id, view=home_tab(view))
+        except Exception as error:
+            outcome = outcome_of(error, 1, repeatable=True)
+            if outcome.fate is Fate.LATER:
+                self.homes.refused(person, now + outcome.wait_us)
+            raise
 
     async def freshen_home(self, who: Who) -> None:
         """At once, for who has just done something and may look at it."""

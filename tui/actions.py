@@ -149,6 +149,7 @@ TRANSFER = Action("transfer", "m", "Transfer", ("transfer",), fill=True, hidden=
 REVERSE = Action("reverse", "v", "Reverse", ("reverse",), "number", fill=True, hidden=("key",))
 
 REFUSE_SLACK = Action("refuse_slack", "x", "Refuse", ("slack", "refuse"), "user")
+SESSION_END = Action("session_end", "e", "End session", ("session", "end"), "session")
 TOKEN_CREATE = Action("token_create", "t", "New token", ("token", "create"), fill=True, shows=True)
 TOKEN_REVOKE = Action("token_revoke", "v", "Revoke token", ("token", "revoke"), "id", sure=True)
 

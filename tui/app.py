@@ -56,6 +56,7 @@ _FRAMES: dict[str, str] = {
 _ANEW_EVERY = 5  # beats: what accrues, and what others do on shared clusters, makes no event of one's own
 _SERVE_AT = 2  # beats: the background side must not keep the first screen waiting
 _HOME = "overview"
+_UNDOES = " (u undoes)"
 _OVER = "your session is over; what you were doing is still here"
 _LEFT_ALONE = (
     "This console led. What runs goes on; what waits starts once a console or a daemon leads again:\n  bursar daemon\n"
@@ -200,7 +201,7 @@ class BursarConsole(Console):
 
     @on(Did)
     def _did(self, event: Did) -> None:
-        undo = " (u undoes)" if event.command.undo is not None else ""
+        undo = _UNDOES if event.command.undo is not None else ""
         self.told(event.command, _outcome(event.answer) + undo, Tone.GOOD)
         self._all_told(self.settled(event.command))
         self.beat()
@@ -220,7 +221,8 @@ class BursarConsole(Console):
         if together is None:
             return
         failed = len(together.outcomes) - len(together.done)
-        self.echo(text(f"{'▲' if failed else '✓'} {together.summary}", Tone.WAIT if failed else Tone.GOOD))
+        undo = _UNDOES if any(command.undo for command in together.done) else ""
+        self.echo(text(f"{'▲' if failed else '✓'} {together.summary}{undo}", Tone.WAIT if failed else Tone.GOOD))
         if failed and self.screen_stack:
             self.push_screen(OutcomesScreen(together))
 

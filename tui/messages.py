@@ -14,7 +14,7 @@ from core.views.chat import LinkLine, PendingLink
 from core.views.foresight import PreviewCard, QueueLine, WhyCard
 from core.views.money import PostingCard, StatementCard, WalletCard
 from core.views.operations import Diagnosis
-from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard, OrgRow, TokenCard
+from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard, OrgRow, SessionCard, TokenCard
 from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, FoundNode, LogText
 from tui.actions import Command
 
@@ -148,6 +148,7 @@ class PeopleSeen(Message):
 class AccountSeen(Message):
     orgs: tuple[OrgRow, ...]
     tokens: tuple[TokenCard, ...] | None  # None where they are not one's to see
+    sessions: tuple[SessionCard, ...]
     links: tuple[LinkLine, ...]  # who in Slack acts as the one who asks
     asking: tuple[PendingLink, ...]  # and who wants to
 

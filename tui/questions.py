@@ -120,11 +120,13 @@ def people(who: AccountCard) -> Question:
 
 def account(who: AccountCard) -> Question:
     def ask(bursar: Bursar, caller: Caller) -> messages.AccountSeen:
-        tokens = bursar.accounts.list_tokens(caller).items if _allowed(who, Permission.TOKEN_MANAGE) else None
+        accounts = bursar.accounts if _allowed(who, Permission.TOKEN_MANAGE) else None
+        tokens = accounts.list_tokens(caller).items if accounts is not None else None
+        sessions = accounts.list_sessions(caller).items if accounts is not None else ()
         chats = bursar.slack_links if _allowed(who, Permission.SLACK_LINK) else None
         links = chats.list(caller).items if chats is not None else ()
         asking = chats.pending(caller).items if chats is not None else ()
-        return messages.AccountSeen(bursar.organizations.list(caller).items, tokens, links, asking)
+        return messages.AccountSeen(bursar.organizations.list(caller).items, tokens, sessions, links, asking)
 
     return ask
 

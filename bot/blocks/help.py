@@ -67,7 +67,7 @@ def of_word(word: str) -> Message | None:
     if word not in _OF_WORDS:
         return None
     usage, said = _OF_WORDS[word]
-    return message(f"{usage}: {said}", [section(f"`{COMMAND} {usage}`\n{said}")])
+    return message(f"{usage}: {said.replace('`', '')}", [section(f"`{COMMAND} {usage}`\n{said}")])
 
 
 def of_verb(verb: Verb) -> Message:

@@ -10,7 +10,7 @@ from bot.blocks.parts import Block, Message, button, buttons, context, message, 
 from bot.ids import COMMAND, Action
 from bot.markup import moment, moment_utc, safe_slack
 from bot.wording import both_books, rough_books, state_words
-from core.domain.chat import FundsLevel, NoticeKind
+from core.domain.chat import DeliveryKind, FundsLevel, NoticeKind
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State
 from core.views.money import Sum
@@ -60,8 +60,12 @@ _BY_SOMEBODY = frozenset({State.REJECTED.value, State.CANCELLED.value, State.STO
 
 
 def more(facts: Facts) -> Message:
-    text = f"you ask for much at once: of what is more than {facts.get('most')} there is no card and no news here"
-    return message(f"{text}; {COMMAND} list mine shows all", [section(f"{text}; `{COMMAND} list mine` shows all")])
+    most = facts.get("most")
+    if facts.get("of") == DeliveryKind.APPROVAL.value:
+        text, verb = f"so much waits for a decision that of what is more than {most} nothing comes here", "approvals"
+    else:
+        text, verb = f"you ask for much at once: of what is more than {most} there is no card and no news", "list mine"
+    return message(f"{text}; {COMMAND} {verb} shows all", [section(f"{text}; `{COMMAND} {verb}` shows all")])
 
 
 def linked(facts: Facts) -> Message:

@@ -6,13 +6,14 @@ import re
 from collections import deque
 from collections.abc import Sequence
 
+from core.commands.reading import option_said
 from core.commands.verbs import Kind, Verb
 from core.domain.errors import Invalid
 from core.domain.names import suggested_name
 from core.domain.text import visible
 
 _DEPLOY = re.compile(r"\s*deploy(?=\s|$)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
-_ON = re.compile(r"\s+(?P<image>\S+)\s+on\s+(?P<cluster>\S+)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_ON = re.compile(r"\s+(?P<image>\S+)\s+on\s+(?P<cluster>[^\s,]+),?(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _SHORTEST_DEPLOY = 4  # deploy IMAGE on CLUSTER
 # A word alone, where the table wants two.
 _ALONE = {"clusters": "cluster list", "org": "org show", "orgs": "org list", "members": "org members"}
@@ -49,12 +50,11 @@ def expanded_words(words: Sequence[str], verbs: Sequence[Verb]) -> list[str]:
 def _dashed(words: Sequence[str], verb: Verb) -> list[str]:
     """`cpu 1` as `--cpu 1`; a value is left alone whatever it looks like."""
     waiting, dashed = deque(words), []
-    options = {argument.name: argument for argument in verb.options}
     while waiting:
         word = waiting.popleft()
-        option = options.get(word.lower().replace("-", "_"))
-        dashed.append(option.flag if option else word)
-        if option and option.kind is not Kind.FLAG and waiting:
+        option, value = option_said(verb, word)
+        dashed.append(word if option is None else option.flag if value is None else f"{option.flag}={value}")
+        if option and value is None and option.kind is not Kind.FLAG and waiting:
             dashed.append(waiting.popleft())
     return dashed
 

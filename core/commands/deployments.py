@@ -7,7 +7,7 @@ from typing import Any
 
 from core.commands.asking import asked, changes, plain, spec_file, validation, workloads
 from core.commands.verbs import Argument, Bursar, Kind, Values, Verb, if_still, nothing_to_add
-from core.domain.browsing import Order
+from core.domain.browsing import Look, Order
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind as DeploymentKind
 from core.domain.lifecycle import State
@@ -73,9 +73,7 @@ def _submit_sweep(bursar: Bursar, caller: Caller, wanted: dict[str, Any], count:
 
 
 def _list(bursar: Bursar, caller: Caller, values: Values) -> object:
-    ask = bursar.deployments.list_everywhere if values["all_orgs"] else bursar.deployments.list
-    return ask(
-        caller,
+    look = Look(
         states=values["state"],
         cluster=values["cluster"],
         mine=values["mine"],
@@ -83,6 +81,9 @@ def _list(bursar: Bursar, caller: Caller, values: Values) -> object:
         limit=values["limit"] or _LINES,
         after=values["after"],
     )
+    if values["all_orgs"]:
+        return bursar.deployments.list_everywhere(caller, look)
+    return bursar.deployments.list(caller, **look._asdict())
 
 
 def _with_id(values: Values) -> Values:

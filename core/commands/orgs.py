@@ -10,6 +10,7 @@ _NAME = Argument("name", "the organization's name", positional=True, required=Tr
 _USER = Argument("user", "a member's name", positional=True, required=True)
 _INVITE = Argument("id", "the invite's id, or enough of its beginning", positional=True, required=True)
 _ROLES = tuple(Role)
+_APPROVALS = ("never", "always", "above_limits", "default")
 
 
 def _ask_delete(bursar: Bursar, caller: Caller, values: Values) -> Question:  # noqa: ARG001
@@ -50,6 +51,20 @@ VERBS: tuple[Verb, ...] = (
         "show the organization you work in",
         Permission.ORG_READ,
         plain(lambda bursar: bursar.organizations.show),
+    ),
+    Verb(
+        ("org", "set"),
+        "set the organization's time zone, what new members start with, what needs a yes",
+        Permission.ORG_CHANGE,
+        lambda bursar, caller, values: bursar.organizations.change(caller, asked(requests.OrgChange, values)),
+        (
+            Argument("time_zone", "in which days begin and reports are posted: Europe/Berlin", placeholder="ZONE"),
+            Argument("credits", "credits that each new member starts with; `none` for none", placeholder="N"),
+            Argument("gpu_hours", "GPU-hours that each new member starts with", placeholder="N"),
+            Argument("approvals", "what needs an admin's yes", Kind.CHOICE, choices=_APPROVALS),
+        ),
+        more="`above_limits` are those of the installation's settings, and `default` is what they say. "
+        "An invite can give other amounts. What members have already stays as it is.",
     ),
     Verb(
         ("org", "members"),

@@ -119,6 +119,23 @@ VERBS: tuple[Verb, ...] = (
         (Argument("id", "the token's id or name", positional=True, required=True),),
     ),
     Verb(
+        ("session", "list"),
+        "list where you are logged in",
+        Permission.TOKEN_MANAGE,
+        plain(lambda bursar: bursar.accounts.list_sessions),
+        columns=("id", "face", "here", "created_at", "expires_at"),
+        nothing="you are logged in nowhere: a token asks here",
+        terminal_only=True,
+    ),
+    Verb(
+        ("session", "end"),
+        "end a session of yours, on a machine that you left behind",
+        Permission.TOKEN_MANAGE,
+        lambda bursar, caller, values: bursar.accounts.end_session(caller, values["session"]),
+        (Argument("session", "its id, as `session list` shows it", positional=True, required=True),),
+        terminal_only=True,
+    ),
+    Verb(
         ("token", "rotate-key"),
         "sign sessions with a new key; the old one is good for the overlap that is set",
         Permission.KEYS_ROTATE,

@@ -85,3 +85,13 @@ def _yes_or_no(argument: Argument, text: str) -> bool:
     if not is_yes_or_no(text):
         raise Invalid("not_yes_or_no", f"{argument.name}: yes or no (got {visible(text)})", "give yes or no")
     return text.lower() in _YES
+
+
+def option_said(verb: Verb, word: str) -> tuple[Argument | None, str | None]:
+    """The option that a word without dashes names, also of several or with a colon: `gpu`, `gpus`, `gpu:`; and the
+    value that stands with it, as in `gpu=2`."""
+    name, equals, value = word.partition("=")
+    wanted = name.lower().removesuffix(":").replace("-", "_")
+    options = {argument.name: argument for argument in verb.options}
+    found = options.get(wanted) or options.get(wanted.removesuffix("s")) or options.get(f"{wanted}s")
+    return found, value if found and equals else None

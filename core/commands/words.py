@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from core.commands.aliases import expanded
-from core.commands.reading import is_yes_or_no, read_argument, values_of
+from core.commands.reading import is_yes_or_no, option_said, read_argument, values_of
 from core.commands.table import VERBS, next_words, unknown_word, which_of
 from core.commands.verbs import Argument, Kind, Values, Verb
 from core.domain.columns import columns, cut
@@ -120,6 +120,8 @@ class _Given:
                 continue
             name, equals, value = ("", "", "") if only_positionals or word.quoted else _option(word.text)
             argument = self._named(word, name) if name else self._by_its_word(word, only_positionals)
+            if argument is not None and not name:
+                _, equals, value = word.text.partition("=")
             if argument is None:
                 self._keep(self._next_positional(word, only_positionals), word.text, word)
             elif equals:
@@ -139,11 +141,13 @@ class _Given:
         raise self._refused(word, "unknown_option", f"'{self._verb.name}' has no option --{safe_text(name[:40])}", hint)
 
     def _by_its_word(self, word: Word, only_positionals: bool) -> Argument | None:
-        """The option that a bare word names, once everything that must come first has come."""
+        """The option that a bare word names, once everything that must come first has come; also said
+        of several, as in `gpus 2`, and together with its value, as in `gpu=2`."""
         if only_positionals or word.quoted or any(a.required and a.name not in self.texts for a in self._positionals):
             return None
-        wanted = word.text.lower().replace("-", "_")
-        return next((argument for argument in self._verb.options if argument.name == wanted), None)
+        if "=" in word.text and any(one.repeated and not one.behind_dashes for one in self._positionals):
+            return None  # pairs are what this verb takes
+        return option_said(self._verb, word.text)[0]
 
     @property
     def _positionals(self) -> tuple[Argument, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from core.domain.errors import Invalid
 from core.domain.names import did_you_mean
@@ -21,6 +22,17 @@ class Order(StrEnum):
     STATE = "state"
     PRIORITY = "priority"
     GPU = "gpu"
+
+
+class Look(NamedTuple):
+    """Which deployments, in which order, and how many of them from where on: as it was said, not yet checked."""
+
+    states: tuple[str, ...] = ()
+    cluster: str | None = None
+    mine: bool = False
+    order: str = Order.AGE.value
+    limit: int = 100
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

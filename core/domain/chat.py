@@ -27,7 +27,7 @@ class NoticeKind(StrEnum):
     LIMIT_NEAR = "limit_near"
     PREEMPTED = "preempted"
     ENDED = "ended"
-    MORE = "more"  # so much was asked for at once that not everything has a card
+    MORE = "more"  # so much was asked for at once that not all of it is told
     LINKED = "linked"
     UNSURE = "unsure"  # a report that may or may not have been posted
     REPORT_FAILED = "report_failed"

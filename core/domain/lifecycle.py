@@ -164,6 +164,8 @@ def after(state: State, trigger: Trigger) -> State:
         return TRANSITIONS[state, trigger]
     except KeyError:
         possible = ", ".join(t.value for (s, t) in TRANSITIONS if s is state and t in BY_PEOPLE)
+        if trigger is Trigger.START and state in FINAL:
+            possible += "; what is over is run again by a new submission"
         raise Conflict(
             "illegal_transition",
             f"cannot {trigger.value.replace('_', ' ')} a deployment that is {state.value.replace('_', ' ')}",

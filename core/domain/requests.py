@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, ClassVar
 
+from pydantic import Field, model_validator
+
+from core.domain.approval import Policy
 from core.domain.errors import Invalid
 from core.domain.flavors import parse_credits, parse_gpu_hours
+from core.domain.names import did_you_mean
 from core.domain.resources import parse_duration
 from core.domain.roles import Role, TokenScope
+from core.domain.schedule import check_zone
 from core.domain.text import visible
-from core.domain.validation import AccountName, OrgName, Request, ResourceName, amount_by, field_type, one_of, whole
+from core.domain.validation import (
+    AccountName,
+    OrgName,
+    Request,
+    ResourceName,
+    agrees,
+    amount_by,
+    field_type,
+    one_of,
+    text_by,
+    whole,
+)
 
 _DAY_MS = 86_400_000
 LONGEST_SECRET = 1_024
 LONGEST_CODE = 64
+AS_INSTALLED = "default"  # what takes an organization's own word back
 
 
 def _secret(value: object, name: str) -> str:
@@ -37,6 +55,23 @@ def _lifetime(value: object, name: str) -> object:
     if not isinstance(value, str):
         raise Invalid("not_a_duration", f"{name}: must be a duration (got {visible(value)})", "give 72h or 7d")
     return parse_duration(value, name=name, shortest_ms=60_000, longest_ms=3_660 * _DAY_MS)
+
+
+def _or_nothing(parse: Callable[..., int], name: str) -> Callable[[str], int]:
+    """An amount, or `none`: who comes in starts with nothing."""
+    return lambda text: 0 if text.lower() in ("none", "0") else parse(text, name=name)
+
+
+def _policy(text: str, name: str) -> str:
+    words = [*Policy, AS_INSTALLED]
+    if text not in words:
+        raise Invalid("unknown_approvals", f"{name}: there is no {visible(text)}", did_you_mean(text, words))
+    return text
+
+
+def _nothing_to_change() -> None:
+    helps = "give one or more of --time-zone, --credits, --gpu-hours, --approvals"
+    raise Invalid("nothing_to_change", "org: nothing is to be changed", helps)
 
 
 Secret = Annotated[str, field_type(_secret)]
@@ -82,6 +117,26 @@ class NewToken(Request):
 
 class NewOrg(Request):
     name: OrgName
+
+
+class OrgChange(Request):
+    """`org set`: what is not named stays as it is."""
+
+    time_zone: Annotated[str, text_by(check_zone)] | None = None
+    credits_ucr: Annotated[int, amount_by(_or_nothing(parse_credits, "credits"), "credits")] | None = Field(
+        default=None, alias="credits"
+    )
+    gpu_ms: Annotated[int, amount_by(_or_nothing(parse_gpu_hours, "gpu_hours"), "gpu_hours")] | None = Field(
+        default=None, alias="gpu_hours"
+    )
+
+    approvals: Annotated[str, text_by(_policy)] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> OrgChange:
+        if not self.model_fields_set:
+            agrees(_nothing_to_change)
+        return self
 
 
 class NewRole(Request):

@@ -52,6 +52,7 @@ class Permission(StrEnum):
     ORG_SWITCH = "org.switch"
     ORG_READ = "org.read"
     ORG_LEAVE = "org.leave"
+    ORG_CHANGE = "org.change"
     ORG_DELETE = "org.delete"
     ORG_JOIN = "org.join"
     MEMBERS_READ = "members.read"
@@ -126,6 +127,7 @@ GRANTS: dict[Permission, Grant] = {
     _P.ORG_SWITCH: Grant(_ACCOUNTS),
     _P.ORG_READ: Grant(_ORG),
     _P.ORG_LEAVE: Grant(_ORG),
+    _P.ORG_CHANGE: Grant(_ADMINS),
     _P.ORG_DELETE: Grant(_ADMINS),
     _P.ORG_JOIN: Grant(_ACCOUNTS),
     _P.MEMBERS_READ: Grant(_ORG),

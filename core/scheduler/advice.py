@@ -22,15 +22,23 @@ SHARE_STEP = 100  # shares are advised in tenths of a device
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`item` is the deployment so changed: instead of the one that waits it starts, or evicts, in this very pass."""
+    """`item` is the deployment so changed: instead of the one that waits it starts, or evicts, in this very pass.
+
+    `words` say the change, for `said`; those of a higher priority are a sentence of their own.
+    """
 
     words: str
     item: Waiting
 
 
-def to_start(made: Pass, item: Waiting, hosts: list[Host], nearest: Host) -> Advice | None:
-    """The first change of the request itself with which it would start; the hosts are those that could hold it."""
-    return fewer_gpus(made, item, hosts) or less(made, item, nearest) or elsewhere(made, item)
+def to_start(made: Pass, item: Waiting, hosts: list[Host], nearest: Host) -> list[Advice]:
+    """Changes of the request with which it would start: in size, in place. The hosts are those that could hold it."""
+    found = (fewer_gpus(made, item, hosts) or less(made, item, nearest), elsewhere(made, item))
+    return [advice for advice in found if advice is not None]
+
+
+def said(pieces: list[Advice]) -> str:
+    return f"would start now {', or '.join(advice.words for advice in pieces)}" if pieces else ""
 
 
 def fewer_gpus(made: Pass, item: Waiting, hosts: list[Host]) -> Advice | None:
@@ -38,7 +46,7 @@ def fewer_gpus(made: Pass, item: Waiting, hosts: list[Host]) -> Advice | None:
     for milli in _gpus_below(item, hosts):
         smaller = replace(item, resources=replace(item.resources, gpu_milli=milli))
         if _fits(made, smaller):
-            return Advice(f"would start now with {counted('gpu_milli', milli)}", smaller)
+            return Advice(f"with {counted('gpu_milli', milli)}", smaller)
     return None
 
 
@@ -67,7 +75,7 @@ def less(made: Pass, item: Waiting, nearest: Host) -> Advice | None:
         return None
     smaller = replace(item, resources=replace(need, **cut))
     words = " and ".join(counted(unit, there) for unit, there in cut.items())
-    return Advice(f"would start now with {words}", smaller) if _fits(made, smaller) else None
+    return Advice(f"with {words}", smaller) if _fits(made, smaller) else None
 
 
 def elsewhere(made: Pass, item: Waiting) -> Advice | None:
@@ -78,11 +86,11 @@ def elsewhere(made: Pass, item: Waiting) -> Advice | None:
         if claims is not None:
             devices = made.board.host_of[claims[0].node_id].node.devices
             model = devices[claims[0].shares[0][0]].model
-            return Advice(f"would start now on {model or 'a GPU without a model'}", other)
+            return Advice(f"on {model or 'a GPU without a model'}", other)
     for label in sorted(item.labels):
         without = replace(item, labels=item.labels - {label})
         if _fits(made, without):
-            return Advice(f"would start now without the label {label}", without)
+            return Advice(f"without the label {label}", without)
     return None
 
 
@@ -142,7 +150,7 @@ def shorter_limit(made: Pass, item: Waiting, promised_at: int) -> Advice | None:
     if not _fits(made, shorter):
         return None
     kind = "" if item.limit_ms is not None else "as a job "
-    return Advice(f"would start now {kind}with a time limit of {format_duration(limit_ms)}", shorter)
+    return Advice(f"{kind}with a time limit of {format_duration(limit_ms)}", shorter)
 
 
 def _fits(made: Pass, item: Waiting) -> bool:

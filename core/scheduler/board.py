@@ -84,6 +84,8 @@ class Board:
     def change_waiting(self, item: Waiting) -> None:
         self._dequeue(item.id)
         self._enqueue(item)
+        if item.id in self.pins:  # until when its place is taken hangs on its limit
+            self._pin(self.pins[item.id])
         self.version += 1
 
     def remove_waiting(self, waiting_id: str) -> None:
@@ -372,8 +374,7 @@ class Board:
         self.classes[klass.shape, klass.limit_ms] = klass
         self.classes_of.setdefault(klass.shape, {})[klass] = None
         klass.count(item, 1)
-        doom = next((d.id for d in item.after if d.is_doomed), None)
-        if doom is not None:
+        if (doom := next((d.id for d in item.after if d.is_doomed), None)) is not None:
             self.doomed[item.id] = doom
         if not item.is_held_back:
             for queue in self._queues.values():
@@ -393,8 +394,7 @@ class Board:
                 queue.remove(item)
         if not klass.priorities:
             del self.classes[klass.shape, klass.limit_ms]
-            alike = self.classes_of[klass.shape]
-            del alike[klass]
-            if not alike:
+            del self.classes_of[klass.shape][klass]
+            if not self.classes_of[klass.shape]:
                 del self.classes_of[klass.shape]
         self.facts.count(item.org, item.member, item.hold, -1)

@@ -64,16 +64,25 @@ class Pass:
     # -- 1. pinned places -------------------------------------------------------------------------------------
 
     def _honour_pins(self) -> None:
+        if not self.board.pins:
+            return
+        away = frozenset(host.node.id for host in self.board.hosts if host.node.state is not NodeState.UP)
         for pin in sorted(self.board.pins.values(), key=lambda p: p.waiting_id):
             item = self.board.waiting.get(pin.waiting_id)
-            if item is not None and not item.is_held_back and self._is_vacant(pin):
+            if item is not None and self._is_being_cleared(pin, away):
+                self.waits.append(Wait(pin.waiting_id, Code.PREEMPTING))
+            elif item is not None and not item.is_held_back and self._is_vacant(pin):
                 self._start(item, pin.claims)
-            elif item is None or self._has_lapsed(pin):
+            else:
                 self.board.try_unpin(pin.waiting_id)
                 self.unpins.append(Unpin(pin.waiting_id))
                 self.done.discard(pin.waiting_id)
-            else:
-                self.waits.append(Wait(pin.waiting_id, Code.PREEMPTING))
+
+    def _is_being_cleared(self, pin: Pin, away: frozenset[str]) -> bool:
+        """Whether victims are still leaving it, in time, on nodes that will then take the one that it is kept for."""
+        if pin.waiting_id not in self.board.leaving or pin.expires_at <= self.now:
+            return False
+        return not away or away.isdisjoint(claim.node_id for claim in pin.claims)
 
     def _is_vacant(self, pin: Pin) -> bool:
         """Whether its victims are gone and the pinned place can be taken this instant."""
@@ -89,11 +98,6 @@ class Pass:
             if room.is_overbooked():
                 return False
         return True
-
-    def _has_lapsed(self, pin: Pin) -> bool:
-        nodes = [self.board.host_of[claim.node_id].node for claim in pin.claims]
-        away = any(node.state is not NodeState.UP for node in nodes)
-        return pin.expires_at <= self.now or away or pin.waiting_id not in self.board.leaving
 
     # -- 2. heads ---------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ class Code(StrEnum):
     CAPACITY = "capacity"  # no node has enough free
     FRAGMENTED = "fragmented"  # enough is free, but not together on one node or device
     PROMISED = "promised"  # it would fit, but would delay the promised start of one before it
-    AHEAD = "ahead"  # others stand before it in the queue
+    AHEAD = "ahead"  # others who may want the same room stand before it in the queue
     NO_FORESEEABLE_START = "no_foreseeable_start"  # what holds the capacity has no end
     PREEMPTING = "preempting"  # its place is kept; the ones preempted for it are still leaving
     DEPTH = "depth"  # it stands further back than a pass looks

@@ -12,14 +12,14 @@ from functools import cached_property
 from itertools import islice
 
 from core.domain.errors import Invalid
-from core.scheduler.advice import Advice, counted, elsewhere, higher_priority, patience, shorter_limit, to_start
+from core.scheduler.advice import counted, elsewhere, higher_priority, patience, said, shorter_limit, to_start
 from core.scheduler.board import Board
 from core.scheduler.capacity import Host
 from core.scheduler.cycle import Pass
 from core.scheduler.decisions import Blocker, Code
 from core.scheduler.fairshare import penalties
 from core.scheduler.ordering import Class, Closed
-from core.scheduler.placement import Shape, refuse_impossible, replicas_in
+from core.scheduler.placement import Shape, admits, refuse_impossible, replicas_in
 from core.scheduler.policy import Policy
 from core.scheduler.quota import Shortfall, shortfalls
 from core.scheduler.reach import Reach, dimensions
@@ -28,6 +28,7 @@ from core.scheduler.values import WHOLE, Holding, Waiting
 ANOTHER_ORG = "another org"
 OUTSIDE = "use outside Bursar"
 SHOWN = 5  # of a list of others
+LOOKED_AT = 200  # of those before it, whether they want the same room; all further ones count as if they did
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,12 @@ class Teller:
         self._made, self._board, self._now = made, made.board, made.now
         self._reaches: dict[Shape, Reach] = {}
         self._helps: dict[Class, str] = {}
+        self._rivalries: dict[tuple[Shape, Shape], bool] = {}
         self._promised = {promise.id: promise.at for promise in made.promises.made}
 
     @cached_property
     def _first(self) -> list[Waiting]:
-        return [self._board.waiting[i] for i in first_in_queue(self._board, self._made.policy, self._now, SHOWN)]
+        return [self._board.waiting[i] for i in first_in_queue(self._board, self._made.policy, self._now, LOOKED_AT)]
 
     @cached_property
     def _fallen_back(self) -> dict[tuple[str, str], float]:
@@ -105,9 +107,9 @@ class Teller:
         yield from found
         if any(b.code in (Code.IMPOSSIBLE, Code.NODES_AWAY) for b in found):
             return
-        if ahead and found:  # once the rest is cleared, they would still be served first
-            yield self._ahead(item, ahead)
-        elif not found:
+        if found:
+            yield from self._ahead(item, ahead)
+        else:
             yield Blocker(Code.DEPTH, have=ahead, unit="deployments", detail="further back than a pass looks")
 
     def _leaving(self, item: Waiting) -> Blocker:
@@ -175,9 +177,7 @@ class Teller:
     def _no_place(self, item: Waiting, *, advises: bool) -> Iterator[Blocker]:
         """Why no place was found, if none is there; nothing when one is."""
         board, made, shape = self._board, self._made, Shape.of(item)
-        reach = self._reaches.get(shape)
-        if reach is None:
-            reach = self._reaches[shape] = Reach(board, shape)
+        reach = self._reach(shape)
         if reach.is_impossible:
             yield self._impossible(item)
             return
@@ -196,7 +196,7 @@ class Teller:
                 holders=_named(((p.id, board.waiting[p.id].org) for p in made.promises.made), item.org),
                 earliest=earliest,
                 detail="it would fit now, but delay a start that is promised",
-                suggestion=_words(shorter),
+                suggestion=said([shorter] if shorter else []),
             )
             return
         helps, sooner = self._what_helps(item, reach) if advises else ("", None)
@@ -217,8 +217,9 @@ class Teller:
         names = ", ".join(f"{host.node.name} is {host.node.state.value}" for host in reach.away[:SHOWN])
         more = len(reach.away) - SHOWN
         detail = f"nodes that could hold it take nothing new: {names}" + (f" and {more} more" if more > 0 else "")
-        words = _words(elsewhere(self._made, item)) if advises else ""
-        words = words or f"an operator has to take {'it' if len(reach.away) == 1 else 'them'} back into service"
+        other = elsewhere(self._made, item) if advises else None
+        words = said([other] if other else [])
+        words = words or f"whoever looks after the cluster has to bring {'it' if len(reach.away) == 1 else 'them'} back"
         if item.replicas == 1:
             return Blocker(Code.NODES_AWAY, detail=detail, suggestion=words)
         return Blocker(Code.NODES_AWAY, item.replicas, reach.places, "replicas", detail=detail, suggestion=words)
@@ -227,12 +228,15 @@ class Teller:
         """What to change, in words, and when its priority alone will help, where that is known."""
         klass, sooner = self._board.class_of(item), None
         if klass not in self._helps:
-            self._helps[klass] = _words(to_start(self._made, item, reach.hosts, reach.nearest[0]))
+            self._helps[klass] = said(to_start(self._made, item, reach.hosts, reach.nearest[0]))
         helps = self._helps[klass]
         if next(iter(self._promised), item.id) == item.id:  # nobody behind a promise evicts
             waits, sooner = patience(self._made, item)
             helps = helps or waits
-        return helps or _words(higher_priority(self._made, item)), sooner
+        if not helps:
+            raised = higher_priority(self._made, item)
+            helps = raised.words if raised else ""
+        return helps, sooner
 
     def _short_of(self, item: Waiting, reach: Reach, earliest: int | None, advice: str) -> Iterator[Blocker]:
         """What is missing on the hosts that are nearest to holding it, dimension by dimension."""
@@ -254,17 +258,40 @@ class Teller:
             yield Blocker(code, need, have, unit, holders, earliest, detail + aside, advice)
             advice = aside = ""  # once is enough
 
-    def _ahead(self, item: Waiting, ahead: int) -> Blocker:
+    def _ahead(self, item: Waiting, ahead: int) -> Iterator[Blocker]:
+        """Once the rest is cleared, those before it who want the same room would still be served first."""
+        seen = self._first[:ahead]
+        rivals = [other for other in seen if self._are_rivals(item, other)]
+        further = ahead - len(seen)
+        if not rivals and not further:
+            return
         points = self._fallen_back.get((item.org, item.member), 0.0)
         back = f"; past use takes {points:.0f} points off its priority" if points >= 1 else ""
-        return Blocker(
+        yield Blocker(
             Code.AHEAD,
             need=0,
-            have=ahead,
+            have=len(rivals) + further,
             unit="deployments",
-            holders=_named(((o.id, o.org) for o in self._first[:ahead]), item.org),
+            holders=_named(((other.id, other.org) for other in rivals[:SHOWN]), item.org),
             detail=f"others are before it in the queue{back}",
         )
+
+    def _are_rivals(self, item: Waiting, other: Waiting) -> bool:
+        """Whether the other may take what it needs: a node that both could use, or their organization's limits."""
+        if other.org == item.org and self._made.policy.quotas.are_any:
+            return True
+        shape, theirs = Shape.of(item), Shape.of(other)
+        found = self._rivalries.get((shape, theirs))
+        if found is None:
+            found = any(admits(host.node, theirs) for host in self._reach(shape).hosts)
+            self._rivalries[shape, theirs] = found
+        return found
+
+    def _reach(self, shape: Shape) -> Reach:
+        found = self._reaches.get(shape)
+        if found is None:
+            found = self._reaches[shape] = Reach(self._board, shape)
+        return found
 
 
 def _scattered(unit: str, need: int, total: int, host: Host) -> str:
@@ -279,10 +306,6 @@ def _too_little(reach: Reach, host: Host) -> str:
         return f"no node{with_these} has enough free; {host.node.name} comes nearest"
     only = "only node in service" if reach.away else "only node"
     return f"{host.node.name}, the {only}{with_these or ' that could hold it'}, has too little free"
-
-
-def _words(advice: Advice | None) -> str:
-    return "" if advice is None else advice.words
 
 
 def _holders(board: Board, hosts: list[Host], org: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from core.store.handles import free_handle
 from core.store.repositories.accounts import AccountRow, SessionRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
-from core.views.people import AccountCard, Done, Imported, LoggedIn, TokenCard
+from core.views.people import AccountCard, Done, Imported, LoggedIn, SessionCard, TokenCard
 
 if TYPE_CHECKING:  # the request models come with pydantic's time, and only their values are looked at here
     from core.domain.requests import Login, NewAccount, NewPassword, NewToken
@@ -166,6 +166,23 @@ class Accounts:
         unit.record("token.revoke", row.handle or row.id)
         return _token_card(unit.accounts.session(row.id) or row, unit.now)
 
+    @reads(Permission.TOKEN_MANAGE)
+    def list_sessions(self, unit: Unit) -> Page[SessionCard]:
+        """Where one is logged in."""
+        return Page(tuple(_session_card(unit, row) for row in self._sessions(unit)))
+
+    @writes(Permission.TOKEN_MANAGE)
+    def end_session(self, unit: Unit, session: str) -> SessionCard:
+        """One of one's own, such as that of a machine that was left behind; others must log in there again."""
+        rows = self._sessions(unit)
+        row = picked(session, rows, lambda s: (_short(s),), what="session", see="bursar session list", offers=False)
+        unit.accounts.revoke_session(row.id, unit.now)
+        unit.record("session.end", unit.me.name, after={"session": _short(row)})
+        return _session_card(unit, row)
+
+    def _sessions(self, unit: Unit) -> list[SessionRow]:
+        return unit.accounts.sessions_of(unit.me.account_id, unit.now)
+
     @composed(Permission.KEYS_ROTATE)
     def rotate_key(self, caller: Caller, *, at_once: bool = False) -> Done:
         """Sign sessions with a new key; what the old one signed is good for a while longer, or not at all."""
@@ -272,6 +289,15 @@ def _card(unit: Unit) -> AccountCard:
     orgs = tuple(org.name for org, _ in unit.orgs.of_account(me.account_id))
     created_at = stored.created_at if stored else unit.now
     return AccountCard(me.name, me.operator, me.org_name, me.role, orgs, me.scope.value, created_at)
+
+
+def _short(row: SessionRow) -> str:
+    """What tells one's sessions apart; their whole ids begin alike, and are nobody's to type."""
+    return row.id[-8:]
+
+
+def _session_card(unit: Unit, row: SessionRow) -> SessionCard:
+    return SessionCard(_short(row), row.face, row.id == unit.session_id, row.created_at, row.expires_at)
 
 
 def _token_card(row: SessionRow, now: int, text: str | None = None) -> TokenCard:

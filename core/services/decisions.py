@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from core.domain.approval import approves_own
 from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
-from core.domain.errors import Conflict, Invalid
+from core.domain.errors import Conflict, Forbidden, Invalid
 from core.domain.lifecycle import FINAL, State, StopCause, Trigger
-from core.domain.roles import Permission, Role, require
+from core.domain.resources import format_duration
+from core.domain.roles import Permission, Role, allows, require
 from core.ledger.admission import job_hold
 from core.ledger.refunds import RefundCause
 from core.services import affording, submission
@@ -75,7 +76,9 @@ class Decisions:
             raise Conflict("no_limit", f"a {row.kind.value} runs until it is stopped", "it needs no extension")
         if row.state in FINAL or row.state in (State.STOPPED, State.STOPPING):
             raise Conflict("has_ended", f"{row.handle} is {row.state.value}", "start or submit it anew with more hours")
-        moved = self._with_hours(unit, row, row.limit_ms + request.hours_ms)
+        limit_ms = row.limit_ms + request.hours_ms
+        self._refuse_unasked(unit, row, limit_ms)
+        moved = self._with_hours(unit, row, limit_ms)
         unit.clusters.touch(row.cluster_id)
         return cards.card(unit, moved)
 
@@ -86,7 +89,7 @@ class Decisions:
         require(unit.me, Permission.DEPLOYMENT_ACT, owner_id=row.owner_id)
         if row.state in FINAL:
             raise Conflict("has_ended", f"{row.handle} is {row.state.value}", "submit it anew")
-        cap = submission.approval_policy(self._settings).priority_cap
+        cap = submission.approval_policy(unit, self._settings).priority_cap
         if request.priority > cap and not (unit.me.operator or unit.me.role is Role.ADMIN):
             raise Invalid("priority_cap", f"priority: members may use 0–{cap}", "ask an admin")
         demand_still(f"the priority of {row.handle}", row.priority, request.if_still)
@@ -95,6 +98,19 @@ class Decisions:
         unit.record("deployment.priority", row.handle, before, {"priority": request.priority})
         unit.clusters.touch(row.cluster_id)
         return cards.card(unit, replace(row, priority=request.priority, updated_at=unit.now))
+
+    def _refuse_unasked(self, unit: Unit, row: DeploymentRow, limit_ms: int) -> None:
+        """What somebody would have had to agree to beforehand is not to be had by asking for the rest later."""
+        if row.state is State.AWAITING_APPROVAL or allows(unit.me, Permission.DEPLOYMENT_DECIDE):
+            return
+        in_all = job_hold(affording.dearest_rate(unit, row), limit_ms)
+        longer = replace(row, limit_ms=limit_ms, priority=0)  # its priority was judged when it was given
+        policy = submission.approval_policy(unit, self._settings)
+        reasons = submission.reasons_to_ask(unit, longer, in_all, policy)
+        if reasons:
+            why = "; ".join(reason.text for reason in reasons)
+            message = f"{format_duration(limit_ms)} in all need an admin's yes: {why}"
+            raise Forbidden("needs_approval", message, f"an admin can give them: bursar extend {row.handle}")
 
     def _with_hours(self, unit: Unit, row: DeploymentRow, limit_ms: int) -> DeploymentRow:
         """The same job with another time limit, and its hold changed by the difference."""

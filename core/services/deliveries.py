@@ -5,7 +5,7 @@ The bot's own side, as chat.py is. What a message shows is read under its reader
 
 from __future__ import annotations
 
-from core.clock import DAY, MINUTE, SECOND
+from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.domain.chat import DeliveryKind, DeliveryState, NoticeKind
 from core.domain.errors import Conflict, NotFound
 from core.domain.periods import Period
@@ -28,7 +28,9 @@ from core.views.reports import ReportCard
 PLACE = "slack"
 LEASE_US = 2 * MINUTE
 PACE_US = SECOND
-MOST_ATTEMPTS = 150  # about a day, at the longest wait between two
+FEW_ATTEMPTS = 8  # for what is posted again long after it was first wanted
+MOST_ATTEMPTS = 150  # of bringing a message up to date: about a day, at the longest wait between two
+TRIED_FOR_US = 23 * HOUR  # a first posting: it has come, or is given up, within a day
 INBOX_KEPT_US = 2 * DAY  # Slack delivers again for less than an hour
 _AT_ONCE = 100  # lines of the journal in one transaction, behind which every writer waits
 _MOST_SLOTS = 1_000
@@ -142,7 +144,8 @@ class Deliveries:
 
     def later(self, parcel: Parcel, after_us: int, reason: str) -> None:
         """It was surely not posted; try again, but not for ever. An outage of some hours loses nothing."""
-        if parcel.attempts >= MOST_ATTEMPTS:
+        too_long = parcel.message_ts is None and self.now() - parcel.created_at >= TRIED_FOR_US
+        if parcel.attempts >= (FEW_ATTEMPTS if too_long else MOST_ATTEMPTS):
             self.never(parcel, reason)
             return
         with self._units.serve() as unit:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from core.domain.browsing import Order
+from core.domain.browsing import Look, Order
 from core.domain.engines import Registry
 from core.domain.errors import BursarError, Conflict, Invalid
 from core.domain.lifecycle import State, StopCause, Trigger, after
@@ -108,24 +108,12 @@ class Deployments:
         after: str | None = None,
     ) -> Page[DeploymentLine]:
         """Newest first, or in another order. Without states, all but what is deleted."""
-        wanted = Wanted(_states(states), cluster, unit.me.account_id if mine else None, _order(order), limit, after)
-        return _listed(unit, wanted)
+        return _listed(unit, Look(states, cluster, mine, order, limit, after))
 
     @reads(Permission.DEPLOYMENT_READ_ALL)
-    def list_everywhere(
-        self,
-        unit: Unit,
-        *,
-        states: tuple[str, ...] = (),
-        cluster: str | None = None,
-        mine: bool = False,
-        order: str = Order.AGE.value,
-        limit: int = 100,
-        after: str | None = None,
-    ) -> Page[DeploymentLine]:
+    def list_everywhere(self, unit: Unit, look: Look) -> Page[DeploymentLine]:
         """The same of every organization, each line with its own."""
-        wanted = Wanted(_states(states), cluster, unit.me.account_id if mine else None, _order(order), limit, after)
-        return _listed(unit.for_all("operators see the installation"), wanted, with_org=True)
+        return _listed(unit.for_all("operators see the installation"), look, with_org=True)
 
     @writes(Permission.DEPLOYMENT_ACT)
     def cancel(self, unit: Unit, reference: str) -> DeploymentCard:
@@ -219,28 +207,18 @@ def _fingerprint(unit: Unit, request: SubmitRequest) -> str:
     return f"{unit.org_id}:{request.fingerprint()}"
 
 
-class Wanted(NamedTuple):
-    """Which deployments, in which order, and how many of them from where on."""
-
-    states: tuple[State, ...]
-    cluster: str | None
-    owner_id: str | None
-    order: Order
-    limit: int
-    after: str | None
-
-
-def _listed(unit: Unit, wanted: Wanted, *, with_org: bool = False) -> Page[DeploymentLine]:
-    limit = wanted.limit
+def _listed(unit: Unit, wanted: Look, *, with_org: bool = False) -> Page[DeploymentLine]:
+    limit, order, states = wanted.limit, _order(wanted.order), _states(wanted.states)
+    owner_id = unit.me.account_id if wanted.mine else None
     if not 1 <= limit <= MOST_LINES:
         raise Invalid("out_of_range", f"limit: {limit} is not between 1 and {MOST_LINES}", "ask for fewer at once")
     cluster_id = visible_cluster(unit, wanted.cluster).id if wanted.cluster else None
     after = find(unit, wanted.after) if wanted.after else None
-    if wanted.order is Order.AGE:
+    if order is Order.AGE:
         rows = unit.deployments.listed(
-            states=wanted.states,
+            states=states,
             cluster_id=cluster_id,
-            owner_id=wanted.owner_id,
+            owner_id=owner_id,
             limit=limit + 1,
             after=after.id if after else None,
         )
@@ -248,10 +226,10 @@ def _listed(unit: Unit, wanted: Wanted, *, with_org: bool = False) -> Page[Deplo
         handles = browsing.order_of_deployments(
             unit.connection,
             unit.scope,
-            states=[state.value for state in wanted.states],
+            states=[state.value for state in states],
             words=(),
-            owner_id=wanted.owner_id,
-            order=wanted.order,
+            owner_id=owner_id,
+            order=order,
             backwards=False,
             cluster_id=cluster_id,
         )

@@ -20,7 +20,7 @@ from core.store.repositories.deliveries import DeliveryRow, Happened
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit
 
-MOST_WAITING_CARDS = 20
+MOST_WAITING = 20  # of the cards and of the approvals that somebody has still to get
 MOST_FAILURES = 3
 _WARNINGS_MIN = (15, 5)
 _WALLET, _TREASURY, _MONEY, _DEPLOYMENT = "wallet.", "treasury.", "money.", "deployment."
@@ -52,6 +52,9 @@ class News:
         self._rows = {row.handle: row for row in unit.deployments.by_handles(handles)} if handles else {}
         self._shown = unit.deliveries.subjects_among(handles) if handles else set()
         self._people: dict[tuple[str, str], list[PersonRow]] = {}
+        self._admins: dict[str, list[PersonRow]] = {}
+        self._full: set[tuple[PersonRow, DeliveryKind]] = set()
+        self._told_of_more: set[tuple[PersonRow, str]] = set()
 
     def tell(self) -> None:
         for one in self._lines:
@@ -74,20 +77,53 @@ class News:
             unit.deliveries.freshen(DeliveryKind.APPROVAL, row.handle, unit.now, _decision(one))
         for person in self._who(org_id, row.owner_id):
             self._shown.add(row.handle)
-            if _has_card(unit, row, person):
+            if self._has_card(row, person):
                 _notice(unit, one, row, person)
             else:
-                data: dict[str, object] = {"notice": NoticeKind.MORE.value, "most": MOST_WAITING_CARDS}
-                want(unit, person, org_id, DeliveryKind.NOTICE, f"more:{org_id}:{one.at // DAY}", data)
+                self._tell_of_more(one, org_id, person, DeliveryKind.CARD)
         if one.verb == "deployment.submit" and one.after.get("state") == State.AWAITING_APPROVAL.value:
             self._shown.add(row.handle)
-            for person in unit.slack.recipients(org_id, _admins(unit, org_id)):
-                want(unit, person, org_id, DeliveryKind.APPROVAL, row.handle, {"deployment": row.handle})
+            for person in self._deciders(org_id):
+                if self._bears(person, DeliveryKind.APPROVAL):
+                    want(unit, person, org_id, DeliveryKind.APPROVAL, row.handle, {"deployment": row.handle})
+                else:
+                    self._tell_of_more(one, org_id, person, DeliveryKind.APPROVAL)
 
     def _who(self, org_id: str, account_id: str) -> list[PersonRow]:
         if (org_id, account_id) not in self._people:
             self._people[org_id, account_id] = self._unit.slack.recipients(org_id, {account_id})
         return self._people[org_id, account_id]
+
+    def _deciders(self, org_id: str) -> list[PersonRow]:
+        if org_id not in self._admins:
+            self._admins[org_id] = self._unit.slack.recipients(org_id, _admins(self._unit, org_id))
+        return self._admins[org_id]
+
+    def _has_card(self, row: DeploymentRow, person: PersonRow) -> bool:
+        """One card a deployment. Of very many at once only some get one: the rest is in the list, which is told."""
+        unit = self._unit
+        if unit.deliveries.one(person.team_id, person.user_id, DeliveryKind.CARD, row.handle) is not None:
+            return True
+        if not self._bears(person, DeliveryKind.CARD):
+            return False
+        return want(unit, person, row.org_id, DeliveryKind.CARD, row.handle, {"deployment": row.handle})
+
+    def _bears(self, person: PersonRow, kind: DeliveryKind) -> bool:
+        """Whether one more new message of a kind is not too much; nothing is posted while this is worked out."""
+        whose = (person, kind)
+        if whose not in self._full:
+            if self._unit.deliveries.waiting(person.team_id, person.user_id, kind) < MOST_WAITING:
+                return True
+            self._full.add(whose)
+        return False
+
+    def _tell_of_more(self, one: Happened, org_id: str, person: PersonRow, kind: DeliveryKind) -> None:
+        """Once a day, where the rest is seen."""
+        subject = f"more:{kind.value}:{org_id}:{one.at // DAY}"
+        if (person, subject) not in self._told_of_more:
+            self._told_of_more.add((person, subject))
+            data: dict[str, object] = {"notice": NoticeKind.MORE.value, "of": kind.value, "most": MOST_WAITING}
+            want(self._unit, person, org_id, DeliveryKind.NOTICE, subject, data)
 
 
 def want(
@@ -121,15 +157,6 @@ def _decision(one: Happened) -> dict[str, object] | None:
     """Who decided what, and when: the card of the approval says it instead of its buttons."""
     what = _DECIDED.get(one.verb.removeprefix(_DEPLOYMENT))
     return {"decision": [what, one.actor, one.at]} if what else None
-
-
-def _has_card(unit: Unit, row: DeploymentRow, person: PersonRow) -> bool:
-    """One card a deployment. Of very many at once only some get one: the rest is seen in the list, which is told."""
-    if unit.deliveries.one(person.team_id, person.user_id, DeliveryKind.CARD, row.handle) is not None:
-        return True
-    if unit.deliveries.waiting_cards(person.team_id, person.user_id) >= MOST_WAITING_CARDS:
-        return False
-    return want(unit, person, row.org_id, DeliveryKind.CARD, row.handle, {"deployment": row.handle})
 
 
 def _notice(unit: Unit, one: Happened, row: DeploymentRow, person: PersonRow) -> None:

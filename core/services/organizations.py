@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.domain.approval import Policy
 from core.domain.errors import Conflict, Forbidden, NotFound
 from core.domain.lifecycle import HOLDS_CAPACITY, WAITING
 from core.domain.membership import Member, refuse_last_admin
@@ -20,7 +21,7 @@ from core.views.operations import Page
 from core.views.people import Done, MemberRow, OrgCard, OrgRow
 
 if TYPE_CHECKING:  # the request models come with pydantic's time, and only their values are looked at here
-    from core.domain.requests import NewOrg, NewRole
+    from core.domain.requests import NewOrg, NewRole, OrgChange
 
 
 class Organizations:
@@ -73,6 +74,22 @@ class Organizations:
     def show(self, unit: Unit) -> OrgCard:
         org = _active(unit)
         return org_card(org, unit.me.role, unit.members.count())
+
+    @writes(Permission.ORG_CHANGE)
+    def change(self, unit: Unit, request: OrgChange) -> OrgCard:
+        """Its time zone, what needs a yes, and what whoever comes in from now on starts with; no wallet changes."""
+        org = _active(unit)
+        wanted = {
+            "time_zone": request.time_zone,
+            "allowance_credits_ucr": request.credits_ucr,
+            "allowance_gpu_ms": request.gpu_ms,
+        }
+        changed: dict[str, object] = {name: value for name, value in wanted.items() if value is not None}
+        if request.approvals is not None:
+            changed["approval_policy"] = request.approvals if request.approvals in [*Policy] else None
+        unit.orgs.change(org.id, **changed)
+        unit.record("org.set", org.name, {name: getattr(org, name) for name in changed}, changed)
+        return org_card(_active(unit), unit.me.role, unit.members.count())
 
     @reads(Permission.MEMBERS_READ)
     def members(self, unit: Unit) -> Page[MemberRow]:
@@ -152,4 +169,5 @@ def org_card(org: StoredOrg, role: Role | None, members: int) -> OrgCard:
         allowance_credits_ucr=org.allowance_credits_ucr,
         allowance_gpu_ms=org.allowance_gpu_ms,
         created_at=org.created_at,
+        approvals=org.approval_policy,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from core.clock import MINUTE
 from core.domain.approval import ApprovalPolicy, Ask, Policy, Reason, grounds_for_approval
@@ -79,11 +80,15 @@ class Desk:
         self._refuse_haste()
         after = self._dependencies(request)
         row, hold = self._price_and_authorize(row)
-        grounds = _grounds(unit, row, hold, self._settings)
+        grounds = _grounds(unit, row, hold, self._policy)
         if grounds:
             reason = "; ".join(ground.text for ground in grounds)
             row = replace(row, state=State.AWAITING_APPROVAL, eligible_since=None, reason=reason)
         return Admitted(row, hold, grounds, after)
+
+    @cached_property
+    def _policy(self) -> ApprovalPolicy:
+        return approval_policy(self._unit, self._settings)
 
     def take(self, admitted: Admitted) -> None:
         """It will be written, so what comes next finds less."""
@@ -195,7 +200,7 @@ def _refuse_unfit(
         raise Forbidden(
             "members_not_trusted",
             f"{cluster.name} runs commands on its host and is open to operators only",
-            "an operator can open it with --set run_as=USER or --set trust=members",
+            f"an operator can open it: bursar cluster set {cluster.name} trust=members, or run_as=USER",
         )
 
 
@@ -259,7 +264,7 @@ def _dependency(unit: Unit, wanted: Dependency) -> tuple[DeploymentRow, bool]:
     return row, wanted.any_outcome
 
 
-def _grounds(unit: Unit, row: DeploymentRow, hold: Amounts, settings: Settings) -> tuple[Reason, ...]:
+def _grounds(unit: Unit, row: DeploymentRow, hold: Amounts, policy: ApprovalPolicy) -> tuple[Reason, ...]:
     """Why somebody must agree first; a wallet that has run out is refused outright."""
     needs = [Book.CREDITS, *([Book.GPU_TIME] if row.resources.gpu_milli else [])]
     known = unit.standings.of_wallet(row.org_id, row.purse)
@@ -269,21 +274,30 @@ def _grounds(unit: Unit, row: DeploymentRow, hold: Amounts, settings: Settings) 
         if row.payer == "treasury":
             helps = "an operator can fill the treasury: bursar grant --treasury --credits N"
         raise Exhausted("run_out", "the balance is used up", helps)
+    nearly_spent = any(standing.needs_approval for standing in standings)
+    return reasons_to_ask(unit, row, hold, policy, nearly_spent=nearly_spent)
+
+
+def reasons_to_ask(
+    unit: Unit, row: DeploymentRow, hold: Amounts, policy: ApprovalPolicy, *, nearly_spent: bool = False
+) -> tuple[Reason, ...]:
+    """Why an admin must agree to something of this size and cost; nothing where nobody must."""
     ask = Ask(
         gpu_ms=hold.gpu_ms if row.limit_ms is not None else None,
         credits_ucr=hold.ucr if row.limit_ms is not None else None,
         gpu_milli=row.all_resources.gpu_milli,
         priority=row.priority,
         by_admin=unit.me.operator or unit.me.role is Role.ADMIN,
-        nearly_spent=any(standing.needs_approval for standing in standings),
+        nearly_spent=nearly_spent,
     )
-    return grounds_for_approval(approval_policy(settings), ask)
+    return grounds_for_approval(policy, ask)
 
 
-def approval_policy(settings: Settings) -> ApprovalPolicy:
-    rules = settings.approvals
+def approval_policy(unit: Unit, settings: Settings) -> ApprovalPolicy:
+    """What the organization says needs a yes, or else the installation; the limits are the installation's."""
+    rules, org = settings.approvals, unit.orgs.by_id(unit.org_id)
     return ApprovalPolicy(
-        policy=Policy(rules.policy),
+        policy=Policy((org.approval_policy if org else None) or rules.policy),
         gpu_ms=rules.above_gpu_ms,
         credits_ucr=rules.above_ucr,
         gpu_milli=rules.above_gpus * 1000,

@@ -14,7 +14,7 @@ from core.store.backup import copy_sqlite
 from core.store.database import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0007"
+HEAD = "0008"
 
 
 def bring_up_to_date(database: Database, *, backup_folder: Path | None = None) -> None:

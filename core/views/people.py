@@ -44,6 +44,17 @@ class TokenCard:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionCard:
+    """A login that still stands; `here` is the one by which it was asked."""
+
+    id: str
+    face: str
+    here: bool
+    created_at: int
+    expires_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class OrgCard:
     name: str
     role: Role | None
@@ -53,6 +64,7 @@ class OrgCard:
     allowance_credits_ucr: int
     allowance_gpu_ms: int
     created_at: int
+    approvals: str | None = None  # what needs an admin's yes; None: as the installation says
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,12 +122,12 @@ def unmetered(card: ReportCard) -> str:
 
 
 def bars(card: ReportCard) -> str:
-    """The days as a row of blocks, for where no picture is shown; the numbers stand beside it."""
+    """The days as a row of blocks, for where no picture is shown; a day of nothing is a dot."""
     amounts = [max(0, one.gpu_ms if card.uses_gpus else one.credits_ucr) for one in card.days]
     largest = max(amounts, default=0)
     if not largest:
         return ""
-    return "".join(_BARS[min(len(_BARS) - 1, amount * len(_BARS) // (largest + 1))] for amount in amounts)
+    return "".join(_BARS[amount * len(_BARS) // (largest + 1)] if amount else "·" for amount in amounts)
 
 
 def rough_gpu_hours(gpu_ms: int) -> str:

@@ -5,6 +5,7 @@ What differs between faces is handed in: how foreign text is made harmless, how 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -84,6 +85,8 @@ class Wording:
             return self._number(field, value)
         if isinstance(value, State):
             return self.state(value)
+        if field == "command" and isinstance(value, tuple):
+            return self.safe(shlex.join(value))
         if isinstance(value, tuple):
             return ", ".join(self.shown(field, part) for part in value)
         return self._thing(value)

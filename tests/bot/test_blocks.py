@@ -149,7 +149,7 @@ def messages_of(text: str) -> list[parts.Message]:
         *(say(a_card(text), facts) for say in notice.OF_DEPLOYMENT.values()),
         notice.ended(a_card(text, State.FAILED), facts, Sum(1, 1)),
         notice.linked(facts),
-        notice.more({"most": 20}),
+        *(notice.more({"of": of, "most": 20}) for of in ("card", "approval")),
         notice.unsure({**facts, "delivery": "d1"}),
         *(notice.report_failed({**facts, "schedule": "rep-1", "paused": paused}) for paused in (True, False)),
         notice.given({**facts, "credits_ucr": 5_000_000, "gpu_ms": 0}),
@@ -300,6 +300,11 @@ def test_a_report_answers_in_its_first_sentence() -> None:
     assert "12 started; half within" in shown and "and 4 more" in shown
     assert "1 run is not yet metered" in shown and "*lasts*\nuntil about 18 Jan at this pace" in shown
     assert "2026-01-01 to 2026-01-07" in shown
+
+
+def test_a_day_of_nothing_is_not_a_day_of_little() -> None:
+    used = tuple(DayUse(f"2026-01-0{1 + day}", 0, gpu_ms) for day, gpu_ms in enumerate((0, 1, 8, 0)))
+    assert "day by day ·▁█·" in everything_said(report.report(replace(a_report(), days=used)).blocks)
 
 
 def test_a_report_counts_one_and_several_as_people_do() -> None:

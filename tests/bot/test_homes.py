@@ -54,3 +54,14 @@ async def test_a_change_reaches_an_open_tab_also_when_slack_refused_it_at_first(
     await scene.delivered(8)
     assert "train" in everything_said(scene.slack.homes[MEMBER])
     assert len(scene.slack.called("views.publish")) == before + 1
+
+
+async def test_a_tab_that_is_opened_while_slack_wants_a_pause_is_shown_behind_it(scene: Scene) -> None:
+    scene.slack.fault = lambda *_: scene.slack.refusal("ratelimited", 429, {"Retry-After": "5"})
+    await scene.event("app_home_opened", MEMBER, tab="home")
+    scene.slack.fault = lambda *_: None
+    await scene.delivered(1)
+    assert scene.slack.homes == {}
+    scene.world.advance(5 * SECOND)
+    await scene.delivered(1)
+    assert "mia" in everything_said(scene.slack.homes[MEMBER])

@@ -11,11 +11,9 @@ from pathlib import Path
 import pytest
 
 from bot import charts
-from bot.ids import Action
 from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.domain.chat import DeliveryKind, DeliveryState
 from core.domain.money_requests import UseRequest
-from core.domain.periods import read_instant
 from core.domain.report_requests import NewSchedule
 from core.domain.validation import validated
 from core.ids import SeqIds
@@ -90,33 +88,6 @@ async def test_the_csv_adds_up_to_the_report(scene: Scene) -> None:
     assert {(row[1], row[2]) for row in rows} == {("train", "mia"), ("serve", "ana"), ("small", "mia")}
 
 
-async def test_report_here_shows_a_preview_to_one_and_posts_only_after_a_press(scene: Scene) -> None:
-    (preview,) = await scene.command(ADMIN, f"report here {WEEKLY} Europe/Berlin")
-    told = everything_said(preview["blocks"])
-    assert "only you see this; it would come weekly mon 09:00 Europe/Berlin, the first <!date^1767600000^" in told
-    assert posts(scene) == [] and scene.world.bursar.reports.list(scene.admin).items == ()
-    button = preview["blocks"][-1]["elements"][0]
-    assert "only an admin" in said(await scene.press(MEMBER, button["action_id"], button["value"]))
-    body = scene.press_body(ADMIN, button["action_id"], button["value"])
-    assert [await scene.interact(body) for _ in range(3)] == [[], [], []]
-    (told,) = scene.slack.called("chat.postEphemeral")
-    assert (told["channel"], told["user"]) == (CHANNEL, ADMIN) and "rep-" in told["text"]
-    (line,) = scene.world.bursar.reports.list(scene.admin).items
-    assert (line.channel, line.when, len(line.next_dues)) == (CHANNEL, "weekly mon 09:00 Europe/Berlin", 3)
-    assert line.next_dues[0] == "2026-01-05T08:00:00Z"
-    assert "does this already" in said(await scene.press(ADMIN, Action.SCHEDULE, button["value"]))
-
-
-@pytest.mark.parametrize(("error", "warned"), [("not_in_channel", True), ("ratelimited", False)])
-async def test_who_schedules_a_report_where_the_bot_is_not_knows_at_once(
-    scene: Scene, error: str, warned: bool
-) -> None:
-    scene.slack.fault = lambda method, _given: scene.slack.refusal(error) if method == "chat.postEphemeral" else None
-    told = said(await scene.press(ADMIN, Action.SCHEDULE, f"{TEAM}/{CHANNEL} {WEEKLY}"))
-    assert "rep-" in told and ("/invite @bursar" in told) is warned
-    assert len(scene.world.bursar.reports.list(scene.admin).items) == 1, "it is scheduled all the same"
-
-
 async def test_a_report_comes_when_it_is_due_with_its_chart_and_its_csv_in_the_thread(scene: Scene) -> None:
     some_use(scene)
     scheduled(scene)
@@ -156,36 +127,6 @@ async def test_E64_what_was_missed_comes_late_and_says_so_and_what_is_too_old_is
     assert line.id == handle and line.next_dues[0] == "2026-01-07T09:00:00Z"
 
 
-@pytest.mark.parametrize(
-    ("noon_before", "dues", "hours"),
-    [
-        # The clock goes from 02:00 to 03:00, so that 02:30 is not shown: it is due as much later, at 03:30.
-        ("2026-03-27", ["28T01:30", "29T01:30", "30T00:30", "31T00:30"], [24, 24, 23, 24]),
-        # The clock goes from 03:00 to 02:00, so that 02:30 is shown twice: it is due at the first.
-        ("2026-10-23", ["24T00:30", "25T00:30", "26T01:30", "27T01:30"], [24, 24, 25, 24]),
-    ],
-    ids=["spring", "autumn"],
-)
-async def test_E25_where_the_clock_is_changed_each_day_is_reported_once_and_whole(
-    scene: Scene, noon_before: str, dues: list[str], hours: list[int]
-) -> None:
-    scene.world.advance(read_instant(noon_before, "noon", "UTC") + 12 * HOUR - scene.world.clock.now())
-    scene.admin = scene.world.log_in("ana")
-    handle = scheduled(scene, "daily 02:30 Europe/Berlin")
-    for _ in range(2 * 4 * 24):
-        scene.world.advance(30 * MINUTE)
-        await scene.courier.tick()
-        await scene.delivered(1)
-    assert len(posts(scene)) == len(dues)
-    assert not [post for post in posts(scene) if "late" in str(post["text"])]
-    with scene.world.units.serve() as unit:
-        rows = unit.deliveries.of_subjects(DeliveryKind.REPORT, handle)
-    assert [iso(int(str(row.data["slot"])))[8:16] for row in reversed(rows)] == dues
-    days = sorted((int(str(row.data["since"])), int(str(row.data["until"]))) for row in rows)
-    assert [(until - since) // HOUR for since, until in days] == hours
-    assert all(until == since for (_, until), (since, _) in pairwise(days)), "no hour twice and none left out"
-
-
 async def test_run_again_brings_the_same_message_up_to_date(scene: Scene) -> None:
     handle = scheduled(scene)
     assert handle in said(await scene.command(ADMIN, f"report run {handle}"))
@@ -198,23 +139,6 @@ async def test_run_again_brings_the_same_message_up_to_date(scene: Scene) -> Non
     (message,) = scene.slack.shown_in(CHANNEL)
     assert "corrected" in str(message["text"]) and message["ts"] == post["ts"]
     assert len([file for file in scene.slack.files if file["filename"].endswith("csv")]) == 1
-
-
-async def test_mute_delete_and_who_may(scene: Scene) -> None:
-    handle = scheduled(scene, "daily 09:00")
-    for text in (f"report mute {handle}", f"report delete {handle}", f"report run {handle}", "report list"):
-        assert "only an admin" in said(await scene.command(MEMBER, text))
-    assert "muted" in said(await scene.command(ADMIN, f"report mute {handle}"))
-    scene.world.advance(2 * DAY)
-    await scene.courier.tick()
-    assert "on" in said(await scene.command(ADMIN, f"report mute {handle}"))
-    await scene.delivered()
-    assert posts(scene) == []
-    assert "deleted" in said(await scene.command(ADMIN, f"report delete {handle}"))
-    scene.world.advance(2 * DAY)
-    await scene.courier.tick()
-    await scene.delivered()
-    assert posts(scene) == []
 
 
 async def test_an_unknown_outcome_is_asked_about_and_posted_again_only_by_a_press(scene: Scene) -> None:

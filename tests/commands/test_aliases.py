@@ -18,6 +18,7 @@ from core.domain.errors import Invalid
         ("deploy train@sha256:abc on rack --gpu=1", "train", "train@sha256:abc", "rack"),
         ('deploy na"me on rack', "name", "name", "rack"),
         ("deploy gpu on cluster", "gpu", "gpu", "cluster"),
+        ("deploy nginx on rack, gpus: 1", "nginx", "nginx", "rack"),
     ],
 )
 def test_a_deploy_line_is_a_submit_named_after_its_image(line: str, name: str, image: str, cluster: str) -> None:
@@ -30,6 +31,15 @@ def test_the_words_behind_it_are_those_of_submit() -> None:
     _, values = parse_words(expanded("deploy nginx on rack cpu 1 ram 20 gpu 0 priority 4 hours 2 -- sleep 5"))
     found = [values[word] for word in ("cpu", "ram", "gpu", "priority", "hours", "command")]
     assert found == ["1", "20", "0", "4", "2", ("sleep", "5")]
+
+
+@pytest.mark.parametrize("line", ["gpu=2 cpus=4 hour=3", "gpus 2 cpu 4 hours 3", "GPU: 2 cpu: 4 hours: 3"])
+def test_sizes_are_understood_as_people_write_them(line: str) -> None:
+    _, values = parse_words(expanded(f"deploy nginx on rack {line}"))
+    assert (values["gpu"], values["cpu"], values["hours"]) == ("2", "4", "3")
+    submit, name, *rest = expanded_words(["deploy", "nginx", "on", "rack", *line.split()], VERBS)
+    spoken = " ".join(rest).replace("=", " ")
+    assert (submit, name) == ("submit", "nginx") and spoken.endswith("--gpu 2 --cpu 4 --hours 3")
 
 
 def test_a_second_one_gets_a_number_that_still_fits_a_name() -> None:

@@ -76,6 +76,7 @@ TOGETHER: dict[str, dict[str, object]] = {
         "public_ip": None,
         "if_version": None,
     },
+    "org set": {"time_zone": "Europe/Berlin", "credits": "5", "gpu_hours": "none", "approvals": "always"},
     "grant": {"credits": "5", "user": "ben", "treasury": False},
     "transfer": {"credits": "5", "user": "ben", "treasury": False},
     "limits set": {"gpu_hours": "5", "credits": "5", "gpus": "1", "cpus": "1", "deployments": "1", "member": None},

@@ -263,7 +263,7 @@ def test_SIGTERM_ends_the_program_cleanly_and_it_logs_lines_of_json(
 ) -> None:
     world = World(home, clock=SystemClock())
     with process(world) as served:
-        until(world, lambda: "daemon" in _leader(world))
+        until(world, lambda: _leader(world) != "")
         os.kill(served.pid, signal.SIGTERM)
         served.join(PATIENCE_S)
         assert served.exitcode == 0

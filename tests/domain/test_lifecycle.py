@@ -75,6 +75,8 @@ def test_I_C8_every_pair_of_state_and_trigger_leads_where_it_must_or_is_a_confli
 def test_a_conflict_says_what_is_possible_and_offers_only_what_people_do() -> None:
     assert refusal(after, State.STOPPED, Trigger.STOP).hint == "possible now: start, complete, cancel, delete"
     assert refusal(after, State.QUEUED, Trigger.RESUME).hint == "possible now: cancel, stop, delete"
+    again = "possible now: delete; what is over is run again by a new submission"
+    assert refusal(after, State.FAILED, Trigger.START).hint == again
 
 
 def test_every_state_can_be_reached_from_a_submission() -> None:

@@ -91,6 +91,11 @@ async def test_the_least_scopes_are_enough_for_everything_that_the_bot_does(serv
     home = {"type": "app_home_opened", "user": served.bob_id, "tab": "home"}
     await harness.deliver("events_api", {"type": "event_callback", "team_id": TEAM, "event_id": "Ev1", "event": home})
     await harness.until(lambda: harness.call("views.publish", "Your work"), "the home tab")
+    opened_messages = {"type": "app_home_opened", "user": served.bob_id, "tab": "messages"}
+    for again in (0, 1):
+        event = {"type": "event_callback", "team_id": TEAM, "event_id": "Ev3", "event": opened_messages}
+        await harness.deliver("events_api", event, again=again)
+    await harness.until(lambda: harness.call("chat.postMessage", "Hello bob"), "the greeting")
     mention: dict[str, Any] = {
         "type": "app_mention",
         "user": served.bob_id,
@@ -109,6 +114,9 @@ async def test_the_least_scopes_are_enough_for_everything_that_the_bot_does(serv
     await harness.command(served.alice_id, f"report run {schedule}")
     await harness.until(lambda: harness.call("chat.postMessage", "vision: use"), "the report")
     await harness.until(lambda: harness.call("files.completeUploadExternal"), "its files")
+    await harness.press(served.alice_id, "report_schedule", f"{TEAM}/{channel} weekly tue 10:00", channel, "1.1")
+    await harness.until(lambda: harness.call("chat.postEphemeral", "weekly tue 10:00"), "the schedule, in the channel")
+    assert len([one for one in harness.calls if "Hello bob" in str(one[1])]) == 1
     refused = [(name, answer) for name, _, answer in harness.calls if not answer.get("ok")]
     assert refused == []
 

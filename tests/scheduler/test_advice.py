@@ -8,8 +8,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.clock import MINUTE
 from core.scheduler import Policy, Waiting, plan
-from core.scheduler.advice import Advice, elsewhere, higher_priority, shorter_limit, to_start
+from core.scheduler.advice import Advice, higher_priority, patience, shorter_limit, to_start
 from core.scheduler.cycle import Pass
 from core.scheduler.placement import Shape
 from core.scheduler.reach import Reach
@@ -22,9 +23,9 @@ def advice_for(made: Pass, item: Waiting) -> list[Advice]:
     reach = Reach(made.board, Shape.of(item))
     if reach.places < item.replicas or made.place(made.board.class_of(item)) is not None:
         return []
-    found: list[Advice | None] = [elsewhere(made, item)]
+    found: list[Advice | None] = []
     if reach.free < item.replicas:
-        found += [to_start(made, item, reach.hosts, reach.nearest[0]), higher_priority(made, item)]
+        found += [*to_start(made, item, reach.hosts, reach.nearest[0]), higher_priority(made, item)]
     elif made.promises.made:
         found.append(shorter_limit(made, item, min(promise.at for promise in made.promises.made)))
     return [advice for advice in found if advice is not None]
@@ -55,3 +56,22 @@ def test_whoever_follows_a_piece_of_advice_starts_or_preempts_in_that_pass(seed:
 
 def _promised(made: Pass) -> set[str]:
     return {promise.id for promise in made.promises.made}
+
+
+@given(seed=st.integers(0, 1_000_000))
+@settings(max_examples=150, deadline=None)
+def test_one_who_is_asked_for_patience_preempts_when_it_was_said_and_not_before(seed: int) -> None:
+    board, draw = one_org(random_board(seed, crowd=18)), random.Random(seed)
+    for holding in list(board.holdings.values()):
+        board.change_holding(replace(holding, started_at=NOW - draw.randrange(12) * MINUTE, limit_ms=None))
+    for waiting_id in [i for i in sorted(board.waiting)[1:] if i not in board.pins]:
+        board.remove_waiting(waiting_id)
+    for item in [i for i in board.waiting.values() if i.id not in board.pins]:
+        with board.trial():
+            made = Pass(board, Policy(), NOW)
+            made.run()
+            _, sooner = patience(made, item) if item.id in _promised(made) or not made.promises.made else ("", None)
+        if sooner is None or item.id in made.done:
+            continue
+        assert item.id not in {preempt.for_id for preempt in plan(board, Policy(), NOW).preempts}
+        assert item.id in {preempt.for_id for preempt in plan(board, Policy(), sooner).preempts}

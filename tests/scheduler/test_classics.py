@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
-from core.scheduler import Board, Policy, Waiting, plan, policy_named
+from core.scheduler import Board, Policy, Waiting, guard, plan, policy_named
 from core.scheduler.guard import VirtualEasy
 from core.scheduler.ordering import Closed
 from core.scheduler.policy import Smart
@@ -93,6 +93,19 @@ def test_the_virtual_easy_learns_when_something_ends_early() -> None:
     virtual.learn("a", 40, 40)
     virtual.worst_until(50)
     assert virtual.longest_wait == 40
+
+
+@pytest.mark.parametrize(("looked_at", "longest"), [(2, 198), (1, 207)])
+def test_the_virtual_easy_looks_only_so_far_behind_its_head(
+    monkeypatch: pytest.MonkeyPatch, looked_at: int, longest: int
+) -> None:
+    monkeypatch.setattr(guard, "LOOKED_AT", looked_at)
+    half, virtual = VirtualEasy.WHOLE // 2, VirtualEasy()
+    virtual.arrive("runs", 0, half, 100)
+    virtual.arrive("head", 1, VirtualEasy.WHOLE, 100)
+    virtual.arrive("wide", 2, VirtualEasy.WHOLE, 10)
+    virtual.arrive("small", 3, half, 50)  # fits beside what runs, until the head can start
+    assert virtual.worst_until(1000) == longest
 
 
 # -- smart ---------------------------------------------------------------------------------------------------------

@@ -88,3 +88,18 @@ def test_a_pinned_place_is_free_for_nobody_else() -> None:
     board = Board([n], [], [head, job("quick", cpu=2, priority=100)])
     board.pin(Pin("head", (Claim(n.id, head.resources),), NOW + HOUR))
     assert started(board) == ["head"]
+
+
+def test_whoever_is_given_more_time_takes_its_pinned_place_for_longer() -> None:
+    """The next one is promised that place; a board that was moved says when as one does that is built anew."""
+    n = node("n", cpu=4)
+    leaves = running("leaves", n, cpu=4, ending_by=NOW + MINUTE, pinned_for="kept")
+    kept, waits = job("kept", cpu=4, priority=90), job("waits", cpu=4)
+    pin = Pin("kept", (Claim(n.id, kept.resources),), NOW + 10 * MINUTE)
+    board = Board([n], [leaves], [kept, waits], pins=[pin])
+    soon = plan(board, Policy(), NOW).reserves
+    longer = replace(kept, limit_ms=3 * 3_600_000)
+    board.change_waiting(longer)
+    moved, anew = plan(board, Policy(), NOW), plan(Board([n], [leaves], [longer, waits], pins=[pin]), Policy(), NOW)
+    assert moved.reserves == anew.reserves
+    assert [late.at - early.at for late, early in zip(moved.reserves, soon, strict=True)] == [2 * HOUR]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from core.clock import HOUR, MINUTE
+from core.clock import MINUTE
 from core.scheduler import (
     Board,
     Claim,
@@ -100,9 +100,12 @@ SITUATIONS = (
     Situation(
         "why does it wait when four GPUs of another model are free?",
         (A, T4),
-        (running("x", A, devices=(0, 1)),),
-        wish(gpu=1, gpu_models=A100),
-        ("capacity: a, the only node with a100, has too little free [1000 / 0, +60] > would start now on t4",),
+        (running("x", A, devices=(0,)),),
+        wish(gpu=2, gpu_models=A100),
+        (
+            "capacity: a, the only node with a100, has too little free [2000 / 1000, +60]"
+            " > would start now with 1 GPU, or on t4",
+        ),
     ),
     Situation(
         "why does it wait when a node without my label is free?",
@@ -138,7 +141,7 @@ SITUATIONS = (
         wish(gpu=1, replicas=4),
         (
             "nodes_away: nodes that could hold it take nothing new: a is cordoned [4 / 2]"
-            " > an operator has to take it back into service",
+            " > whoever looks after the cluster has to bring it back",
         ),
     ),
     Situation(
@@ -257,13 +260,6 @@ SITUATIONS = (
         ("gate: held > release it",),
     ),
     Situation(
-        "its start time lies ahead",
-        (G4,),
-        (),
-        wish(gpu=1, not_before=NOW + HOUR),
-        ("not_before: its own start time lies ahead [+60]",),
-    ),
-    Situation(
         "why does one GPU wait when one is free? It would delay a promise",
         (G4,),
         (running("busy", G4, devices=(0, 1, 2), hours=1.5, priority=90),),
@@ -354,6 +350,15 @@ SITUATIONS = (
             "ahead: others are before it in the queue [0 / 7]",
         ),
         before=tuple(job(f"q{i}", gpu=2, priority=55) for i in range(7)),
+        policy=NO_EVICTIONS,
+    ),
+    Situation(
+        "who stands before it wants another model: not in its way, and not told",
+        (A, T4),
+        (running("x", A, devices=(0, 1), hours=None), running("y", T4, devices=(0, 1, 2, 3))),
+        wish(gpu=1, gpu_models=frozenset({"t4"})),
+        ("capacity: t, the only node with t4, has too little free [1000 / 0, +60]",),
+        before=(job("head", gpu=1, gpu_models=A100),),
         policy=NO_EVICTIONS,
     ),
     Situation(

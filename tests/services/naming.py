@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from core.domain.browsing import Look
 from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
 from core.domain.cluster_requests import ClusterChange, NewCluster, NewNode, Sharing
 from core.domain.money_requests import (
@@ -26,7 +27,17 @@ from core.domain.money_requests import (
     UseRequest,
 )
 from core.domain.report_requests import LinkCode, NewSchedule
-from core.domain.requests import Joining, Login, NewAccount, NewInvite, NewOrg, NewPassword, NewRole, NewToken
+from core.domain.requests import (
+    Joining,
+    Login,
+    NewAccount,
+    NewInvite,
+    NewOrg,
+    NewPassword,
+    NewRole,
+    NewToken,
+    OrgChange,
+)
 from core.domain.roles import Permission
 from core.domain.validation import validated
 from tests.builders import PASSWORD, job
@@ -112,6 +123,7 @@ def _of(*ways: Callable[[Things], Any]) -> tuple[Way, ...]:
 
 NAMES_A_THING: dict[str, tuple[Way, ...]] = {
     "accounts.reference": _of(lambda x: x.token, lambda x: x.token[:7]),
+    "accounts.session": _of(lambda x: x.session),
     "accounts.token": _of(lambda x: x.api_token),
     "accounts.org": _of(lambda x: x.org),
     "Login": (
@@ -181,6 +193,7 @@ NAMES_NOTHING: dict[str, Way] = {
     "NewPassword": lambda *_: validated(NewPassword, old=PASSWORD, new="another horse staple"),
     "NewToken": lambda *_: validated(NewToken, name="new-token"),
     "NewOrg": lambda *_: validated(NewOrg, name="gamma"),
+    "OrgChange": lambda *_: validated(OrgChange, credits="5"),
     "NewInvite": lambda *_: validated(NewInvite),
     "NewCluster": lambda *_: validated(NewCluster, name="new-rack", driver="scripted", cpu=1),
     "PeriodRequest": lambda *_: validated(PeriodRequest),
@@ -199,8 +212,8 @@ NAMES_NOTHING: dict[str, Way] = {
     "clusters.driver": lambda *_: "scripted",
     "clusters.settings": lambda *_: {},
     "upkeep.apply": lambda *_: False,
-    "deployments.list_everywhere.cluster": lambda _named, own, _: own.cluster,  # operators see what everybody has
-    "deployments.list_everywhere.after": lambda _named, own, _: own.deployment,
+    # Operators see what everybody has.
+    "deployments.list_everywhere.look": lambda _named, own, _: Look(cluster=own.cluster, after=own.deployment),
     "deployments.states": lambda *_: (),
     "deployments.mine": lambda *_: True,
     "deployments.order": lambda *_: "priority",

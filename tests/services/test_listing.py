@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.domain.browsing import Look
 from core.domain.errors import Forbidden, Invalid, NotFound
 from core.domain.roles import Caller
 from core.views.work import DeploymentLine
@@ -49,7 +50,7 @@ def test_an_operator_sees_all_organizations_each_line_with_its_own(small_team: T
     world.cluster(eva, "other")
     world.fund(eva, credits=10)
     theirs = world.submit(eva, "train", "other")
-    found = world.bursar.deployments.list_everywhere(small_team.operator, order="owner")
+    found = world.bursar.deployments.list_everywhere(small_team.operator, Look(order="owner"))
     assert {(line.id, line.org) for line in found.items} == {(mine.id, "vision"), (theirs.id, "speech")}
     with pytest.raises(Forbidden):
         world.bursar.deployments.list_everywhere(small_team.admin)

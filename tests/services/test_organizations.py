@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.domain.errors import BursarError
-from core.domain.requests import NewOrg, NewRole
+from core.domain.errors import BursarError, Invalid
+from core.domain.lifecycle import State
+from core.domain.requests import NewOrg, NewRole, OrgChange
 from core.domain.roles import Caller, Role
+from core.domain.validation import validated
 from core.settings import Orgs
 from tests.builders import World
 from tests.services.conftest import Team
@@ -206,3 +208,56 @@ def test_B61_once_nothing_lives_in_it_an_organization_can_go(team: Team) -> None
 
 def test_only_admins_end_an_organization(small_team: Team) -> None:
     assert refusal(lambda: small_team.world.bursar.organizations.delete(small_team.member)).code == "not_allowed"
+
+
+def test_what_new_members_start_with_is_the_organizations_to_set(small_team: Team) -> None:
+    world, admin = small_team.world, small_team.admin
+    before = world.bursar.credits.wallet(small_team.member)
+    card = world.bursar.organizations.change(
+        admin, validated(OrgChange, time_zone="europe/berlin", credits="2.5", gpu_hours="none")
+    )
+    assert (card.time_zone, card.allowance_credits_ucr, card.allowance_gpu_ms) == ("Europe/Berlin", 2_500_000, 0)
+    new = world.bursar.credits.wallet(world.member(admin, "eva"))
+    assert (new.credits.balance_ucr, new.gpu_hours.balance_gpu_ms) == (2_500_000, 0)
+    assert world.bursar.credits.wallet(small_team.member) == before
+    world.bursar.organizations.change(admin, validated(OrgChange, gpu_hours="1"))
+    later = world.bursar.organizations.show(admin)
+    assert (later.time_zone, later.allowance_credits_ucr, later.allowance_gpu_ms) == (
+        "Europe/Berlin",
+        2_500_000,
+        3_600_000,
+    )
+    assert refusal(
+        lambda: world.bursar.organizations.change(small_team.member, validated(OrgChange, credits="9"))
+    ).code == ("not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({}, "nothing_to_change"),
+        ({"time_zone": "Mars/Base"}, "zone_unknown"),
+        ({"credits": "-1"}, "amount_out_of_range"),
+        ({"gpu_hours": "much"}, "malformed_amount"),
+        ({"approvals": "sometimes"}, "unknown_approvals"),
+    ],
+    ids=["nothing", "B53 a zone of another planet", "less than nothing", "no number", "no policy"],
+)
+def test_what_an_organization_cannot_be_set_to_is_refused(asked: dict[str, str], code: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        validated(OrgChange, **asked)
+    assert refused.value.code == code
+
+
+def test_each_organization_says_what_needs_a_yes(small_team: Team) -> None:
+    world, admin, operator = small_team.world, small_team.admin, small_team.operator
+    other = world.org(operator, "speech")
+    for who, cluster in ((admin, "rack"), (other, "other")):
+        world.cluster(who, cluster, cpu=64)
+    world.fund(other, credits=10)
+    change = world.bursar.organizations.change
+    assert change(admin, validated(OrgChange, approvals="always")).approvals == "always"
+    assert world.submit(admin, "asks").state is State.AWAITING_APPROVAL
+    assert world.submit(other, "asks-nobody", "other").state is State.QUEUED
+    assert change(admin, validated(OrgChange, approvals="default")).approvals is None
+    assert world.submit(admin, "as-installed").state is State.QUEUED

@@ -28,6 +28,7 @@ class Things:
     admin: str
     member: str
     token: str  # of the member
+    session: str  # of the member, too
     invite: str
     open_code: str
     closed_code: str
@@ -49,6 +50,7 @@ NOTHING_THERE = Things(
     admin="nobody-a",
     member="nobody-m",
     token="tok-zzzzzz",
+    session="zzzzzzzz",
     invite="inv-zzzzzz",
     open_code="YYYYYYYYYY",
     closed_code="ZZZZZZZZZZ",
@@ -109,6 +111,7 @@ def settle_org(world: World, operator: Caller, name: str, letter: str, between: 
         admin=f"{letter}-admin",
         member=f"{letter}-member",
         token=token,
+        session=world.bursar.accounts.list_sessions(member).items[0].id,
         invite=open_invite.id,
         open_code=open_invite.code or "",
         closed_code=closed_invite.code or "",

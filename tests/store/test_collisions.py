@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,6 +50,34 @@ def stranger_at(url: str, **options: Any) -> psycopg.Connection[Any]:
     return psycopg.connect(plain, autocommit=True, **options)
 
 
+@contextmanager
+def watching(database: Database, watch: Callable[[psycopg.Cursor[Any], str], None]) -> Iterator[None]:
+    """Each statement as it has just been carried out; most of them go to the driver itself."""
+    watches = [watch]
+
+    class Watched(psycopg.Cursor[Any]):
+        def execute(self, query: Any, *args: Any, **options: Any) -> Self:
+            return self._told(query, super().execute(query, *args, **options))
+
+        def executemany(self, query: Any, *args: Any, **options: Any) -> None:
+            self._told(query, super().executemany(query, *args, **options))
+
+        def _told(self, query: Any, answer: Any) -> Any:
+            for one in watches:
+                one(self, str(query))
+            return answer
+
+    def put_in(connection: Any, *_: object) -> None:
+        connection.cursor_factory = Watched
+
+    event.listen(database.engine, "checkout", put_in)
+    try:
+        yield
+    finally:
+        watches.clear()
+        event.remove(database.engine, "checkout", put_in)
+
+
 class Stranger:
     """Somebody at the database's own prompt, who holds a row that a submission needs and wants one that it has.
 
@@ -58,22 +87,22 @@ class Stranger:
     def __init__(self, url: str, database: Database, times: int) -> None:
         self._connection = stranger_at(url, options="-c deadlock_timeout=1h")
         self._watcher = stranger_at(url)
-        self._engine, self._times = database.engine, times
+        self._watching, self._times = watching(database, self._get_in_the_way), times
         self._threads: list[threading.Thread] = []
         self.met = 0
 
     def __enter__(self) -> Self:
-        event.listen(self._engine, "after_cursor_execute", self._get_in_the_way)
+        self._watching.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        event.remove(self._engine, "after_cursor_execute", self._get_in_the_way)
+        self._watching.__exit__(None, None, None)
         for thread in self._threads:
             thread.join()
         self._connection.close()
         self._watcher.close()
 
-    def _get_in_the_way(self, _c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def _get_in_the_way(self, _cursor: object, statement: str) -> None:
         """Once the submission has a share in the row of the cluster."""
         if self.met == self._times or "INTO deployments" not in statement:
             return
@@ -122,15 +151,15 @@ def test_E13_who_is_in_the_way_again_and_again_gets_one_clear_answer_and_nothing
 
 
 def test_E13_an_order_that_cannot_be_is_done_again_too(world: World, admin: Caller) -> None:
-    raised = []
+    raised: list[str] = []
 
-    def refuse_once(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def refuse_once(cursor: psycopg.Cursor[Any], statement: str) -> None:
         if "INTO balances" in statement and not raised:
             raised.append(statement)
-            connection.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure'; END $$")
+            cursor.connection.execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure'; END $$")
 
-    event.listen(world.store.engine, "before_cursor_execute", refuse_once)
-    made = world.bursar.deployments.submit(admin, job("train"))
+    with watching(world.store, refuse_once):
+        made = world.bursar.deployments.submit(admin, job("train"))
     assert raised
     assert [line.id for line in world.bursar.deployments.list(admin).items] == [made.id]
 

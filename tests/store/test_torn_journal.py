@@ -106,6 +106,7 @@ def two_pages_swapped(journal: bytes, draw: random.Random) -> bytes:
 DAMAGES = (torn, torn_and_padded, a_bit_flipped, a_page_missing, a_page_of_garbage, two_pages_swapped)
 
 
+@pytest.mark.usefixtures("durable")
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_E17_what_a_damaged_journal_leaves_is_the_store_as_it_was_after_some_commit(
     history: History, tmp_path: Path, damage: Callable[[bytes, random.Random], bytes]

@@ -1,4 +1,4 @@
-"""Who one is here: one's organizations, the tokens of one's scripts, and who in Slack acts as one."""
+"""Who one is here: one's organizations and sessions, the tokens of one's scripts, and who in Slack acts as one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from core.views.chat import LinkLine, PendingLink
-from core.views.people import AccountCard, OrgRow, TokenCard
+from core.views.people import AccountCard, OrgRow, SessionCard, TokenCard
 from tui import actions, questions
 from tui.actions import Action, Command
 from tui.amounts import age, until
@@ -34,6 +34,7 @@ class AccountScreen(Frame):
     ACTIONS = (
         actions.TOKEN_CREATE,
         actions.TOKEN_REVOKE,
+        actions.SESSION_END,
         actions.LINK_SLACK,
         actions.REFUSE_SLACK,
         actions.UNLINK_SLACK,
@@ -45,6 +46,7 @@ class AccountScreen(Frame):
         super().__init__()
         self._orgs: dict[str, OrgRow] = {}
         self._tokens: dict[str, TokenCard] = {}
+        self._sessions: dict[str, SessionCard] = {}
         self._asking: dict[str, PendingLink] = {}
 
     def body(self) -> Iterator[Widget]:
@@ -57,6 +59,19 @@ class AccountScreen(Frame):
                         [Column("organization", 12, grow=True), Column("role", 8), Column("", 6)],
                         name="orgs",
                         nothing="none yet: J joins one by its code",
+                    )
+                with Panel("logged in", classes="sessions"):
+                    yield LineTable(
+                        [
+                            Column("by", 8, grow=True),
+                            Column("id", 8, drop=1),
+                            Column("since", 5, right=True),
+                            Column("ends", 7, right=True),
+                            Column("", 6),
+                        ],
+                        name="sessions",
+                        nothing="nowhere: a token asks here",
+                        opens=False,
                     )
             with Vertical(classes="side"):
                 with Panel("API tokens", classes="tokens"):
@@ -96,6 +111,8 @@ class AccountScreen(Frame):
         nothing = _NO_TOKENS if seen.tokens is not None else "a token does not show the others"
         tokens = [(token.id, _token_cells(token, now)) for token in self._tokens.values()]
         self.query_one("#tokens", LineTable).show_rows(tokens, nothing=nothing)
+        self._sessions = {session.id: session for session in seen.sessions}
+        self.query_one("#sessions", LineTable).show_rows([(s.id, _session_cells(s, now)) for s in seen.sessions])
         links = [(f"acts {link.workspace}/{link.user}", _link_cells(link, now)) for link in seen.links]
         asking = [(key, _asking_cells(link, now)) for key, link in self._asking.items()]
         self.query_one("#slack", LineTable).show_rows([*asking, *links])
@@ -114,6 +131,9 @@ class AccountScreen(Frame):
         if action is actions.TOKEN_REVOKE:
             token = self._tokens.get(self.query_one("#tokens", LineTable).key or "")
             return [(token.id, token.name)] if token is not None and token.state == "open" else []
+        if action is actions.SESSION_END:
+            session = self._sessions.get(self.query_one("#sessions", LineTable).key or "")
+            return [(session.id, session.face)] if session is not None else []
         link = self._asking.get(self.query_one("#slack", LineTable).key or "")
         return [(link.user_id, f"@{link.name}")] if link is not None else []
 
@@ -139,6 +159,16 @@ def _org_cells(org: OrgRow) -> Sequence[Cell]:
 
 def _here(org: OrgRow) -> Cell:
     return Cell("● here", Tone.GOOD) if org.active else Cell("")
+
+
+def _session_cells(session: SessionCard, now: int) -> Sequence[Cell]:
+    return (
+        Cell(session.face),
+        Cell(session.id, Tone.DIM),
+        Cell(age(session.created_at, now), Tone.DIM),
+        Cell(until(session.expires_at, now), Tone.DIM),
+        Cell("● here", Tone.GOOD) if session.here else Cell(""),
+    )
 
 
 def _token_cells(token: TokenCard, now: int) -> Sequence[Cell]:

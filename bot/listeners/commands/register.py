@@ -17,6 +17,8 @@ async def answer(desk: Desk, command: Command) -> Message:
 
 
 async def registered(desk: Desk, who: Who, wanted: str | None, key: str) -> Message:
+    if not (wanted or who.name):
+        raise Invalid("name_needed", "a mention does not say how you are called", "register NAME")
     name = await in_thread(desk.chat.register, who.team_id, who.user_id, who.name, wanted, key)
     visitor = await desk.visitor(who)
     return join(name, visitor.org)

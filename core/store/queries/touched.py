@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from core.store.fixed import Among, Fixed
 from core.store.repositories.deployments import dependencies, deployments, preemptions
@@ -13,8 +13,8 @@ from core.store.repositories.deployments import dependencies, deployments, preem
 def on_cluster(connection: Connection, cluster_id: str, handles: Collection[str]) -> set[str]:
     """The deployments with these handles that belong to the cluster, and those there that wait for one of them."""
     named = _NAMED.among(connection, sorted(handles))
-    waiting = _WAITING.among(connection, [id_ for id_, _ in named], {"cluster": cluster_id})
-    return {id_ for id_, where in named if where == cluster_id} | {id_ for (id_,) in waiting}
+    waiting = _WAITING.among(connection, [id_ for id_, _ in named])
+    return {id_ for id_, where in [*named, *waiting] if where == cluster_id}
 
 
 def by_time(connection: Connection, cluster_id: str, since: int, until: int) -> set[str]:
@@ -27,7 +27,7 @@ def by_time(connection: Connection, cluster_id: str, since: int, until: int) -> 
 
 _NAMED = Fixed(select(deployments.c.id, deployments.c.cluster_id).where(Among(deployments.c.handle)))
 _WAITING = Fixed(
-    select(dependencies.c.deployment_id)
+    select(dependencies.c.deployment_id, deployments.c.cluster_id)
     .select_from(dependencies.join(deployments, deployments.c.id == dependencies.c.deployment_id))
-    .where(Among(dependencies.c.after_id), deployments.c.cluster_id == bindparam("cluster"))
+    .where(Among(dependencies.c.after_id))
 )

@@ -107,6 +107,16 @@ class Accounts:
         statement = select(sessions).where(sessions.c.account_id == account_id, sessions.c.kind == "token")
         return [SessionRow(*row) for row in self._connection.execute(statement.order_by(sessions.c.id.desc()))]
 
+    def sessions_of(self, account_id: str, now: int) -> list[SessionRow]:
+        """Their logins that still stand, newest first."""
+        statement = select(sessions).where(
+            sessions.c.account_id == account_id,
+            sessions.c.kind == "login",
+            sessions.c.revoked_at.is_(None),
+            sessions.c.expires_at > now,
+        )
+        return [SessionRow(*row) for row in self._connection.execute(statement.order_by(sessions.c.id.desc()))]
+
     def token_by_handle(self, handle: str) -> SessionRow | None:
         row = self._connection.execute(select(sessions).where(sessions.c.handle == handle)).one_or_none()
         return SessionRow(*row) if row else None

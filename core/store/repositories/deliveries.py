@@ -21,6 +21,7 @@ places = slack.FeedPlace.__table__  # type: ignore[attr-defined]
 audit = journal.Audit.__table__  # type: ignore[attr-defined]
 
 _S = DeliveryState
+_LOOKED_AT = 20  # so many times more than are claimed, before everything is looked at
 _AT_REST = [state.value for state in DeliveryState if state is not DeliveryState.CLAIMED]
 
 
@@ -153,17 +154,23 @@ class Deliveries:
         busy = {tuple(row) for row in self._connection.execute(just_sent)}
         in_work = select(*to).where(deliveries.c.state == _S.CLAIMED.value)
         busy |= {tuple(row) for row in self._connection.execute(in_work)}
-        place = func.row_number().over(partition_by=to, order_by=(deliveries.c.due_at, deliveries.c.id))
-        ranked = select(deliveries.c.id, place.label("place")).where(*_due(now, team_id)).subquery()
-        first = deliveries.c.id.in_(select(ranked.c.id).where(ranked.c.place == 1))
-        free = [row for row in self._found(first, limit=most + len(busy)) if (row.team_id, row.recipient) not in busy]
-        ids = [row.id for row in free[:most]]
+        longest = self._found(*_due(now, team_id), limit=_LOOKED_AT * most)
+        ids = _first_of_each(longest, busy, most)
+        if len(ids) < most and len(longest) == _LOOKED_AT * most:
+            ids = _first_of_each(self._first_due(now, team_id, most + len(busy)), busy, most)
         self._connection.execute(
             update(deliveries)
             .where(deliveries.c.id.in_(ids))
             .values(state=_S.CLAIMED.value, owner=owner, lease_until=now + lease_us, attempts=deliveries.c.attempts + 1)
         )
         return self._found(deliveries.c.id.in_(ids))
+
+    def _first_due(self, now: int, team_id: str | None, most: int) -> list[DeliveryRow]:
+        """What each recipient waits for longest; looks at everything that is due."""
+        of_each = (deliveries.c.team_id, deliveries.c.recipient)
+        place = func.row_number().over(partition_by=of_each, order_by=(deliveries.c.due_at, deliveries.c.id))
+        ranked = select(deliveries.c.id, place.label("place")).where(*_due(now, team_id)).subquery()
+        return self._found(deliveries.c.id.in_(select(ranked.c.id).where(ranked.c.place == 1)), limit=most)
 
     def mark(self, row: DeliveryRow, state: DeliveryState, **values: object) -> bool:
         """What became of a claim, if it still is this owner's."""
@@ -215,12 +222,12 @@ class Deliveries:
             deliveries.c.state == _S.UNSURE.value,
         )
 
-    def waiting_cards(self, team_id: str, recipient: str) -> int:
-        """How many new cards somebody has still to get."""
+    def waiting(self, team_id: str, recipient: str, kind: DeliveryKind) -> int:
+        """How many new messages of a kind somebody has still to get."""
         statement = select(func.count()).where(
             deliveries.c.team_id == team_id,
             deliveries.c.recipient == recipient,
-            deliveries.c.kind == DeliveryKind.CARD.value,
+            deliveries.c.kind == kind.value,
             deliveries.c.message_ts.is_(None),
             deliveries.c.state.in_([_S.DUE.value, _S.CLAIMED.value]),
         )
@@ -242,6 +249,15 @@ class Deliveries:
         statement = select(deliveries).where(self._scope.covers(deliveries), *conditions)
         found = self._connection.execute(statement.order_by(deliveries.c.due_at, deliveries.c.id).limit(limit))
         return [_row(row._mapping) for row in found]
+
+
+def _first_of_each(rows: Sequence[DeliveryRow], busy: set[tuple[Any, ...]], most: int) -> list[str]:
+    """The ids of the first message of each recipient that is not busy."""
+    first: dict[tuple[Any, ...], str] = {}
+    for row in rows:
+        if (row.team_id, row.recipient) not in busy:
+            first.setdefault((row.team_id, row.recipient), row.id)
+    return list(first.values())[:most]
 
 
 def _due(now: int, team_id: str | None) -> list[ColumnElement[bool]]:

@@ -289,8 +289,7 @@ def _limits_of(everything: bool) -> Fixed:
 
 @cache
 def _living_named(everything: bool) -> Fixed:
-    lives = deployments.c.state.not_in([literal(state.value) for state in FINAL])
-    these = (covered(deployments, everything=everything), Among(deployments.c.name), lives)
+    these = (covered(deployments, everything=everything), Among(deployments.c.name), work.LIVING)
     return Fixed(select(deployments.c.name, deployments.c.handle).where(*these))
 
 

@@ -28,6 +28,7 @@ class OrgRow:
     created_at: int
     created_by: str
     deleted_at: int | None
+    approval_policy: str | None = None
 
 
 class Orgs:
@@ -51,6 +52,9 @@ class Orgs:
 
     def add(self, row: OrgRow) -> None:
         self._connection.execute(insert(orgs), {name: getattr(row, name) for name in OrgRow.__slots__})
+
+    def change(self, org_id: str, **columns: object) -> None:
+        self._connection.execute(update(orgs).where(orgs.c.id == org_id).values(**columns))
 
     def mark_deleted(self, org_id: str, now: int) -> None:
         self._connection.execute(update(orgs).where(orgs.c.id == org_id).values(deleted_at=now))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, fields
 from functools import cache, lru_cache
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from core.domain.flavors import Flavor, RateCard
 from core.domain.quota import Level, Limit, Measure
 from core.domain.resources import Resources
 from core.ledger.amounts import Book
 from core.ledger.ladder import Standing
+from core.store.fixed import Fixed
 from core.store.scope import Scope, covered
 from core.store.tables import money
 
@@ -33,8 +33,7 @@ class Prices:
 
     def cards(self, cluster_id: str) -> list[RateCard]:
         if cluster_id not in self._cards:
-            rows = self._connection.execute(_CARDS, {"cluster": cluster_id})
-            self._cards[cluster_id] = [_card(row.version, row.effective_from, row.prices) for row in rows]
+            self._cards[cluster_id] = [_card(*row) for row in _CARDS.rows(self._connection, {"cluster": cluster_id})]
         return self._cards[cluster_id]
 
     def add_card(self, cluster_id: str, card: RateCard, set_by: str) -> None:
@@ -89,8 +88,10 @@ class Limits:
     def all(self) -> list[tuple[str, Limit]]:
         """Each limit with its subject: a member's or a cluster's id, or nothing for the organization itself."""
         if self._known is None:
-            rows = self._connection.execute(_all_limits(self._scope.is_everything), self._scope.bound)
-            self._known = [(row.subject, Limit(Level(row.level), Measure(row.measure), row.most)) for row in rows]
+            rows = _all_limits(self._scope.is_everything).rows(self._connection, self._scope.bound)
+            self._known = [
+                (subject, Limit(Level(level), Measure(measure), most)) for subject, level, measure, most in rows
+            ]
         return list(self._known)
 
     def that_bind(self, member_id: str, cluster_id: str) -> list[tuple[str, Limit]]:
@@ -125,9 +126,8 @@ class Standings:
         """In each book in which it has ever been looked at."""
         known = self._known.get((org_id, owner_id))
         if known is None:
-            rows = self._connection.execute(_OF_WALLET, {"org": org_id, "owner": owner_id})
-            known = {Book(row.book): Standing(row.rung, row.told, row.emptied_at, row.funding) for row in rows}
-            self._known[org_id, owner_id] = known
+            rows = _OF_WALLET.rows(self._connection, {"org": org_id, "owner": owner_id})
+            known = self._known[org_id, owner_id] = {Book(book): Standing(*kept) for book, *kept in rows}
         return known
 
     def put(self, org_id: str, owner_id: str, book: Book, standing: Standing, look_at: int | None) -> None:
@@ -153,13 +153,23 @@ def _standing_of(org_id: str, owner_id: str, book: Book) -> tuple[ColumnElement[
     return (standings.c.org_id == org_id, standings.c.owner_id == owner_id, standings.c.book == book.value)
 
 
-_CARDS = select(rate_cards).where(rate_cards.c.cluster_id == bindparam("cluster")).order_by(rate_cards.c.version)
-_OF_WALLET = select(standings).where(standings.c.org_id == bindparam("org"), standings.c.owner_id == bindparam("owner"))
+_CARDS = Fixed(
+    select(rate_cards.c.version, rate_cards.c.effective_from, rate_cards.c.prices)
+    .where(rate_cards.c.cluster_id == bindparam("cluster"))
+    .order_by(rate_cards.c.version)
+)
+_OF_WALLET = Fixed(
+    select(standings.c.book, *(standings.c[name] for name in Standing.__slots__)).where(
+        standings.c.org_id == bindparam("org"), standings.c.owner_id == bindparam("owner")
+    )
+)
 
 
 @cache
-def _all_limits(everything: bool) -> Select[Any]:
-    return select(limits).where(covered(limits, everything=everything)).order_by(limits.c.level, limits.c.subject)
+def _all_limits(everything: bool) -> Fixed:
+    columns = (limits.c.subject, limits.c.level, limits.c.measure, limits.c.most)
+    these = covered(limits, everything=everything)
+    return Fixed(select(*columns).where(these).order_by(limits.c.level, limits.c.subject))
 
 
 @lru_cache(maxsize=1_000)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, insert, literal, select, update
 
 from core.domain.flavors import RunRate
 from core.domain.lifecycle import State, has_open_run
@@ -167,12 +167,12 @@ class Runs:
     def open_of_payer(self, org_id: str, owner_id: str) -> list[RunRow]:
         """The runs that a member's wallet pays for now; without an owner, the organization's treasury."""
         whose = {"org": org_id, "owner": owner_id} if owner_id else {"org": org_id}
-        found = self._connection.execute(_OPEN_OF_WALLET if owner_id else _OPEN_OF_TREASURY, whose)
-        return [_run(row) for row in found]
+        statement = _OPEN_OF_WALLET if owner_id else _OPEN_OF_TREASURY
+        return [_run(row) for row in statement.rows(self._connection, whose)]
 
     def burning_of(self, org_id: str, owner_id: str) -> list[tuple[RunRate, int, int]]:
         """At which rates a member's wallet pays now: how many runs at each, and the start of the first."""
-        found = self._connection.execute(_RATES_OF_WALLET, {"org": org_id, "owner": owner_id})
+        found = _RATES_OF_WALLET.rows(self._connection, {"org": org_id, "owner": owner_id})
         return [(_rate(rate), count, since) for rate, count, since in found]
 
     def in_period(self, since: int, until: int) -> list[RunRow]:
@@ -291,18 +291,18 @@ _LAST_ENDS = Fixed(
 )
 _UNPIN = Fixed(delete(pins).where(pins.c.deployment_id == bindparam("whose")))
 
-_MAY_RUN = deployments.c.state.in_([state.value for state in State if has_open_run(state)])
-_IN_WALLET = (deployments.c.owner_id == bindparam("owner"), runs.c.payer == "wallet")
+_MAY_RUN = deployments.c.state.in_([literal(state.value) for state in State if has_open_run(state)])
+_IN_WALLET = (
+    deployments.c.owner_id == bindparam("owner"),
+    runs.c.org_id == bindparam("org"),
+    runs.c.payer == "wallet",
+)
 
 
 def _by_deployments(statement: Select[Any]) -> Select[Any]:
     """By way of the deployments that may have an open run: what has ended is never looked at, however much that is."""
     joined = deployments.join(runs, and_(runs.c.deployment_id == deployments.c.id, runs.c.ended_at.is_(None)))
     return statement.select_from(joined).where(_MAY_RUN)
-
-
-def _paying(statement: Select[Any], *whose: ColumnElement[bool]) -> Select[Any]:
-    return _by_deployments(statement).where(runs.c.org_id == bindparam("org"), *whose)
 
 
 @cache
@@ -314,7 +314,9 @@ def _all_open(everything: bool) -> Select[Any]:
 
 
 _IN_ORDER = select(runs).order_by(runs.c.started_at, runs.c.id)
-_OPEN_OF_WALLET = _paying(_IN_ORDER, *_IN_WALLET)
-_OPEN_OF_TREASURY = _paying(_IN_ORDER, runs.c.payer == "treasury")
+_OPEN_OF_WALLET = Fixed(_by_deployments(_IN_ORDER).where(*_IN_WALLET))
+_OPEN_OF_TREASURY = Fixed(
+    _by_deployments(_IN_ORDER).where(deployments.c.org_id == bindparam("org"), runs.c.payer == "treasury")
+)
 _RATES = select(runs.c.rate, func.count(), func.min(runs.c.started_at)).group_by(runs.c.rate)
-_RATES_OF_WALLET = _paying(_RATES, *_IN_WALLET)
+_RATES_OF_WALLET = Fixed(_by_deployments(_RATES).where(*_IN_WALLET))

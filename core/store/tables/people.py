@@ -50,6 +50,7 @@ class Org(SQLModel, table=True):
     created_at: int = whole_column()
     created_by: str = text_column(foreign_key="accounts.id")
     deleted_at: int | None = whole_column(nullable=True)
+    approval_policy: str | None = text_column(nullable=True)  # None: as the installation's setting says
 
 
 class Membership(SQLModel, table=True):

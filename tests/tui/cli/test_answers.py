@@ -93,6 +93,7 @@ GOLDENS: list[tuple[object, object]] = [
             "allowance_credits": 100.0,
             "allowance_gpu_hours": 10.0,
             "created_at": "2026-01-01T12:00:00Z",
+            "approvals": None,
         },
     ),
     (Page((MemberRow("ben", Role.MEMBER, NOON),), "ben"), {

@@ -129,3 +129,19 @@ def test_a_list_that_goes_on_says_how_whatever_it_was_asked_with(lab: Shell) -> 
     assert first.out.splitlines()[-1].startswith("more: the same with --after dep-")
     cursor = first.out.split()[-1]
     assert "two" in lab.done(f"list --limit 1 --sort name --after {cursor}").out
+
+
+def test_a_command_is_shown_as_it_can_be_typed_and_a_closed_cluster_says_how_it_is_opened(lab: Shell) -> None:
+    lab.done(["submit", "say", "--hours", "0.1", "--", "sh", "-c", "echo hello; sleep 3"])
+    assert "command        sh -c 'echo hello; sleep 3'\n" in lab.done("show say").out
+    lab.log_in("olga")
+    lab.done("cluster create box --driver process --cpu 1 --ram 1")
+    lab.log_in("mia")
+    refused = lab("submit here --cluster box -- true")
+    assert said(refused) == (3, "box runs commands on its host and is open to operators only")
+    opens = "bursar cluster set box trust=members"
+    assert f"hint: an operator can open it: {opens}, or run_as=USER\n" in refused.err
+    lab.log_in("olga")
+    lab.done(opens.removeprefix("bursar "))
+    lab.log_in("mia")
+    lab.done("submit here --cluster box -- true")

@@ -195,6 +195,22 @@ def test_d_an_admin_may_declare_it_done(asks_leave: Shell) -> None:
     assert wallet(lab, "gpu_hours") == (9, 0)
 
 
+def test_d_more_hours_than_were_approved_need_another_yes(asks_leave: Shell) -> None:
+    lab = asks_leave
+    lab.done(JOB)
+    assert lab.done("extend train --hours 1 --json").json["hours"] == 5, "nobody has said yes yet"
+    lab.log_in("olga")
+    lab.done("approve train")
+    lab.log_in("mia")
+    assert said(lab("extend train --hours 1")) == (
+        3,
+        "6 h in all need an admin's yes: every submission is approved first",
+    )
+    assert wallet(lab, "gpu_hours") == (10, 5)
+    lab.log_in("olga")
+    assert lab.done("extend train --hours 1 --json").json["hours"] == 6
+
+
 @pytest.mark.parametrize(
     ("end", "by", "state", "left"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -84,10 +85,23 @@ class Pane:
 
     def kill_console(self, number: signal.Signals) -> None:
         """Send a signal to the program that the shell runs."""
+        for pid in self._running:
+            os.kill(pid, number)
+
+    def take_terminal_away(self) -> None:
+        """As when a window is closed, or a line breaks; until the program has ended."""
+        running = [os.pidfd_open(pid) for pid in self._running]
+        self.close()
+        for one in running:
+            over, _, _ = select.select([one], [], [], PATIENCE_S)
+            os.close(one)
+            assert over, "the console goes on without a terminal"
+
+    @property
+    def _running(self) -> list[int]:
         shell = int(self._tmux("display-message", "-p", "-t", "bursar", "#{pane_pid}"))
         found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(shell)], capture_output=True, text=True, check=True)
-        for pid in found.stdout.split():
-            os.kill(int(pid), number)
+        return [int(pid) for pid in found.stdout.split()]
 
     def close(self) -> None:
         subprocess.run([tmux() or "tmux", "-S", str(self._socket), "kill-server"], capture_output=True, check=False)

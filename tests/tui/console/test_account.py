@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from core.domain.errors import Forbidden
 from core.domain.requests import NewToken
 from core.domain.roles import TokenScope
 from tests.tui.console.scene import Scene, settled
@@ -9,6 +12,7 @@ from tests.tui.console.test_acting import sitting
 from tui.screens.account import AccountScreen
 from tui.screens.answer import AnswerScreen
 from tui.widgets.masthead import Masthead
+from tui.widgets.table import LineTable
 
 
 def tokens(scene: Scene) -> dict[str, str]:
@@ -77,3 +81,18 @@ async def test_somebody_without_an_organization_joins_one(scene: Scene) -> None:
         desk.app.beat()
         await settled(desk.app, desk.pilot)
         assert "vision  nora (member)" in desk.screen
+
+
+async def test_a_session_that_was_left_behind_is_ended_and_ones_own_is_known(scene: Scene) -> None:
+    elsewhere = scene.console("mia")
+    async with sitting(scene, "mia", "0") as desk:
+        table = desk.app.screen.query_one("#sessions", LineTable)
+        mine, other, *_ = scene.world.bursar.accounts.list_sessions(desk.app.gateway.caller()).items
+        assert (mine.here, other.here) == (True, False)
+        assert desk.screen.count("● here") == 2, "the session, and the organization"
+        table.put_cursor_on(other.id)
+        await desk.press("e")
+        assert other.id not in [session.id for session in scene.world.bursar.accounts.list_sessions(scene.mia).items]
+        assert desk.screen.count(other.id) == 1, "in the line of what was done"
+    with pytest.raises(Forbidden):
+        elsewhere.gateway.bursar().browsing.pulse(elsewhere.gateway.caller())

@@ -137,9 +137,9 @@ def test_a_member_asks_an_admin_approves_and_both_see_it_run_and_what_it_cost(tm
         pane.press("l")
         pane.sees("[simulated] hello runs")
         prompt(pane, "complete hello")
-        pane.sees("$ bursar complete hello", "gpu devices")
+        pane.sees("$ bursar complete hello", "esc closes")
         pane.press("Escape")
-        pane.waits(lambda screen: "gpu devices" not in screen, "the answer to go")
+        pane.waits(lambda screen: "esc closes" not in screen, "the answer to go")
         pane.press("d")
         pane.sees("✓ completed")
         prompt(pane, "logout")
@@ -163,6 +163,12 @@ def test_E65_a_signal_leaves_the_terminal_as_it_was(pane: Pane, number: signal.S
     pane.shell("echo exit=$? and $((6*7))")
     screen = pane.sees(f"exit={128 + number} and 42")
     assert "a new installation" not in screen
+
+
+def test_a_terminal_that_is_gone_ends_the_console_and_is_no_bug(pane: Pane) -> None:
+    begin(pane, "a simulator")
+    pane.take_terminal_away()
+    assert not (pane.home / "logs" / "bugs.log").exists()
 
 
 def test_B58_a_dumb_terminal_gets_the_plain_command_line(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ async def test_of_several_at_once_that_were_all_done_a_line_says_so(scene: Scene
             await desk.cursor_on(name)
             await desk.press("space")
         shown = await desk.press("s")
-        assert "✓ stop: all 2 done" in shown
+        assert "✓ stop: all 2 done (u undoes)" in shown
         assert isinstance(desk.app.screen, DeploymentsScreen)
         await desk.press("u")
         assert [desk.deployment(name).state for name in ("evaluate", "notebook")] == [State.QUEUED, State.QUEUED]
