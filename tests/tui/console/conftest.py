@@ -14,7 +14,8 @@ from tests.tui.console.scene import Scene
 
 async def _let_go_on(_at_least_s: float = 0) -> None:
     """Between two keys a pilot sleeps for 40 ms to see whether there is rest; `settled` asks the gateway itself."""
-    await asyncio.sleep(0.002)
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture(autouse=True)
