@@ -45,6 +45,7 @@ LINES: dict[str, tuple[str, bool]] = {
     "org list": ("org list", LOOKS),
     "org switch": ("org switch vision", LOOKS),  # refused: the workspace says where one works
     "org show": ("org show", LOOKS),
+    "org set": ("org set credits 5", CHANGES),
     "org members": ("org members", LOOKS),
     "org role": ("org role mia admin", CHANGES),
     "org remove": ("org remove ben", CHANGES),
