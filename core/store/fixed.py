@@ -53,7 +53,7 @@ class Fixed:
         """Plain tuples, in the order of the columns."""
         text, order, preset = self._for(connection)
         cursor = connection.connection.cursor()
-        cursor.execute(text, _given(order, {**preset, **values}))
+        _send(connection, cursor, text, _given(order, {**preset, **values}))
         found: list[Any] = list(cursor.fetchall())
         cursor.close()
         return found
@@ -71,7 +71,8 @@ class Fixed:
             return 0
         text, order, preset = self._for(connection)
         cursor = connection.connection.cursor()
-        cursor.executemany(text, [_given(order, {**preset, **values} if preset else values) for values in many])
+        given = [_given(order, {**preset, **values} if preset else values) for values in many]
+        _send(connection, cursor, text, given, many=True)
         touched: int = cursor.rowcount
         cursor.close()
         return touched
@@ -84,6 +85,15 @@ class Fixed:
             preset = {name: bound.value for bound, name in compiled.bind_names.items() if bound.value is not None}
             self._compiled[name] = (str(compiled), order, preset)
         return self._compiled[name]
+
+
+def _send(connection: Connection, cursor: Any, text: str, given: Any, *, many: bool = False) -> None:
+    """Whoever listens to what the engine sends, such as a trace, hears of these like of any other."""
+    for listener in connection.dispatch.before_cursor_execute:
+        listener(connection, cursor, text, given, None, many)
+    (cursor.executemany if many else cursor.execute)(text, given)
+    for listener in connection.dispatch.after_cursor_execute:
+        listener(connection, cursor, text, given, None, many)
 
 
 def _given(order: tuple[str, ...] | None, values: Values) -> Any:
