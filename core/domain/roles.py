@@ -254,7 +254,7 @@ def require(who: Principal, permission: Permission, *, owner_id: str | None = No
     if not who.account_id and Standing.ANYONE not in GRANTS[permission].to_any:
         raise not_logged_in()
     if permission in NEEDS_ORG and who.org_id is None:
-        raise no_org()
+        raise no_org(who)
     if allows(who, permission, owner_id=owner_id):
         return
     if permission not in WITHIN_SCOPE[who.scope]:
@@ -266,13 +266,20 @@ def require(who: Principal, permission: Permission, *, owner_id: str | None = No
     raise Forbidden("not_allowed", f"only {people} may do this", f"you are {_described(who)}")
 
 
-def no_org() -> Invalid:
-    helps = "bursar join CODE enters one; bursar org switch NAME or --org NAME chooses among yours"
+def no_org(who: Principal) -> Invalid:
+    enters = "bursar org create NAME makes one" if who.operator else "bursar join CODE enters one"
+    helps = f"{enters}; bursar org switch NAME or --org NAME chooses among yours"
     return Invalid("no_org", "no organization is active", helps)
 
 
 def not_logged_in() -> Forbidden:
     return Forbidden("session_invalid", "session not valid, log in", "bursar login NAME")
+
+
+def nobody_here() -> Forbidden:
+    """The same before there was any session: perhaps nothing has been set up yet, either."""
+    begins = "bursar login NAME; a new installation begins with bursar init --operator NAME"
+    return Forbidden(not_logged_in().code, "nobody is logged in here", begins)
 
 
 def _described(who: Principal) -> str:

@@ -71,7 +71,7 @@ class Unit:
     def org_id(self) -> str:
         """The organization in which this happens; the permission has already asked for one."""
         if self.me.org_id is None:
-            raise no_org()
+            raise no_org(self.me)
         return self.me.org_id
 
     @property

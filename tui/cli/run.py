@@ -11,7 +11,7 @@ from core.commands.table import FAMILIES
 from core.commands.verbs import Argument, Asker, Bursar, Call, Family, Kind, OnSession, Program, Question, Values, Verb
 from core.domain.errors import BursarError, Forbidden, Invalid
 from core.domain.names import check_name
-from core.domain.roles import Caller, anonymous, not_logged_in
+from core.domain.roles import Caller, anonymous, nobody_here, not_logged_in
 from core.domain.text import safe_text, visible
 from core.views.people import LoggedIn
 from tui.bugs import write_down
@@ -104,7 +104,7 @@ class _Command:
         """The service's answer, once it is known who asks and that they are sure."""
         token = None if verb.asker is Asker.NOBODY else session.token
         if token is None and verb.asker is Asker.ACCOUNT:
-            raise not_logged_in()
+            raise nobody_here()
         bursar = place.open()
         try:
             caller = self._caller(bursar, verb, token)

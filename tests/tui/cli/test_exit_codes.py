@@ -55,7 +55,7 @@ def test_an_error_for_programs_is_an_object(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("line", "code", "error"),
     [
-        ("whoami", 3, "session not valid, log in"),
+        ("whoami", 3, "nobody is logged in here"),
         ("lgin ben", 2, "there is no verb 'lgin'"),
         ("--jsn whoami", 2, "there is no option '--jsn' here"),
         ("whoami --jsn", 2, "there is no option '--jsn' here"),
