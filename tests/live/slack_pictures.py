@@ -118,6 +118,7 @@ async def _worked(stage: Stage) -> dict[str, str]:
     world.advance(2 * HOUR + 50 * MINUTE)
     await stage.posted()
     near = await stage.sees("reaches its time limit")
+    await stage.says(ALICE, "org set approvals never", "vision")  # else more hours would be for her to give, too
     await stage.presses(BOB, near, "extend", "may run 4 h in all")
     await stage.posted()
     await screen.open_home(BOB)
