@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from core.domain.errors import Exhausted, Invalid
+from core.domain.errors import Invalid
 from core.domain.flavors import format_credits, format_gpu_hours, parse_credits, parse_gpu_hours
 from core.domain.resources import format_cpu, format_gpu, parse_cpu, parse_gpu, parse_whole
 
@@ -90,15 +90,6 @@ class Shortfall:
     left: int
     most: int
 
-    @property
-    def missing(self) -> int:
-        return self.need - self.left
-
-    @property
-    def is_for_ever(self) -> bool:
-        """Whether the need would not even pass when nothing else were used."""
-        return self.need > self.most
-
     def __str__(self) -> str:
         need, left = show(self.measure, self.need, round_up=True), show(self.measure, max(0, self.left))
         return f"needs {need}, {left} left of the {self.level}'s limit of {show(self.measure, self.most)}"
@@ -115,31 +106,6 @@ def shortfalls(
         if use.limit.measure in asked and asked[use.limit.measure] > use.left
     ]
     return tuple(sorted(found, key=_tightness))
-
-
-def refuse_beyond(uses: Iterable[LimitUse], need: Mapping[Measure, int]) -> None:
-    """Refuse a submission that a limit on use does not let through; the tightest limit is named."""
-    found = shortfalls(uses, need, OF_USE)
-    if not found:
-        return
-    tightest = found[0]
-    raise Exhausted(
-        "limit_reached",
-        str(tightest),
-        f"ask for {show(tightest.measure, tightest.missing, round_up=True)} less, or have the limit raised",
-        {
-            "level": tightest.level.value,
-            "measure": tightest.measure.value,
-            "need": tightest.need,
-            "left": tightest.left,
-            "limits": [str(one) for one in found],
-        },
-    )
-
-
-def waits_for(uses: Iterable[LimitUse], need: Mapping[Measure, int]) -> tuple[Shortfall, ...]:
-    """The limits on what runs at once that keep this waiting; empty where it may start."""
-    return shortfalls(uses, need, AT_ONCE)
 
 
 def parse_limit(measure: Measure, text: str) -> int:
