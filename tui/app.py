@@ -15,7 +15,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from core.commands.verbs import Bursar
+from core.commands.verbs import Bursar, OnSession
 from core.commands.words import parse_words
 from core.domain.errors import BursarError
 from core.domain.lifecycle import State
@@ -88,6 +88,7 @@ class BursarConsole(Console):
         self._frames: dict[str, Frame] = {}
         self._trail, self._before = [_HOME], _HOME
         self._whose: tuple[str | None, str | None] = (None, None)
+        self._left: int | None = None  # the sitting that was left, whose beats are no longer of interest
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = LIGHT.name if self.preferences.theme == LIGHT.name else DARK.name
@@ -125,6 +126,8 @@ class BursarConsole(Console):
         if not self.screen_stack:
             return  # it came when the console was already left
         self._embed()
+        if beaten.sitting != self.gateway.sitting or beaten.sitting == self._left:
+            return  # asked by who has left since
         if beaten.pulse is None or beaten.who is None:
             self._ask_who(new=beaten.new)
             return
@@ -213,7 +216,10 @@ class BursarConsole(Console):
     def _not_done(self, event: NotDone) -> None:
         self.told(event.command, f"✗ {event.error.message}", Tone.BAD)
         self._all_told(self.settled(event.command, event.error))
-        if event.error.code == not_logged_in().code:
+        if event.command.verb.session is OnSession.ENDED:
+            self._left = None  # they are still here, if their session is
+            self.beat()
+        elif event.error.code == not_logged_in().code:
             self.beat()
 
     def _all_told(self, together: Together | None) -> None:
@@ -313,7 +319,7 @@ class BursarConsole(Console):
     def _log_out(self) -> None:
         verb = named(("logout",))
         assert verb is not None
-        self._whose, self.who = (None, None), None
+        self._whose, self.who, self._left = (None, None), None, self.gateway.sitting
         self._frames.clear()
         self.go(_HOME)
         self.do([Command(verb)])

@@ -42,6 +42,8 @@ class Gateway:
         self._opening = threading.Lock()
         self._opened: Opened | None = None
         self._caller: Caller | None = None
+        self._seat = threading.Lock()  # guards who is logged in: the caller and the number of the sitting
+        self.sitting = 0  # another number for each who sits down here, and once they have left
         self._waiting: dict[tuple[int, str], Work | None] = {}
         self._doing = 0
         self.org = org
@@ -61,22 +63,33 @@ class Gateway:
 
     def caller(self) -> Caller:
         """Who is logged in, by the session that is shared with the command line."""
-        if self._caller is None:
+        with self._seat:
+            caller, sitting = self._caller, self.sitting
+        if caller is None:
             token = self._session.token
             if token is None:
                 raise not_logged_in()
-            self._caller = self.bursar().accounts.authenticate(token, FACE, self.org)
-        return self._caller
+            caller = self.bursar().accounts.authenticate(token, FACE, self.org)
+            with self._seat:
+                if sitting == self.sitting:  # who left meanwhile must not be brought back
+                    self._caller = caller
+        return caller
+
+    def _sit(self, caller: Caller | None) -> None:
+        with self._seat:
+            self._caller = caller
+            self.sitting += 1
 
     def beat(self) -> Beaten:
         """What is new, and who is logged in with which rights."""
+        sitting = self.sitting
         try:
             caller = self.caller()
             bursar = self.bursar()
-            return Beaten(bursar.browsing.pulse(caller), bursar.accounts.whoami(caller))
+            return Beaten(sitting, bursar.browsing.pulse(caller), bursar.accounts.whoami(caller))
         except Forbidden:
             self._caller = None
-            return Beaten(None, None, new=self.bursar().browsing.is_new(anonymous(FACE)))
+            return Beaten(sitting, None, None, new=self.bursar().browsing.is_new(anonymous(FACE)))
 
     def install(self, name: str, password: str) -> LoggedOn:
         """The first operator of a new installation, at once logged in."""
@@ -89,7 +102,7 @@ class Gateway:
         bursar = self.bursar()
         answer = bursar.accounts.login(anonymous(FACE), asked(requests.Login, {"name": name, "password": password}))
         self._session.begin(answer)
-        self._caller = bursar.accounts.authenticate(answer.access_token, FACE, self.org)
+        self._sit(bursar.accounts.authenticate(answer.access_token, FACE, self.org))
         return LoggedOn(answer.name)
 
     def do(self, command: Command) -> Did:
@@ -109,7 +122,7 @@ class Gateway:
     def forget(self) -> None:
         """Nobody is logged in here any more."""
         self._session.end()
-        self._caller = None
+        self._sit(None)
 
     def close(self) -> None:
         with self._opening:

@@ -30,8 +30,9 @@ class Refused(Message):
 @dataclass
 class Beaten(Message):
     """The answer to the regular question: what is new, and who is logged in, None for nobody; and whether
-    the installation still waits for its first operator."""
+    the installation still waits for its first operator. Asked in the sitting of that number."""
 
+    sitting: int
     pulse: Pulse | None
     who: AccountCard | None
     new: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from core.domain.errors import Invalid, Unavailable
+from core.domain.errors import BursarError, Invalid, Unavailable
 from core.views.people import LoggedIn
 from tui.cli.place import Place
 from tui.format import iso
@@ -27,6 +27,10 @@ class Session:
             return None
         try:
             return str(json.loads(self._place.read_private(self._path))["access_token"])
+        except BursarError:
+            if not self._path.exists():
+                return None  # another program has logged out this moment
+            raise
         except (ValueError, KeyError, TypeError):
             raise Invalid("session_unreadable", f"{self._path} holds no session", "bursar login NAME") from None
 

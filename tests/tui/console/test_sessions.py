@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from textual import events
 from textual.widgets import Input
 
@@ -68,6 +69,21 @@ async def test_who_logs_out_leaves_nothing_on_the_screen(scene: Scene) -> None:
         shown = await settled(desk.app, desk.pilot)
         assert isinstance(desk.app.screen, LoginScreen)
         assert "train-resnet" not in shown
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before the logout is answered", "and after it"])
+async def test_a_beat_that_was_on_its_way_does_not_bring_back_who_logs_out(scene: Scene, late: bool) -> None:
+    async with sitting(scene, "mia", "3") as desk:
+        on_its_way = desk.app.gateway.beat()
+        desk.app.run_line("logout")
+        if late:
+            await settled(desk.app, desk.pilot)
+        desk.app.post_message(on_its_way)
+        await settled(desk.app, desk.pilot)
+        desk.app.beat()
+        shown = await settled(desk.app, desk.pilot)
+        assert "log in to go on" in shown
+        assert desk.app.screen.query(Input).first().value == ""
 
 
 async def test_another_organization_begins_with_empty_screens(scene: Scene) -> None:
