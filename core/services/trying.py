@@ -23,6 +23,10 @@ from core.store.units import Unit
 from core.views.foresight import DelayLine, PreviewCard
 from core.views.money import Sum
 
+# How much of the future is played for whoever asks, counted in what its passes look at: about a second.
+MOST_WORK = 30_000
+_MOST_DELAYED = 10
+
 
 def sight(unit: Unit, cluster: ClusterRow, settings: Settings) -> tuple[Board, Policy]:
     """The board and the policy as the daemon would have them. The plan decides over all who use a cluster."""
@@ -46,7 +50,7 @@ def tried(unit: Unit, admitted: Admitted, settings: Settings) -> PreviewCard:
     cluster = cluster_of(unit, admitted.row)
     rate = hourly(settlement.rate_of(unit, admitted.row, unit.now))
     board, policy = sight(unit, cluster, settings)
-    seen = what_if(board, policy, unit.now, waiting_value(admitted.row), ucr_per_hour=rate.ucr)
+    seen = what_if(board, policy, unit.now, waiting_value(admitted.row), ucr_per_hour=rate.ucr, most_work=MOST_WORK)
     if seen.refusal is not None:
         raise seen.refusal
     return _card(unit, cluster, admitted, seen, as_sum(rate))
@@ -68,6 +72,8 @@ def demand_version(unit: Unit, admitted: Admitted, wanted: int | None, settings:
 def _card(unit: Unit, cluster: ClusterRow, admitted: Admitted, seen: Preview, rate: Sum) -> PreviewCard:
     nodes = {node.id: node.name for node in unit.clusters.nodes_of(cluster.id)}
     estimate = seen.estimate or Estimate(None, None)
+    delayed = seen.delayed[:_MOST_DELAYED]
+    names = dict(zip((delay.id for delay in delayed), handles(unit, (delay.id for delay in delayed)), strict=True))
     return PreviewCard(
         cluster=cluster.name,
         version=seen.board_version,
@@ -80,5 +86,7 @@ def _card(unit: Unit, cluster: ClusterRow, admitted: Admitted, seen: Preview, ra
         needs_approval="; ".join(ground.text for ground in admitted.grounds) or None,
         victims=handles(unit, seen.victims),
         blockers=lines_of(unit, seen.blockers),
-        delayed=tuple(DelayLine(handles(unit, (delay.id,))[0], delay.from_at, delay.to_at) for delay in seen.delayed),
+        delayed=tuple(DelayLine(names[delay.id], delay.from_at, delay.to_at) for delay in delayed),
+        delayed_more=len(seen.delayed) - len(delayed),
+        not_before_at=seen.seen_until if estimate.p50 is None else None,
     )
