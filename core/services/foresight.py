@@ -18,8 +18,9 @@ from core.scheduler.forecast import Bar, Forecast, chart, forecast, quality
 from core.services.blockers import MUST_BE_TENDED, beside_the_plan, in_short, lines_of
 from core.services.clusters import named_or_only
 from core.services.deployments import find
+from core.services.sights import Sights
 from core.services.submission import Desk
-from core.services.trying import MOST_WORK, cluster_of, sight, tried
+from core.services.trying import MOST_WORK, cluster_of, tried
 from core.services.usecase import reads
 from core.settings import Settings
 from core.store.repositories.deployments import DeploymentRow
@@ -35,6 +36,7 @@ class Foresight:
     def __init__(self, units: Units, settings: Settings, registry: Registry) -> None:
         self.units = units
         self._settings = settings
+        self._sights = Sights(settings)
         self._registry = registry
 
     @reads(Permission.DEPLOYMENT_READ)
@@ -46,8 +48,8 @@ class Foresight:
         if row.state is not State.QUEUED:
             lines = (*_own_reason(row), *besides)
             return WhyCard(row.handle, row.name, row.state, None, False, None, cluster.version, lines)
-        board, policy = sight(unit, cluster, self._settings)
-        found = explain(board, policy, unit.now, [row.id])[row.id]
+        with self._sights.of(unit, cluster) as (board, policy):
+            found = explain(board, policy, unit.now, [row.id])[row.id]
         starts = found.starts and not besides
         lines = (*besides, *lines_of(unit, found.blockers))
         return WhyCard(
@@ -61,11 +63,11 @@ class Foresight:
         Below them one's own that may not start yet whatever is free, such as behind another.
         """
         row = named_or_only(unit, cluster)
-        board, policy = sight(unit, row, self._settings)
-        shown = first_in_queue(board, policy, unit.now, MOST_EXPLAINED)
-        shown += not_yet_in_queue(board, unit.now, unit.org_id, MOST_EXPLAINED)
-        explained = explain(board, policy, unit.now, shown)
-        foreseen = forecast(board, policy, unit.now, only=shown, most_work=MOST_WORK)
+        with self._sights.of(unit, row) as (board, policy):
+            shown = first_in_queue(board, policy, unit.now, MOST_EXPLAINED)
+            shown += not_yet_in_queue(board, unit.now, unit.org_id, MOST_EXPLAINED)
+            explained = explain(board, policy, unit.now, shown)
+            foreseen = forecast(board, policy, unit.now, only=shown, most_work=MOST_WORK)
         ordered = sorted(explained.values(), key=lambda e: (e.position is None, e.position or 0, e.id))
         rows = _rows(unit, [e.id for e in ordered])
         return Page(tuple(_queue_line(unit, rows[e.id], e, foreseen) for e in ordered))
@@ -74,7 +76,8 @@ class Foresight:
     def forecast(self, unit: Unit, cluster: str | None = None) -> ForecastCard:
         """What runs and what will, node by node, if everything takes all the time it asked for."""
         row = named_or_only(unit, cluster)
-        made = chart(*sight(unit, row, self._settings), unit.now, most_work=MOST_WORK)
+        with self._sights.of(unit, row) as (board, policy):
+            made = chart(board, policy, unit.now, most_work=MOST_WORK)
         rows = _rows(unit, [bar.id for bar in made.bars])
         nodes = {node.id: node.name for node in unit.clusters.nodes_of(row.id)}
         bars = [line for bar in made.bars for line in _bar_lines(unit, rows[bar.id], bar, nodes)]
@@ -89,7 +92,7 @@ class Foresight:
     def preview(self, unit: Unit, request: SubmitRequest) -> PreviewCard:
         """What this submission would do now: fit, start, cost, whom it would delay. Refused where it would be."""
         desk = Desk(unit, self._settings, self._registry, [request])
-        return tried(unit, desk.admit(request), self._settings)
+        return tried(unit, desk.admit(request), self._sights)
 
 
 def _rows(unit: Unit, ids: list[str]) -> dict[str, DeploymentRow]:
