@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from core.scheduler import Plan, Policy, policy_named
-from core.scheduler.forecast import Estimate, forecast, quality
+from core.scheduler.forecast import USUAL_SHARE, Estimate, forecast, quality
 from tests.bench.logs import Job, generated, read_swf
 from tests.bench.machine import Replay, instant, quiet
 
@@ -23,9 +23,9 @@ MOST_WORK = 10_000  # as the daemon is allowed
 
 
 class ForetellingReplay(Replay):
-    def __init__(self, jobs: list[Job], policy: Policy, procs: int, every: int) -> None:
+    def __init__(self, jobs: list[Job], policy: Policy, procs: int, every: int, share: float) -> None:
         super().__init__(jobs, policy, 1, procs, gpus=False)
-        self._every, self._seen = every, 0
+        self._every, self._share, self._seen = every, share, 0
         self._fresh: list[str] = []
         self.told: dict[str, Estimate] = {}
 
@@ -40,14 +40,16 @@ class ForetellingReplay(Replay):
         self._seen += len(waiting)
         chosen = [one for place, one in enumerate(waiting, self._seen) if place % self._every == 0]
         if chosen:
-            told = forecast(self._board, self._policy, instant(now), only=chosen, most_work=MOST_WORK)
-            self.told |= told.estimates
+            share = self._share
+            self.told |= forecast(
+                self._board, self._policy, instant(now), only=chosen, usual_share=share, most_work=MOST_WORK
+            ).estimates
 
 
-def judged(jobs: list[Job], policy: Policy, procs: int, every: int) -> dict[str, float]:
+def judged(jobs: list[Job], policy: Policy, procs: int, every: int, share: float) -> dict[str, float]:
     for job in jobs:
         job.start = job.end = -1.0
-    machine = ForetellingReplay(jobs, policy, procs, every)
+    machine = ForetellingReplay(jobs, policy, procs, every, share)
     machine.run()
     began = {job.id: instant(job.start) for job in jobs}
     kept = [(estimate, began[one.partition(".")[2]]) for one, estimate in machine.told.items()]
@@ -68,6 +70,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--policy", default="priority,smart", help="of: priority, fair, smart")
     parser.add_argument("--every", type=int, default=20, help="of so many that have to wait one is told")
     parser.add_argument("--count", type=int, help="only the first jobs")
+    parser.add_argument("--share", type=float, default=USUAL_SHARE, help="of its limit that a job usually runs")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
     traces = Path(os.environ["BURSAR_TRACES"]) if "BURSAR_TRACES" in os.environ else None
@@ -80,20 +83,12 @@ def main(arguments: list[str]) -> int:
     for name, jobs, procs in logs:
         for policy_name in chosen.policy.split(","):
             log = [job for job in jobs if job.n <= procs][: chosen.count]
-            row = {
-                "log": name,
-                "policy": policy_name,
-                **judged(log, quiet(policy_named(policy_name)), procs, chosen.every),
-            }
-            rows.append(row)
+            score = judged(log, quiet(policy_named(policy_name)), procs, chosen.every, chosen.share)
+            rows.append({"log": name, "policy": policy_name, **score})
             if not chosen.json:
                 if len(rows) == 1:
-                    print("simulated starts\n" + "".join(f"{column:>15}" for column in list(row)[1:]))
-                print(
-                    f"# {name}\n"
-                    + "".join(f"{v:>15.1f}" if isinstance(v, float) else f"{v:>15}" for v in list(row.values())[1:]),
-                    flush=True,
-                )
+                    print("simulated starts\n" + "".join(f"{column:>14}" for column in ["policy", *score, "log"]))
+                print(f"{policy_name:>14}" + "".join(f"{v:>14.1f}" for v in score.values()) + f"  {name}", flush=True)
     if chosen.json:
         print(json.dumps({"simulated": True, "rows": rows}))
     return 0
