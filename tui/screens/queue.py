@@ -12,7 +12,7 @@ from core.domain.lifecycle import State
 from core.views.foresight import QueueLine
 from tui import actions, questions
 from tui.actions import Action, Command, undo_of_deployment
-from tui.amounts import age, until
+from tui.amounts import age, span, until
 from tui.messages import QueueSeen, WhySeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
@@ -77,9 +77,8 @@ class QueueScreen(Frame):
     def _why_seen(self, seen: WhySeen) -> None:
         lines = why_lines(seen.card, self.console.now())
         chosen = self._chosen
-        if chosen is not None and chosen.latest_at is not None:
-            now = self.console.now()
-            lines.append(text(f"likely {until(chosen.estimate_at, now)}, at the latest {until(chosen.latest_at, now)}"))
+        if chosen is not None:
+            lines += [text(words) for words in _start_of(chosen, self.console.now())]
         self.query_one(".reasons", Hanging).hang(lines)
 
     @on(LineTable.Chosen)
@@ -110,6 +109,13 @@ class QueueScreen(Frame):
     def _chosen(self) -> QueueLine | None:
         found = self._lines.get(self.query_one(LineTable).key or "")
         return found[1] if found else None
+
+
+def _start_of(line: QueueLine, now: int) -> Iterator[str]:
+    if line.latest_at is not None:
+        yield f"likely {until(line.estimate_at, now)}, at the latest {until(line.latest_at, now)}"
+    elif line.not_before_at is not None:
+        yield f"not expected within {span(line.not_before_at - now)}"
 
 
 def _of_others(line: QueueLine | None) -> list[Line]:
