@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from core.domain.approval import approves_own
 from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
 from core.domain.errors import Conflict, Forbidden, Invalid
