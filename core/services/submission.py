@@ -30,7 +30,7 @@ from core.store import settlement
 from core.store.handles import free_handles
 from core.store.queries.board import node_value, waiting_value
 from core.store.repositories.clusters import ClusterRow
-from core.store.repositories.deployments import DeploymentRow
+from core.store.repositories.deployments import DeploymentRow, as_text
 from core.store.units import Unit
 
 
@@ -59,6 +59,7 @@ class Desk:
         self._named = unit.deployments.living_named([request.name for request in requests])
         self._handles = iter(free_handles(unit.ids, "dep", len(requests), unit.deployments.known_handles))
         self._kinds: dict[str, list[tuple[Node, int]]] = {}
+        self._possible: set[tuple[str, Resources, int, str | None]] = set()
         self._crowd: tuple[int, int] | None = None
         self._taken = 0
         self._available: dict[AccountKey, Amounts] = {}
@@ -120,6 +121,9 @@ class Desk:
         return self._written
 
     def _refuse_impossible(self, row: DeploymentRow, cluster: ClusterRow) -> None:
+        alike = (cluster.id, row.resources, row.replicas, row.gpu_model)
+        if alike in self._possible:
+            return
         if cluster.id not in self._kinds:
             found = self._unit.clusters.kinds_of(cluster.id)
             self._kinds[cluster.id] = [(node_value(node), count) for node, count in found]
@@ -129,6 +133,7 @@ class Desk:
         # Of nodes that are alike one tells as much as all; for a gang as many as it has members.
         few = [node for node, count in kinds for _ in range(min(count, row.replicas))]
         refuse_impossible(few, waiting_value(row))
+        self._possible.add(alike)
 
     def _refuse_haste(self) -> None:
         """A flood of submissions would keep everybody else waiting for the one writer."""
@@ -217,9 +222,9 @@ def _row(unit: Unit, request: SubmitRequest, cluster: ClusterRow, flavor: Flavor
         kind=request.kind,
         state=State.QUEUED,
         image=request.image,
-        command=request.command,
-        env=dict(request.env),
-        labels=dict(request.labels),
+        command_text=as_text(request.command),
+        env_text=as_text(request.env),
+        labels_text=as_text(request.labels),
         public_ip=request.public_ip,
         payer="wallet",
         flavor=request.flavor,
