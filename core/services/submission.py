@@ -18,7 +18,7 @@ from core.domain.resources import Resources
 from core.domain.roles import Role
 from core.domain.workloads import Dependency, SubmitRequest
 from core.ledger.accounts import AccountKey
-from core.ledger.admission import lacking
+from core.ledger.admission import suffices
 from core.ledger.amounts import Amounts, Book
 from core.scheduler import Node, refuse_impossible
 from core.services import affording
@@ -58,6 +58,7 @@ class Desk:
         self._registry = registry
         self._named = unit.deployments.living_named([request.name for request in requests])
         self._handles = iter(free_handles(unit.ids, "dep", len(requests), unit.deployments.known_handles))
+        self._clusters: dict[str | None, ClusterRow] = {}
         self._kinds: dict[str, list[tuple[Node, int]]] = {}
         self._possible: set[tuple[str, Resources, int, str | None]] = set()
         self._crowd: tuple[int, int] | None = None
@@ -69,7 +70,7 @@ class Desk:
     def admit(self, request: SubmitRequest) -> Admitted:
         """Every question that a submission must pass, in the order in which their answers help most."""
         unit = self._unit
-        cluster = named_or_only(unit, request.cluster)
+        cluster = self._cluster(request.cluster)
         capabilities = self._registry.capabilities(cluster.driver)
         _refuse_unfit(unit, request, cluster, capabilities, self._settings)
         flavor = flavor_at(unit.prices.flavors(), request.flavor, unit.now) if request.flavor else None
@@ -86,6 +87,11 @@ class Desk:
             reason = "; ".join(ground.text for ground in grounds)
             row = row._replace(state=State.AWAITING_APPROVAL, eligible_since=None, reason=reason)
         return Admitted(row, hold, grounds, after)
+
+    def _cluster(self, reference: str | None) -> ClusterRow:
+        if reference not in self._clusters:
+            self._clusters[reference] = named_or_only(self._unit, reference)
+        return self._clusters[reference]
 
     @cached_property
     def _policy(self) -> ApprovalPolicy:
@@ -181,7 +187,7 @@ class Desk:
         account = row.account
         if account not in self._available:
             self._available[account] = surely_available(self._unit, account)
-        return not lacking(need, self._available[account])
+        return suffices(need, self._available[account])
 
 
 def _refuse_unfit(
