@@ -232,6 +232,7 @@ def _listed(unit: Unit, wanted: Look, *, with_org: bool = False) -> Page[Deploym
             order=order,
             backwards=False,
             cluster_id=cluster_id,
+            most=limit + 1 if after is None else None,
         )
         begin = handles.index(after.handle) + 1 if after is not None and after.handle in handles else 0
         some = handles[begin : begin + limit + 1]

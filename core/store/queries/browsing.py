@@ -36,6 +36,8 @@ _SORTED_BY: dict[Order, ColumnElement[object]] = {
     Order.PRIORITY: deployments.c.priority,
     Order.GPU: deployments.c.gpu_milli * deployments.c.replicas,
 }
+# By what stands in another table.
+_OF_OTHERS = frozenset({Order.OWNER, Order.CLUSTER})
 # What people want first when they ask for an order.
 _LARGEST_FIRST = frozenset({Order.AGE, Order.PRIORITY, Order.GPU})
 
@@ -50,16 +52,17 @@ def order_of_deployments(
     order: Order,
     backwards: bool,
     cluster_id: str | None = None,
+    most: int | None = None,
 ) -> tuple[str, ...]:
-    """The ids of all that fit, in order; ties by age."""
+    """The ids of all that fit, or of the first of them, in order; ties by age."""
     conditions = [scope.covers(deployments), deployments.c.state.in_(list(states)), *map(_fits, words)]
     if owner_id is not None:
         conditions.append(deployments.c.owner_id == owner_id)
     if cluster_id is not None:
         conditions.append(deployments.c.cluster_id == cluster_id)
-    plain = order is Order.AGE and not words
+    plain = order not in _OF_OTHERS and not words
     statement = select(deployments.c.handle).select_from(deployments if plain else _JOINED).where(and_(*conditions))
-    return tuple(row[0] for row in connection.execute(_ordered(statement, order, backwards)))
+    return tuple(row[0] for row in connection.execute(_ordered(statement, order, backwards).limit(most)))
 
 
 def _ordered(statement: Select[str], order: Order, backwards: bool) -> Select[str]:

@@ -16,9 +16,9 @@ from core.domain.chat import DeliveryKind, DeliveryState
 from core.store.scope import Scope
 from core.store.tables import journal, slack
 
-deliveries = slack.Delivery.__table__  # type: ignore[attr-defined]
-places = slack.FeedPlace.__table__  # type: ignore[attr-defined]
-audit = journal.Audit.__table__  # type: ignore[attr-defined]
+deliveries = slack.Delivery.__table__
+places = slack.FeedPlace.__table__
+audit = journal.Audit.__table__
 
 _S = DeliveryState
 _LOOKED_AT = 20  # so many times more than are claimed, before everything is looked at

@@ -11,7 +11,7 @@ from core.scheduler.forecast import Estimate
 from core.store.repositories.runs import runs
 from core.store.tables import work
 
-estimates = work.Estimate.__table__  # type: ignore[attr-defined]
+estimates = work.Estimate.__table__
 _PART = 500
 
 

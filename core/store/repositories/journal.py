@@ -15,8 +15,8 @@ from core.store.fixed import Fixed
 from core.store.scope import Scope
 from core.store.tables import journal
 
-audit = journal.Audit.__table__  # type: ignore[attr-defined]
-events = journal.Event.__table__  # type: ignore[attr-defined]
+audit = journal.Audit.__table__
+events = journal.Event.__table__
 
 
 class Change(NamedTuple):

@@ -20,11 +20,11 @@ from core.store.repositories.clusters import amount_values
 from core.store.scope import Scope, covered
 from core.store.tables import work
 
-allocations = work.Allocation.__table__  # type: ignore[attr-defined]
-runs = work.Run.__table__  # type: ignore[attr-defined]
-pins = work.Pin.__table__  # type: ignore[attr-defined]
-nodes = work.Node.__table__  # type: ignore[attr-defined]
-deployments = work.Deployment.__table__  # type: ignore[attr-defined]
+allocations = work.Allocation.__table__
+runs = work.Run.__table__
+pins = work.Pin.__table__
+nodes = work.Node.__table__
+deployments = work.Deployment.__table__
 
 
 class AllocationRow(NamedTuple):
