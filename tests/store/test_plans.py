@@ -76,6 +76,7 @@ def test_a_whole_id_a_living_name_and_what_is_in_a_living_state_are_found_by_an_
     ways = {
         "the id": (lambda: here.show(admin, card.id), "sqlite_autoindex_deployments_2"),
         "the name": (lambda: here.show(admin, "train"), "sqlite_autoindex_deployments_2"),
+        "what waits for a yes": (lambda: world.bursar.decisions.approvals(admin), "ix_deployments_org_id_state"),
         "the state": (lambda: here.list(admin, states=("queued", "running")), "ix_deployments_org_id_state"),
     }
     for by, (look, wanted) in ways.items():

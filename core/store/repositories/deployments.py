@@ -152,7 +152,7 @@ class Deployments:
             conditions.append(ON_A_CLUSTER)
         if since is not None:
             conditions.append(deployments.c.state_since <= since)
-        return self._found(*conditions)
+        return self._found(*conditions, by=_AGE_OF_FEW)
 
     def listed(
         self,
@@ -178,7 +178,7 @@ class Deployments:
         if after is not None:
             conditions.append(deployments.c.id < after)
         is_little = states is not None and not FINAL.intersection(states)
-        age = deployments.c.id.concat("") if is_little else deployments.c.id
+        age = _AGE_OF_FEW if is_little else deployments.c.id
         return self._found(*conditions, by=age.desc(), limit=limit)
 
     def count(self, states: Collection[State], *, owner_id: str | None = None) -> int:
@@ -300,6 +300,9 @@ def _row(row: Sequence[Any]) -> DeploymentRow:
 
 # True of each, and a way to those in a few states by the index of clusters and states: what has ended is not looked at.
 ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))
+
+# To put in order what was found by something else: the index of ages is no way to it.
+_AGE_OF_FEW = deployments.c.id.concat("")
 
 # The instants from which ages are counted, and those that were counted from the last change of its state.
 _DATED = ("submitted_at", "eligible_since", "state_since", "preempted_at")
