@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from core.domain.approval import approves_own
 from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
 from core.domain.errors import Conflict, Forbidden, Invalid
@@ -97,14 +95,14 @@ class Decisions:
         before: dict[str, object] = {"priority": row.priority}
         unit.record("deployment.priority", row.handle, before, {"priority": request.priority})
         unit.clusters.touch(row.cluster_id)
-        return cards.card(unit, replace(row, priority=request.priority, updated_at=unit.now))
+        return cards.card(unit, row._replace(priority=request.priority, updated_at=unit.now))
 
     def _refuse_unasked(self, unit: Unit, row: DeploymentRow, limit_ms: int) -> None:
         """What somebody would have had to agree to beforehand is not to be had by asking for the rest later."""
         if row.state is State.AWAITING_APPROVAL or allows(unit.me, Permission.DEPLOYMENT_DECIDE):
             return
         in_all = job_hold(affording.dearest_rate(unit, row), limit_ms)
-        longer = replace(row, limit_ms=limit_ms, priority=0)  # its priority was judged when it was given
+        longer = row._replace(limit_ms=limit_ms, priority=0)  # its priority was judged when it was given
         policy = submission.approval_policy(unit, self._settings)
         reasons = submission.reasons_to_ask(unit, longer, in_all, policy)
         if reasons:
@@ -127,7 +125,7 @@ class Decisions:
         before: dict[str, object] = {"limit_ms": row.limit_ms}
         unit.deployments.change(row.id, limit_ms=limit_ms, updated_at=unit.now)
         unit.record("deployment.hours", row.handle, before, {"limit_ms": limit_ms})
-        return replace(row, limit_ms=limit_ms, updated_at=unit.now)
+        return row._replace(limit_ms=limit_ms, updated_at=unit.now)
 
     def _admins(self, unit: Unit) -> set[str]:
         return {member.account_id for member in unit.members.all() if member.role is Role.ADMIN}

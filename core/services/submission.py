@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from core.clock import MINUTE
@@ -83,7 +83,7 @@ class Desk:
         grounds = _grounds(unit, row, hold, self._policy)
         if grounds:
             reason = "; ".join(ground.text for ground in grounds)
-            row = replace(row, state=State.AWAITING_APPROVAL, eligible_since=None, reason=reason)
+            row = row._replace(state=State.AWAITING_APPROVAL, eligible_since=None, reason=reason)
         return Admitted(row, hold, grounds, after)
 
     @cached_property
@@ -164,7 +164,7 @@ class Desk:
         except Exhausted:
             if not self._settings.orgs.fall_back_on_treasury:
                 raise
-            row = replace(row, payer="treasury")
+            row = row._replace(payer="treasury")
             need, hold = affording.needed(unit, row)
             affording.demand(unit, row, need)
         return row, hold
