@@ -14,6 +14,7 @@ from bot import charts
 from bot.blocks import notice
 from bot.blocks.approval import Decision, approval
 from bot.blocks.deployment import card
+from bot.blocks.more_time import more_time
 from bot.blocks.parts import Message
 from bot.blocks.report import alt_text, report
 from bot.desk import Desk, in_thread
@@ -127,10 +128,11 @@ class Courier:
         view = self._desk.bursar.deployments.show(visitor.caller, str(parcel.data["deployment"]))
         now = self._desk.deliveries.now()
         if kind is None:
-            is_card = parcel.kind is DeliveryKind.CARD
-            return (
-                card(view, now) if is_card else approval(view, _decision(parcel), self._left_to(visitor.caller, view))
-            )
+            if parcel.kind is DeliveryKind.CARD:
+                return card(view, now)
+            if "more_ms" in parcel.data:
+                return more_time(view, parcel.data, _decision(parcel))
+            return approval(view, _decision(parcel), self._left_to(visitor.caller, view))
         if kind is NoticeKind.ENDED:
             return notice.ended(view, parcel.data, self._desk.deliveries.refund_of(visitor.caller, view.id))
         return notice.OF_DEPLOYMENT[kind](view, {**parcel.data, "now": now})

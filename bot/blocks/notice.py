@@ -58,6 +58,13 @@ def preempted(view: DeploymentCard, facts: Facts) -> Message:
     return _said(f"{view.name}: {reason}; {then}", f"{_named(view)} ◍ {safe_slack(reason)}; {then}")
 
 
+def hours(view: DeploymentCard, facts: Facts) -> Message:
+    """Somebody else has given it more time than it had, or less than was asked for."""
+    limit, by = facts.get("limit_ms"), str(facts.get("by", ""))
+    may = f"may run {format_duration(limit)} in all" if isinstance(limit, int) else "has another time limit"
+    return _said(f"{view.name} {may}, says {by}", f"{_named(view)} {may}, says *{safe_slack(by)}*")
+
+
 def ended(view: DeploymentCard, facts: Facts, refund: Sum) -> Message:
     """How, why and after how long, what it has cost, and what came back; and what it wrote is one press away."""
     state = str(facts.get("state", view.state.value)).replace("_", " ")
@@ -185,6 +192,7 @@ OF_DEPLOYMENT = {
     NoticeKind.STARTED: started,
     NoticeKind.LIMIT_NEAR: limit_near,
     NoticeKind.PREEMPTED: preempted,
+    NoticeKind.HOURS: hours,
 }
 # Notices that are about no deployment: what they say is all in their facts.
 OF_ITSELF = {
