@@ -14,6 +14,7 @@ from bot import charts
 from bot.blocks import notice
 from bot.blocks.approval import Decision, approval
 from bot.blocks.deployment import card
+from bot.blocks.more_time import more_time
 from bot.blocks.parts import Message
 from bot.blocks.report import alt_text, report
 from bot.desk import Desk, in_thread
@@ -22,9 +23,13 @@ from bot.outcomes import Fate, Outcome, outcome_of
 from bot.payloads import Who
 from core.domain.chat import DeliveryKind, NoticeKind
 from core.domain.errors import BursarError, NotFound
+from core.domain.lifecycle import State
+from core.domain.roles import Caller
 from core.views import csv_text
 from core.views.chat import Parcel
+from core.views.money import Sum
 from core.views.reports import ReportCard
+from core.views.work import DeploymentCard
 
 _AT_ONCE = 10
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
@@ -121,11 +126,26 @@ class Courier:
         if visitor.caller is None or not visitor.belongs:
             raise NotFound("not_linked", "its reader is not linked any more", None)
         view = self._desk.bursar.deployments.show(visitor.caller, str(parcel.data["deployment"]))
+        now = self._desk.deliveries.now()
         if kind is None:
-            return card(view) if parcel.kind is DeliveryKind.CARD else approval(view, _decision(parcel))
+            if parcel.kind is DeliveryKind.CARD:
+                return card(view, now)
+            if "more_ms" in parcel.data:
+                return more_time(view, parcel.data, _decision(parcel))
+            return approval(view, _decision(parcel), self._left_to(visitor.caller, view))
         if kind is NoticeKind.ENDED:
             return notice.ended(view, parcel.data, self._desk.deliveries.refund_of(visitor.caller, view.id))
-        return notice.OF_DEPLOYMENT[kind](view, parcel.data)
+        return notice.OF_DEPLOYMENT[kind](view, {**parcel.data, "now": now})
+
+    def _left_to(self, decider: Caller, view: DeploymentCard) -> Sum | None:
+        """What its owner could spend besides, as long as there is something to decide and they belong here."""
+        if view.state is not State.AWAITING_APPROVAL:
+            return None
+        try:
+            wallet = self._desk.bursar.credits.wallet(decider, view.owner)
+        except NotFound:
+            return None
+        return Sum(wallet.credits.available_ucr, wallet.gpu_hours.available_gpu_ms)
 
     def _notes(self, parcel: Parcel) -> tuple[str, ...]:
         """What a reader must know of this posting: that it is late, that it was corrected, that no chart comes."""

@@ -60,7 +60,7 @@ def _counted(verb: Verb, items: tuple[Any, ...]) -> str:
     """How many there are, and which: whoever only hears the notification must know too."""
     said = [spoken for spoken in map(lists.spoken, items[:_SPOKEN]) if spoken]
     rest = ", ..." if said and len(items) > _SPOKEN else ""
-    head = f"{verb.name}: {len(items)} {'lines' if len(items) > 1 else 'line'}"
+    head = f"{verb.name} ({len(items)})"
     return f"{head}: {', '.join(said)}{rest}" if said else head
 
 

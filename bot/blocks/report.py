@@ -64,7 +64,7 @@ def _facts(card: ReportCard) -> list[tuple[str, str]]:
 
 
 def _rough(amount: Sum) -> str:
-    return f"{reports.rough_gpu_hours(amount.gpu_ms)} GPU-hours, {reports.rough_credits(amount.credits_ucr)} credits"
+    return f"{reports.said_gpu_hours(amount.gpu_ms)}, {reports.said_credits(amount.credits_ucr)}"
 
 
 def _sum(line: object) -> str:

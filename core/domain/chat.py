@@ -26,6 +26,7 @@ class NoticeKind(StrEnum):
     STARTED = "started"
     LIMIT_NEAR = "limit_near"
     PREEMPTED = "preempted"
+    HOURS = "hours"  # somebody else has changed how long it may run
     ENDED = "ended"
     MORE = "more"  # so much was asked for at once that not all of it is told
     LINKED = "linked"

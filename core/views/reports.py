@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from core.domain.flavors import format_credits, format_gpu_hours
 from core.domain.resources import format_duration
@@ -70,10 +71,10 @@ class ReportCard:
 def sentence(card: ReportCard) -> str:
     """The whole answer: used and its change, what is left, how long that lasts."""
     if card.total == card.before == Sum():
-        rest = f"{_credits(card.left.credits_ucr)} and {_gpu_hours(card.left.gpu_ms)}"
+        rest = f"{said_credits(card.left.credits_ucr)} and {said_gpu_hours(card.left.gpu_ms)}"
         return f"{days(card)}: nothing was used, as before; {rest} left"
     used, left = ((s.gpu_ms if card.uses_gpus else s.credits_ucr) for s in (card.total, card.left))
-    amount = _gpu_hours if card.uses_gpus else _credits
+    amount = said_gpu_hours if card.uses_gpus else said_credits
     words = f"{days(card)}: {amount(used)} used ({change(card)}), {amount(left)} left"
     return words + (f", which lasts until about {_last_day(card)}" if card.lasts_until_day else "")
 
@@ -134,21 +135,30 @@ def rough_gpu_hours(gpu_ms: int) -> str:
     """To a hundredth of an hour; what is smaller is said to be so."""
     if 0 < gpu_ms < _ROUGH_MS:
         return "under 0.01"
-    return format_gpu_hours((gpu_ms + _ROUGH_MS // 2) // _ROUGH_MS * _ROUGH_MS)
+    return _readable(format_gpu_hours((gpu_ms + _ROUGH_MS // 2) // _ROUGH_MS * _ROUGH_MS))
 
 
 def rough_credits(ucr: int) -> str:
     if 0 < ucr < 10_000:
         return "under 0.01"
-    return format_credits((ucr + 5_000) // 10_000 * 10_000)
+    return _readable(format_credits((ucr + 5_000) // 10_000 * 10_000))
 
 
-def _gpu_hours(gpu_ms: int) -> str:
-    return f"{rough_gpu_hours(gpu_ms)} GPU-hours"
+def _readable(number: str) -> str:
+    """As people write it: `11,469.83`, and `12` where nothing stands behind the point."""
+    return f"{Decimal(number):,}".removesuffix(".0")
 
 
-def _credits(ucr: int) -> str:
-    return f"{rough_credits(ucr)} credits"
+def said_gpu_hours(gpu_ms: int) -> str:
+    return _counted(rough_gpu_hours(gpu_ms), "GPU-hour")
+
+
+def said_credits(ucr: int) -> str:
+    return _counted(rough_credits(ucr), "credit")
+
+
+def _counted(number: str, what: str) -> str:
+    return f"{number} {what}" if number == "1" else f"{number} {what}s"
 
 
 def _last_day(card: ReportCard) -> str:

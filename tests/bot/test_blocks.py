@@ -261,14 +261,14 @@ def test_the_card_of_a_running_job_is_golden() -> None:
         "*image*": "train:v2",
         "*started*": "<!date^1767225600^{date_short_pretty} {time}|2026-01-01 00:00 UTC>",
         "*ends at the latest*": "<!date^1767229200^{date_short_pretty} {time}|2026-01-01 01:00 UTC>",
-        "*costs an hour*": "5.0 credits, 1.0 GPU-hours",
+        "*costs an hour*": "5 credits, 1 GPU-hour",
         "*cost so far*": "2.5 credits, 0.5 GPU-hours",
         "*set aside*": "2.5 credits, 0.5 GPU-hours",
     }
     pressed = [(one["text"]["text"], one["action_id"], one["value"]) for one in message.blocks[2]["elements"]]
     assert pressed == [
         ("Logs", "logs", "dep-7k3f9q"),
-        ("Extend by 1 h", "extend", "dep-7k3f9q 1"),
+        ("Extend by 1 h · 5 credits", "extend", "dep-7k3f9q 1"),
         ("Stop", "stop", "dep-7k3f9q"),
         ("Cancel", "cancel", "dep-7k3f9q"),
     ]
@@ -294,7 +294,7 @@ def test_a_card_has_only_the_buttons_that_its_state_allows(state: State) -> None
 def test_a_report_answers_in_its_first_sentence() -> None:
     message = report.report(a_report())
     assert message.text == (
-        "vision: 1–7 Jan: 151.0 GPU-hours used (+12 %), 246.0 GPU-hours left, which lasts until about 18 Jan"
+        "vision: 1–7 Jan: 151 GPU-hours used (+12 %), 246 GPU-hours left, which lasts until about 18 Jan"
     )
     shown = everything_said(message.blocks)
     assert "12 started; half within" in shown and "and 4 more" in shown

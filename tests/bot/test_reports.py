@@ -223,7 +223,7 @@ async def test_a_bot_that_dies_at_any_moment_never_lets_a_report_come_twice(scen
 async def test_an_organization_without_use_gets_a_report_that_says_so(scene: Scene) -> None:
     card = scene.world.bursar.reports.show(scene.admin, "week")
     assert card.total == Sum() and card.lasts_until_day is None
-    assert sentence(card).endswith(": nothing was used, as before; 0.0 credits and 0.0 GPU-hours left")
+    assert sentence(card).endswith(": nothing was used, as before; 0 credits and 0 GPU-hours left")
     (answer,) = await scene.command(ADMIN, "report show")
     assert "vision" in answer["text"] and "nothing (as much as before)" in everything_said(answer["blocks"])
 
