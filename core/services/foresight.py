@@ -18,7 +18,7 @@ from core.scheduler.explain import explain, first_in_queue, not_yet_in_queue
 from core.scheduler.forecast import Bar, Estimate, forecast, quality
 from core.services.blockers import MUST_BE_TENDED, beside_the_plan, in_short, lines_of
 from core.services.clusters import named_or_only
-from core.services.deployments import find
+from core.services.references import find
 from core.services.submission import Desk
 from core.services.trying import cluster_of, sight, tried
 from core.services.usecase import reads

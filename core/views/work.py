@@ -124,6 +124,16 @@ class InstanceCard:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowedLine:
+    """What a deployment waits for before it may start, or has waited for."""
+
+    id: str
+    name: str
+    state: State
+    outcome: str  # ok: it must complete; any: it must only end
+
+
+@dataclass(frozen=True, slots=True)
 class NextStep:
     """Something that people can do now, where it leads to, and what an hour costs there."""
 
@@ -172,6 +182,7 @@ class DeploymentCard:
     next: tuple[NextStep, ...] = ()
     version: int = 0
     instances: tuple[InstanceCard, ...] = ()
+    after: tuple[FollowedLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
