@@ -76,11 +76,11 @@ def card(
         rate=as_sum(hourly(rate)),
         cost=as_sum(cost_until_now(unit, row, runs) if was_placed else NOTHING),
         held=as_sum(held),
+        after=_followed(unit, row) if may_follow else (),
         runs=tuple(_run_view(unit, run) for run in runs),
         next=_next_steps(unit, row, rate, may_suspend=may_suspend),
         version=cluster.version if cluster else 0,
         instances=tuple(_instance_card(shown, row) for shown in unit.instances.of(row.id)) if was_placed else (),
-        after=_followed(unit, row) if may_follow else (),
     )
 
 

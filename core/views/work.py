@@ -178,11 +178,11 @@ class DeploymentCard:
     rate: Sum  # of an hour of running
     cost: Sum
     held: Sum
+    after: tuple[FollowedLine, ...] = ()
     runs: tuple[RunLineView, ...] = ()
     next: tuple[NextStep, ...] = ()
     version: int = 0
     instances: tuple[InstanceCard, ...] = ()
-    after: tuple[FollowedLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
