@@ -13,7 +13,7 @@ from core.ledger.amounts import Amounts
 from core.ledger.refunds import RefundCause
 from core.services import affording, submission
 from core.services import deployment_cards as cards
-from core.services.deployments import find
+from core.services.references import find
 from core.services.still import demand_still
 from core.services.usecase import reads, writes
 from core.settings import Settings
