@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -219,11 +220,12 @@ class Harness:
         return found
 
     async def comes(self, holds: Callable[[], object], what: str) -> None:
-        """What no message tells of: asked again and again."""
+        """What no call tells of: asked again and again."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while not holds():
-                    await asyncio.sleep(0.02)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(asyncio.Event().wait(), 0.05)
         except TimeoutError:
             raise AssertionError(f"{what} does not come") from None
 
