@@ -86,6 +86,7 @@ class BursarConsole(Console):
         self.preferences = preferences or Preferences()
         self._embedded, self._beat_s = embedded, beat_s
         self._frames: dict[str, Frame] = {}
+        self._forgotten: list[Frame] = []  # of somebody else, until another one is shown in place of the last
         self._trail, self._before = [_HOME], _HOME
         self._whose: tuple[str | None, str | None] = (None, None)
         self._left: int | None = None  # the sitting that was left, whose beats are no longer of interest
@@ -147,14 +148,34 @@ class BursarConsole(Console):
         """
         assert beaten.who is not None
         whose = (beaten.who.name, beaten.who.org)
-        if whose != self._whose and self._whose != (None, None):
-            self._frames.clear()
+        if self._whose[0] not in (None, whose[0]):
+            self._leave()
+        elif whose != self._whose and self._whose != (None, None):
+            self._forget_frames()
         self._whose = whose
         is_known = self.who == beaten.who
         if not is_known:
             self.who = beaten.who
         self._enter()
         return is_known
+
+    def _leave(self) -> None:
+        """Nothing of who was here is left for who comes next: not on the screen, not behind it, not on its way."""
+        self._whose, self.who, self._trail, self._before = (None, None), None, [_HOME], _HOME
+        self._forget_frames()
+        self.forget_who_left()
+
+    def _forget_frames(self) -> None:
+        self._forgotten += self._frames.values()
+        self._frames.clear()
+        self.approvals = 0
+
+    def sits_down(self, name: str) -> None:
+        """Another one than before never sees what lies below the screen that asked who they are."""
+        if self._whose[0] not in (None, name):
+            self._leave()
+            self.go(_HOME)
+            self.beat()
 
     def _enter(self) -> None:
         """To a screen of the one who is here now, unless they are still being asked who they are."""
@@ -244,11 +265,20 @@ class BursarConsole(Console):
         self._trail = (
             [*self._trail[: self._trail.index(wanted)], wanted] if wanted in self._trail else [*self._trail, wanted]
         )
+        left = self.screen
         self.switch_screen(self._frame(wanted))
+        while self._forgotten:
+            self.uninstall_screen(frame := self._forgotten.pop())
+            if frame is not left:  # which goes by itself
+                frame.remove()
 
     def back(self) -> None:
         if len(self._trail) > 1:
             self.go(self._trail[-2])
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Who has not said yet who they are finds nothing."""
+        return super().check_action(action, parameters) if action != "command_palette" else not self._is_asking
 
     def open_deployment(self, reference: str, tab: str = "facts") -> None:
         self.push_screen(_screen("deployment", "DeploymentScreen")(reference, tab))
@@ -319,8 +349,8 @@ class BursarConsole(Console):
     def _log_out(self) -> None:
         verb = named(("logout",))
         assert verb is not None
-        self._whose, self.who, self._left = (None, None), None, self.gateway.sitting
-        self._frames.clear()
+        self._left = self.gateway.sitting
+        self._leave()
         self.go(_HOME)
         self.do([Command(verb)])
 

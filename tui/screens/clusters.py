@@ -88,6 +88,8 @@ class ClustersScreen(Frame):
 
     @on(DevicesSeen)
     def _devices_seen(self, seen: DevicesSeen) -> None:
+        if self._chosen is None or self._chosen[0].id != seen.cluster:
+            return  # the cursor has moved on
         lines = device_map(seen.devices, self.query_one(".devices VerticalScroll").scrollable_content_region.width)
         self.query_one(".map", Plain).say(stacked(lines) if lines else text("no GPUs in this cluster", Tone.DIM))
 

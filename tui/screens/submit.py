@@ -88,7 +88,7 @@ class SubmitScreen(Frame):
     def _try(self) -> None:
         """Ask what it would do, once there is enough to ask."""
         command = self.command
-        if "name" not in command.texts or "cluster" not in command.texts or self._doing:
+        if not self._can_be_tried:
             return
         try:
             _ = command.values
@@ -98,8 +98,15 @@ class SubmitScreen(Frame):
         tried = Command(command.verb, {**command.texts, "dry_run": ("yes",)})
         self.ask(questions.preview(tried), "preview")
 
+    @property
+    def _can_be_tried(self) -> bool:
+        texts = self.query_one(Fields).texts
+        return "name" in texts and "cluster" in texts and not self._doing
+
     @on(PreviewSeen)
     def _preview_seen(self, seen: PreviewSeen) -> None:
+        if not self._can_be_tried:
+            return  # of what has been submitted meanwhile, or taken back
         self.query_one(".verdict", Hanging).hang(_verdict(seen.card, self.console.now()))
 
     def show_refusal(self, error: BursarError) -> None:
@@ -135,7 +142,7 @@ class SubmitScreen(Frame):
         self.query_one(".verdict", Hanging).hang([text("submitted", Tone.GOOD)])
         self.app.post_message(Did(event.command, event.answer))
         reference = getattr(event.answer, "id", None)
-        if reference is not None:
+        if reference is not None and self.app.screen is self:
             self.console.open_deployment(str(reference))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
