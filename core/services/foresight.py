@@ -118,7 +118,7 @@ def _queue_line(
     first = blockers[0] if blockers else None
     return QueueLine(
         position=position,
-        id=row.handle if own else None,
+        id=row.handle if seen else None,
         name=row.name if seen else None,
         owner=owner.name if owner else None,
         priority=row.priority if seen else None,
