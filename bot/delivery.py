@@ -194,7 +194,7 @@ def _files(report_card: ReportCard) -> list[dict[str, Any]]:
     name = f"bursar-{report_card.first_day}-to-{report_card.last_day}"
     table = csv_text.of_report(report_card).csv.encode()
     files: list[dict[str, Any]] = [{"file": table, "filename": f"{name}.csv", "title": f"{name}.csv"}]
-    if charts.can_draw():
+    if charts.can_draw() and charts.worth_drawing(report_card):
         picture = {"file": charts.png(report_card), "filename": f"{name}.png", "title": "use by day"}
         files.insert(0, {**picture, "alt_txt": alt_text(report_card)})
     return files

@@ -1,7 +1,8 @@
-"""A report for a channel: the answer in one sentence, four facts, who and what used most; details are in the thread."""
+"""A report for a channel: the answer in three lines, who and what used most; details are in the thread."""
 
 from __future__ import annotations
 
+from bot.blocks.lists import bar
 from bot.blocks.parts import Block, Message, button, buttons, context, divider, fields, header, message, section
 from bot.ids import Action
 from bot.markup import literal, moment, safe_slack
@@ -19,14 +20,14 @@ def report(card: ReportCard, notes: tuple[str, ...] = ()) -> Message:
     said = reports.sentence(card)
     blocks: list[Block] = [
         header(literal(f"{card.org}: use {reports.days(card)}", 150)),
-        section(safe_slack(said)),
-        fields(_facts(card)),
+        section("\n".join(safe_slack(one) for one in reports.answers(card))),
     ]
-    bars = reports.bars(card)
-    if bars:
-        blocks.append(context(f"day by day {bars} {card.first_day} to {card.last_day}"))
+    if card.total != Sum() or card.before != Sum():
+        blocks.append(fields(_facts(card)))
+    if row := reports.by_day(card):
+        blocks.append(context(f"day by day  {row}"))
     if card.users:
-        blocks += [divider(), section("*Who used most*\n" + _top([(one.what, _sum(one)) for one in card.users]))]
+        blocks += [divider(), section("*Who used most*\n" + _people(card))]
     if card.deployments:
         named = [(f"{one.name or one.id} of {one.owner or '-'}", _sum(one)) for one in card.deployments]
         blocks.append(section("*What used most*\n" + _top(named)))
@@ -56,10 +57,8 @@ def alt_text(card: ReportCard) -> str:
 
 def _facts(card: ReportCard) -> list[tuple[str, str]]:
     return [
-        ("used", f"{_rough(card.total) if card.total != Sum() else 'nothing'} ({reports.change(card)})"),
+        (reports.period_before(card), _rough(card.before) if card.before != Sum() else "nothing"),
         ("left", _rough(card.left)),
-        ("lasts", reports.lasting(card)),
-        ("waiting time", reports.waiting(card)),
     ]
 
 
@@ -69,6 +68,17 @@ def _rough(amount: Sum) -> str:
 
 def _sum(line: object) -> str:
     return _rough(Sum(getattr(line, "credits_ucr", 0), getattr(line, "gpu_ms", 0)))
+
+
+def _people(card: ReportCard) -> str:
+    """Each with their share as a bar, so that who used how much is seen before it is read."""
+    shown = [
+        f"{bar(percent, 100)} *{safe_slack(one.what, 200)}* {percent} % · {_sum(one)}"
+        for one in card.users[:TOP]
+        for percent in [reports.share(card, one)]
+    ]
+    more = len(card.users) - TOP
+    return "\n".join([*shown, *([f"and {more} more"] if more > 0 else [])])
 
 
 def _top(lines: list[tuple[str, str]]) -> str:
