@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bot.blocks.lists import bar
 from bot.blocks.parts import Block, Message, button, buttons, context, divider, fields, header, message, section
 from bot.ids import Action
-from bot.markup import literal, moment, safe_slack
+from bot.markup import literal, moment, moment_utc, safe_slack
 from bot.wording import both_books
 from core.domain.schedule import When
 from core.views import reports
@@ -13,9 +15,10 @@ from core.views.money import Sum
 from core.views.reports import TOP, ReportCard
 
 MEDALS = ("1.", "2.", "3.", "4.", "5.")
+Note = tuple[str, int | None]  # words, and the instant that they end with
 
 
-def report(card: ReportCard, notes: tuple[str, ...] = ()) -> Message:
+def report(card: ReportCard, notes: tuple[Note, ...] = ()) -> Message:
     """`notes` are said below: that it is late, that it was corrected, that there is no chart."""
     said = reports.sentence(card)
     blocks: list[Block] = [
@@ -34,8 +37,13 @@ def report(card: ReportCard, notes: tuple[str, ...] = ()) -> Message:
     how = f"running time only, as the ledger has it; days of {card.zone}"
     if card.unposted_runs:
         how += f"; {reports.unmetered(card)}"
-    blocks.append(context(how, *(safe_slack(note, 300) for note in notes)))
-    return message(f"{card.org}: {said}" + "".join(f" ({note})" for note in notes), blocks)
+    blocks.append(context(how, *(_noted(note, moment) for note in notes)))
+    return message(f"{card.org}: {said}" + "".join(f" ({_noted(note, moment_utc)})" for note in notes), blocks)
+
+
+def _noted(note: Note, said: Callable[[int], str]) -> str:
+    words, at = note
+    return safe_slack(words, 300) + (f" {said(at)}" if at is not None else "")
 
 
 def preview(card: ReportCard, channel: str, when: When, due: int) -> Message:

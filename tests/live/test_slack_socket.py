@@ -151,7 +151,7 @@ async def test_E61_presses_forms_and_events_that_come_three_times_have_one_effec
         taken.append(await harness.deliver("interactive", form, again=again))
         await harness.deliver("events_api", event, again=again)
     await harness.command(served.bob_id, "list mine")
-    await harness.until(lambda: harness.answered("list: 2 lines"), "the list")
+    await harness.until(lambda: harness.answered("list (2)"), "the list")
     await harness.until(lambda: harness.call("chat.postEphemeral", "train"), "the answer to the mention")
     assert [one.get("response_action") for one in taken] == ["update", None, None]
     assert sorted(one.name for one in deployments.list(served.bob).items) == ["train", "web"]
