@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from core.domain.approval import approves_own
 from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
 from core.domain.errors import Conflict, Forbidden, Invalid
@@ -15,7 +13,7 @@ from core.ledger.amounts import Amounts
 from core.ledger.refunds import RefundCause
 from core.services import affording, submission
 from core.services import deployment_cards as cards
-from core.services.deployments import find
+from core.services.references import find
 from core.services.still import demand_still
 from core.services.usecase import reads, writes
 from core.settings import Settings
@@ -115,14 +113,14 @@ class Decisions:
         before: dict[str, object] = {"priority": row.priority}
         unit.record("deployment.priority", row.handle, before, {"priority": request.priority})
         unit.clusters.touch(row.cluster_id)
-        return cards.card(unit, replace(row, priority=request.priority, updated_at=unit.now))
+        return cards.card(unit, row._replace(priority=request.priority, updated_at=unit.now))
 
     def _to_be_asked(self, unit: Unit, row: DeploymentRow, limit_ms: int) -> str:
         """Why an admin must agree: what they would have been asked beforehand is not to be had bit by bit later."""
         if row.state is State.AWAITING_APPROVAL or allows(unit.me, Permission.DEPLOYMENT_DECIDE):
             return ""
         in_all = job_hold(affording.dearest_rate(unit, row), limit_ms)
-        longer = replace(row, limit_ms=limit_ms, priority=0)  # its priority was judged when it was given
+        longer = row._replace(limit_ms=limit_ms, priority=0)  # its priority was judged when it was given
         policy = submission.approval_policy(unit, self._settings)
         return "; ".join(reason.text for reason in submission.reasons_to_ask(unit, longer, in_all, policy))
 
@@ -145,7 +143,7 @@ class Decisions:
         before: dict[str, object] = {"limit_ms": row.limit_ms}
         unit.deployments.change(row.id, limit_ms=limit_ms, updated_at=unit.now)
         unit.record("deployment.hours", row.handle, before, {"limit_ms": limit_ms})
-        return replace(row, limit_ms=limit_ms, updated_at=unit.now)
+        return row._replace(limit_ms=limit_ms, updated_at=unit.now)
 
     def _admins(self, unit: Unit) -> set[str]:
         return {member.account_id for member in unit.members.all() if member.role is Role.ADMIN}

@@ -16,7 +16,7 @@ from core.ledger.refunds import RefundCause
 from core.services import affording
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
-from core.services.references import picked
+from core.services.references import find
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import settlement
@@ -80,7 +80,7 @@ class Deployments:
                 answers.append(self._card(unit, find(unit, answer)))
                 continue
             request, row, hold = next(fresh)
-            answers.append(cards.card(unit, row, self._registry, just_held=hold))
+            answers.append(cards.card(unit, row, self._registry, just_held=hold, may_follow=bool(request.after)))
             if request.key is not None:
                 unit.answers.keep(unit.me.account_id, request.key, "submit", _fingerprint(unit, request), row.handle)
         return answers
@@ -246,17 +246,6 @@ def _order(word: str) -> Order:
     if word not in known:
         raise Invalid("unknown_order", f"sort: there is no {visible(word)}", did_you_mean(word, known))
     return Order(word)
-
-
-def find(unit: Unit, reference: str) -> DeploymentRow:
-    """By id, by the beginning of one, or by name: who lives comes before who has ended, the newest before the older."""
-    return picked(
-        reference,
-        unit.deployments.referred(reference.lower()),
-        lambda row: (row.handle, row.name),
-        what="deployment",
-        see="bursar list",
-    )
 
 
 def _states(words: tuple[str, ...]) -> tuple[State, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from core.clock import MINUTE
@@ -24,7 +24,7 @@ from core.scheduler import Node, refuse_impossible
 from core.services import affording
 from core.services.clusters import named_or_only
 from core.services.funds import surely_available
-from core.services.references import picked
+from core.services.references import find
 from core.settings import Limits, Settings
 from core.store import settlement
 from core.store.handles import free_handles
@@ -83,7 +83,7 @@ class Desk:
         grounds = _grounds(unit, row, hold, self._policy)
         if grounds:
             reason = "; ".join(ground.text for ground in grounds)
-            row = replace(row, state=State.AWAITING_APPROVAL, eligible_since=None, reason=reason)
+            row = row._replace(state=State.AWAITING_APPROVAL, eligible_since=None, reason=reason)
         return Admitted(row, hold, grounds, after)
 
     @cached_property
@@ -164,7 +164,7 @@ class Desk:
         except Exhausted:
             if not self._settings.orgs.fall_back_on_treasury:
                 raise
-            row = replace(row, payer="treasury")
+            row = row._replace(payer="treasury")
             need, hold = affording.needed(unit, row)
             affording.demand(unit, row, need)
         return row, hold
@@ -246,14 +246,8 @@ def _refuse_more_in_a_minute(unit: Unit, limits: Limits) -> None:
 
 
 def _dependency(unit: Unit, wanted: Dependency) -> tuple[DeploymentRow, bool]:
-    candidates = unit.deployments.referred(wanted.deployment)
-    row = picked(
-        wanted.deployment,
-        candidates,
-        lambda r: (r.handle, r.name) if r.state not in FINAL else (r.handle,),
-        what="deployment",
-        see="bursar list",
-    )
+    """By name also what has ended: what is short may be over before its successor is submitted."""
+    row = find(unit, wanted.deployment)
     doomed = row.state in FINAL and row.state is not State.COMPLETED and not wanted.any_outcome
     if doomed:
         raise Conflict(
