@@ -72,6 +72,10 @@ class Decisions:
         """More time for a job, on top of what it has; its cost is set aside at once."""
         row = find(unit, request.deployment)
         require(unit.me, Permission.DEPLOYMENT_ACT, owner_id=row.owner_id)
+        fingerprint = request.fingerprint(unit.org_id)
+        first = unit.answers.first(unit.me.account_id, request.key, fingerprint) if request.key is not None else None
+        if first is not None:
+            return cards.card(unit, find(unit, first))
         if row.limit_ms is None:
             raise Conflict("no_limit", f"a {row.kind.value} runs until it is stopped", "it needs no extension")
         if row.state in FINAL or row.state in (State.STOPPED, State.STOPPING):
@@ -79,6 +83,8 @@ class Decisions:
         limit_ms = row.limit_ms + request.hours_ms
         self._refuse_unasked(unit, row, limit_ms)
         moved = self._with_hours(unit, row, limit_ms)
+        if request.key is not None:
+            unit.answers.keep(unit.me.account_id, request.key, "extend", fingerprint, row.handle)
         unit.clusters.touch(row.cluster_id)
         return cards.card(unit, moved)
 
