@@ -63,8 +63,9 @@ CAPACITY = (
         "I-C6",
         "no two starts bear the same token",
         """
-        SELECT d.handle FROM allocations o JOIN deployments d ON d.id = o.deployment_id
-        GROUP BY d.handle, o.generation, o.replica HAVING COUNT(*) > 1
+        SELECT d.handle FROM (
+            SELECT deployment_id FROM allocations GROUP BY deployment_id, generation, replica HAVING COUNT(*) > 1
+        ) o JOIN deployments d ON d.id = o.deployment_id
         """,
         _REPORT,
     ),
