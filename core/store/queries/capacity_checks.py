@@ -75,7 +75,7 @@ CAPACITY = (
         """
         SELECT r.id FROM (
             SELECT id, started_at, LAG(id) OVER w AS earlier, LAG(ended_at) OVER w AS ended
-            FROM runs WINDOW w AS (PARTITION BY deployment_id ORDER BY started_at, generation)
+            FROM runs WINDOW w AS (PARTITION BY deployment_id ORDER BY generation)
         ) r
         WHERE r.earlier IS NOT NULL AND (r.ended IS NULL OR r.ended > r.started_at)
         UNION ALL
