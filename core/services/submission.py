@@ -24,7 +24,7 @@ from core.scheduler import Node, refuse_impossible
 from core.services import affording
 from core.services.clusters import named_or_only
 from core.services.funds import surely_available
-from core.services.references import picked
+from core.services.references import find
 from core.settings import Limits, Settings
 from core.store import settlement
 from core.store.handles import free_handles
@@ -257,14 +257,8 @@ def _refuse_more_in_a_minute(unit: Unit, limits: Limits) -> None:
 
 
 def _dependency(unit: Unit, wanted: Dependency) -> tuple[DeploymentRow, bool]:
-    candidates = unit.deployments.referred(wanted.deployment)
-    row = picked(
-        wanted.deployment,
-        candidates,
-        lambda r: (r.handle, r.name) if r.state not in FINAL else (r.handle,),
-        what="deployment",
-        see="bursar list",
-    )
+    """By name also what has ended: what is short may be over before its successor is submitted."""
+    row = find(unit, wanted.deployment)
     doomed = row.state in FINAL and row.state is not State.COMPLETED and not wanted.any_outcome
     if doomed:
         raise Conflict(

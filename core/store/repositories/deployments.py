@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, literal, select, update
 
 from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, HOLDS_CAPACITY, WAITING, State, StopCause
@@ -97,6 +97,8 @@ class DependencyRow:
     after_id: str
     any_outcome: bool
     after_state: State
+    after_handle: str
+    after_name: str
 
 
 class Deployments:
@@ -241,11 +243,9 @@ class Deployments:
     def dependencies_of(self, ids: Sequence[str]) -> list[DependencyRow]:
         found = _dependencies_of(self._scope.is_everything).among(self._connection, ids, self._scope.bound)
         return [
-            DependencyRow(whose, after, bool(any_outcome), _STATES[state]) for whose, after, any_outcome, state in found
+            DependencyRow(whose, after, bool(any_outcome), _STATES[state], handle, name)
+            for whose, after, any_outcome, state, handle, name in found
         ]
-
-    def forget_dependencies(self, deployment_id: str) -> None:
-        self._connection.execute(delete(dependencies).where(dependencies.c.deployment_id == deployment_id))
 
     def note_preemption(self, *, id: str, victim_id: str, preemptor_id: str, now: int) -> None:  # noqa: A002
         values = {"id": id, "victim_id": victim_id, "preemptor_id": preemptor_id, "at": now}
@@ -340,7 +340,8 @@ def _living_named(everything: bool) -> Fixed:
 def _dependencies_of(everything: bool) -> Fixed:
     joined = dependencies.join(deployments, deployments.c.id == dependencies.c.after_id)
     these = (covered(deployments, everything=everything), Among(dependencies.c.deployment_id))
-    return Fixed(select(*dependencies.c, deployments.c.state).select_from(joined).where(*these))
+    followed = (deployments.c.state, deployments.c.handle, deployments.c.name)
+    return Fixed(select(*dependencies.c, *followed).select_from(joined).where(*these))
 
 
 @cache
