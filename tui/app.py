@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -22,8 +19,6 @@ from core.domain.lifecycle import State
 from core.domain.roles import Caller, not_logged_in
 from core.views.people import Done
 from tui.actions import Command, named
-from tui.bugs import write_down
-from tui.cli.place import Place
 from tui.console import Console
 from tui.embedded import Embedded
 from tui.gateway import Gateway
@@ -58,9 +53,6 @@ _SERVE_AT = 2  # beats: the background side must not keep the first screen waiti
 _HOME = "overview"
 _UNDOES = " (u undoes)"
 _OVER = "your session is over; what you were doing is still here"
-_LEFT_ALONE = (
-    "This console led. What runs goes on; what waits starts once a console or a daemon leads again:\n  bursar daemon\n"
-)
 
 
 class BursarConsole(Console):
@@ -368,32 +360,3 @@ def _outcome(answer: object) -> str:
     if isinstance(answer, Done):
         return f"✓ {answer.message}"
     return "✓ done"
-
-
-def run_console(place: Place, now: Callable[[], int], say: Callable[[str], object], org: str | None = None) -> int:
-    """Until it is left; its exit code. The terminal is given back first, then the lead and the store.
-
-    `say` is for the terminal that one is back in: who leaves work without anybody to lead it shall know.
-    """
-
-    def note(trace: str) -> str | None:
-        written = write_down(place.home, now(), "bursar console", trace)
-        return str(written) if written else None
-
-    _log_to(place.home / "logs")
-    gateway = Gateway(place, note, org)
-    console = BursarConsole(gateway, now, Embedded(gateway.background, note), preferences=Preferences.of(place))
-    try:
-        console.run()
-    finally:
-        if console.end():
-            with suppress(OSError):  # where the terminal is gone, there is nobody to tell
-                say(_LEFT_ALONE)
-    return console.return_code or 0
-
-
-def _log_to(folder: Path) -> None:
-    """Whatever the background side has to say must not be written over the screen."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    logging.basicConfig(filename=folder / "console.log", format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("bursar").setLevel(logging.INFO)

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
 from core.domain.errors import Conflict
-from core.scheduler import Board, Dependency, Policy, plan
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
 from core.scheduler.forecast import Estimate, forecast, quality
+from core.scheduler.policy import Policy
+from core.scheduler.values import Dependency
 from core.scheduler.whatif import Preview, at_other_sizes, demand_version, what_if
 from tests.scheduler.boards import NOW, carry_out, job, node, random_board, running, service
 from tests.scheduler.test_pass import content
