@@ -16,9 +16,8 @@ from bot.blocks.approval import Decision, approval
 from bot.blocks.deployment import card
 from bot.blocks.more_time import more_time
 from bot.blocks.parts import Message
-from bot.blocks.report import alt_text, report
+from bot.blocks.report import Note, alt_text, report
 from bot.desk import Desk, in_thread
-from bot.markup import moment_utc
 from bot.outcomes import Fate, Outcome, outcome_of
 from bot.payloads import Who
 from core.domain.chat import DeliveryKind, NoticeKind
@@ -59,8 +58,10 @@ class Courier:
         try:
             content, report_card = await in_thread(self._content, parcel)
         except BursarError as error:
-            await in_thread(self._desk.deliveries.never, parcel, error.message)
-            return
+            if not isinstance(error, NotFound) or parcel.message_ts is None or parcel.kind is DeliveryKind.REPORT:
+                await in_thread(self._desk.deliveries.never, parcel, error.message)
+                return
+            content, report_card = notice.out_of_reach(), None
         except Exception as found:  # noqa: BLE001 - one that cannot be drawn must not keep the others waiting
             self._desk.written_down(found, f"delivery {parcel.kind.value}")
             await in_thread(self._desk.deliveries.never, parcel, f"a bug in Bursar ({type(found).__name__})")
@@ -147,16 +148,16 @@ class Courier:
             return None
         return Sum(wallet.credits.available_ucr, wallet.gpu_hours.available_gpu_ms)
 
-    def _notes(self, parcel: Parcel) -> tuple[str, ...]:
+    def _notes(self, parcel: Parcel) -> tuple[Note, ...]:
         """What a reader must know of this posting: that it is late, that it was corrected, that no chart comes."""
         now, slot = self._desk.deliveries.now(), parcel.data.get("slot")
-        notes = []
+        notes: list[Note] = []
         if parcel.message_ts is not None:
-            notes.append(f"corrected {moment_utc(now)}")
+            notes.append(("corrected", now))
         elif isinstance(slot, int) and now - slot > self._late_after_us:
-            notes.append(f"late: it was due {moment_utc(slot)}")
+            notes.append(("late: it was due", slot))
         if not charts.can_draw():
-            notes.append(charts.MISSING)
+            notes.append((charts.MISSING, None))
         return tuple(notes)
 
     # What stands in the thread
@@ -194,7 +195,7 @@ def _files(report_card: ReportCard) -> list[dict[str, Any]]:
     name = f"bursar-{report_card.first_day}-to-{report_card.last_day}"
     table = csv_text.of_report(report_card).csv.encode()
     files: list[dict[str, Any]] = [{"file": table, "filename": f"{name}.csv", "title": f"{name}.csv"}]
-    if charts.can_draw():
+    if charts.can_draw() and charts.worth_drawing(report_card):
         picture = {"file": charts.png(report_card), "filename": f"{name}.png", "title": "use by day"}
         files.insert(0, {**picture, "alt_txt": alt_text(report_card)})
     return files

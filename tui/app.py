@@ -222,7 +222,8 @@ class BursarConsole(Console):
         self._all_told(self.settled(event.command))
         self.beat()
         self._look()
-        if self.screen_stack and event.command.given is not None and not isinstance(event.answer, Done):
+        wanted = event.command.shows or event.command.given is not None
+        if self.screen_stack and wanted and not isinstance(event.answer, Done):
             self.push_screen(AnswerScreen(event.command, event.answer))
 
     @on(NotDone)
@@ -272,8 +273,12 @@ class BursarConsole(Console):
         """Who has not said yet who they are finds nothing."""
         return super().check_action(action, parameters) if action != "command_palette" else not self._is_asking
 
-    def open_deployment(self, reference: str, tab: str = "facts") -> None:
-        self.push_screen(_screen("deployment", "DeploymentScreen")(reference, tab))
+    def open_deployment(self, reference: str, tab: str = "facts", org: str | None = None) -> None:
+        self.push_screen(_screen("deployment", "DeploymentScreen")(reference, tab, org))
+
+    def show_deployments(self, filter_: str) -> None:
+        self._frame("deployments").come_for(filter_)
+        self.go("deployments")
 
     def _frame(self, place: str) -> Frame:
         """Kept between visits, so that a cursor and a filter are still there."""

@@ -116,7 +116,7 @@ class Gateway:
         verb = command.verb
         if not callable(verb.call):
             raise Invalid("terminal_only", f"'{verb.name}' runs by itself", f"in a terminal: {command.line}")
-        answer = verb.call(self.bursar(), caller or self.caller(), command.values)
+        answer = verb.call(self.bursar(), command.asked_by(caller or self.caller()), command.values)
         if isinstance(answer, Iterator):
             answer = "".join(_closed(answer))
         if verb.session is OnSession.ENDED:

@@ -179,6 +179,20 @@ def given(facts: Facts) -> Message:
     return message(f"{by} gave you {amount}" + (f": {reason}" if reason else ""), blocks)
 
 
+def removed(facts: Facts) -> Message:
+    by, org = str(facts.get("by", "")), str(facts.get("org") or "")
+    text = f"{by} took you out of {org}: nothing of it comes to you any more, and what you had is back in its treasury"
+    return message(
+        text, [section(safe_slack(text)), context(f"a code from an admin lets you in again: `{COMMAND} join`")]
+    )
+
+
+def out_of_reach() -> Message:
+    """Stands where a message stood whose reader may see what it is about no more; its buttons are of no use."""
+    text = "what stood here is not yours to see any more"
+    return message(text, [context(text)])
+
+
 def _named(view: DeploymentCard) -> str:
     return f"*{safe_slack(view.name)}*"
 
@@ -202,4 +216,5 @@ OF_ITSELF = {
     NoticeKind.REPORT_FAILED: report_failed,
     NoticeKind.FUNDS: funds,
     NoticeKind.GIVEN: given,
+    NoticeKind.REMOVED: removed,
 }

@@ -34,6 +34,7 @@ class NoticeKind(StrEnum):
     REPORT_FAILED = "report_failed"
     FUNDS = "funds"  # how far a wallet or the treasury is used up
     GIVEN = "given"  # somebody has filled one's wallet
+    REMOVED = "removed"  # somebody was taken out of the organization
 
 
 class FundsLevel(StrEnum):

@@ -24,8 +24,9 @@ MOST_WAITING = 20  # of the cards and of the approvals that somebody has still t
 MOST_FAILURES = 3
 _WARNINGS_MIN = (15, 5)
 _WALLET, _TREASURY, _MONEY, _DEPLOYMENT = "wallet.", "treasury.", "money.", "deployment."
+_REMOVED = "member.remove"
 _HOURS, _ASKED_HOURS = "deployment.hours", "deployment.ask_hours"
-_HEARD = (_WALLET, _TREASURY, _MONEY, _DEPLOYMENT)
+_HEARD = (_WALLET, _TREASURY, _MONEY, _DEPLOYMENT, _REMOVED)
 
 _NOTICE_OF: dict[str, NoticeKind] = {
     Trigger.APPROVE.value: NoticeKind.APPROVED,
@@ -66,6 +67,8 @@ class News:
                 _of_wallet(self._unit, one, org_id, self._rules)
             elif one.verb.startswith(_TREASURY):
                 _of_treasury(self._unit, one, org_id)
+            elif one.verb == _REMOVED:
+                _of_member(self._unit, one, org_id)
             else:
                 _of_money(self._unit, one, org_id)
 
@@ -218,13 +221,24 @@ def warn_of_limits(unit: Unit) -> int:
     return found
 
 
+# Of people
+
+
+def _of_member(unit: Unit, one: Happened, org_id: str) -> None:
+    """Who was taken out by somebody else is told by whom; from then on nothing of the organization reaches them."""
+    gone = unit.accounts.by_name(one.target)
+    data: dict[str, object] = {"notice": NoticeKind.REMOVED.value, "by": one.actor, "org": unit.slack.org_name(org_id)}
+    for person in unit.slack.recipients(org_id, {gone.id} if gone else ()):
+        want(unit, person, org_id, DeliveryKind.NOTICE, f"removed:{one.seq}", data)
+
+
 # Of reports
 
 
 def tell_of_failure(unit: Unit, row: DeliveryRow, reason: str) -> None:
     """Who asked for a report is told that it cannot be posted; after several in a row nothing more is tried."""
     schedule = unit.schedules.by_handle(str(row.data.get("schedule", "")))
-    if schedule is None or schedule.deleted_at is not None:
+    if schedule is None or schedule.deleted_at is not None or unit.slack.org_name(row.org_id) is None:
         return
     newest = unit.deliveries.of_subjects(DeliveryKind.REPORT, schedule.handle)[:MOST_FAILURES]
     paused = len(newest) == MOST_FAILURES and all(one.state is DeliveryState.DEAD for one in newest)

@@ -72,7 +72,7 @@ class MovableClock(SystemClock):
 
 @dataclass
 class Yard:
-    """An installation with a hundred scripted nodes, and members who can pay for all they will ask for."""
+    """An installation with scripted nodes, and members who can pay for all they will ask for."""
 
     world: World
     clock: MovableClock
@@ -80,14 +80,14 @@ class Yard:
 
     @classmethod
     @contextmanager
-    def at(cls, home: Path) -> Iterator[Yard]:
+    def at(cls, home: Path, nodes: int = NODES) -> Iterator[Yard]:
         home.mkdir(mode=0o700)
         clock = MovableClock()
         world = world_at(home, clock)
         operator = world.operator()
         admin = world.org(operator, "vision")
         world.cluster(admin, cpu=CPUS, ram=4 * CPUS, gpu=GPUS)
-        for number in range(1, NODES):
+        for number in range(1, nodes):
             size = {"cpu": CPUS, "ram": 4 * CPUS, "gpu": GPUS, "gpu_model": "a100"}
             world.bursar.clusters.add_node(admin, validated(NewNode, cluster="rack", name=f"node-{number:03}", **size))
         members = [world.member(admin, f"member-{number}") for number in range(MEMBERS)]

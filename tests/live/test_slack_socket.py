@@ -153,7 +153,7 @@ async def test_E61_presses_forms_and_events_that_come_three_times_have_one_effec
     await harness.comes(lambda: len(deployments.list(served.bob).items) == 2, "what the form asked for")
     await harness.comes(lambda: deployments.show(served.bob, card.id).hours_ms == 2 * 3_600_000, "the hours")
     await harness.command(served.bob_id, "list mine")
-    await harness.until(lambda: harness.answered("list: 2 lines"), "the list")
+    await harness.until(lambda: harness.answered("list (2)"), "the list")
     await harness.until(lambda: harness.call("chat.postEphemeral", "train"), "the answer to the mention")
     assert [one.get("response_action") for one in taken] == ["update", None, None]
     assert sorted(one.name for one in deployments.list(served.bob).items) == ["train", "web"]

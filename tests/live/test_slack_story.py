@@ -50,7 +50,7 @@ class Story:
         await screen.until_form(BOB, CHANNEL, "deploy")
         await screen.send_form(BOB, {**wanted, "gpu": "16"})
         await screen.until(lambda: screen.form_errors, "what is wrong with 16 GPUs")
-        assert "no node can hold" in screen.form_errors.get("name", ""), screen.form_errors
+        assert "no node can hold" in screen.form_errors.get("gpu", ""), screen.form_errors
         await screen.send_form(BOB, {**wanted, "gpu": "1", "hours": "1"})
 
     async def approve_by_a_button(self) -> None:

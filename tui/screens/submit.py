@@ -17,7 +17,7 @@ from core.views.foresight import PreviewCard
 from core.views.money import Sum
 from tui import questions
 from tui.actions import Command, named
-from tui.amounts import sum_of, until
+from tui.amounts import span, sum_of, until
 from tui.messages import ChoicesSeen, Did, NotDone, PreviewSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
@@ -174,6 +174,8 @@ def _verdict(card: PreviewCard, now: int) -> list[Line]:
     elif card.estimate_at is not None:
         latest = f", at the latest {until(card.latest_at, now)}" if card.latest_at is not None else ""
         begins = ("◌ ", f"waits; likely starts {until(card.estimate_at, now)}{latest}", Tone.BUSY)
+    elif card.not_before_at is not None:
+        begins = ("◌ ", f"waits; not expected within {span(card.not_before_at - now)}", Tone.WAIT)
     else:
         begins = ("◌ ", "waits; when it starts cannot be foreseen", Tone.WAIT)
     sign, words, tone = begins
@@ -188,6 +190,8 @@ def _verdict(card: PreviewCard, now: int) -> list[Line]:
     for delay in card.delayed:
         moved = f"{until(delay.from_at, now)} → {until(delay.to_at, now)}"
         lines.append(text(f"delays {delay.id or 'one of another organization'}: {moved}", Tone.DIM))
+    if card.delayed_more:
+        lines.append(text(f"delays {card.delayed_more} more", Tone.DIM))
     if card.blockers and not card.starts_now:
         lines.append(text(""))
         for blocker in card.blockers:

@@ -17,9 +17,9 @@ from tui.app import BursarConsole
 from tui.cli.place import Opened, Place
 from tui.gateway import Gateway
 from tui.messages import Beaten
-from tui.running import run_console
 from tui.screens.login import LoginScreen
 from tui.screens.submit import SubmitScreen
+from tui.sitting import run_console
 from tui.widgets.fields import Fields
 from tui.widgets.masthead import Masthead
 from tui.widgets.plain import text

@@ -1,4 +1,4 @@
-"""The console from its beginning to its end, whichever way it ends: the terminal is given back, and the lead."""
+"""One console from its start until it is left: what it is made of, and what is given back in which order."""
 
 from __future__ import annotations
 
