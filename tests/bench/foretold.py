@@ -14,8 +14,9 @@ import os
 import sys
 from pathlib import Path
 
-from core.scheduler import Plan, Policy, policy_named
+from core.scheduler.decisions import Plan
 from core.scheduler.forecast import Estimate, forecast, quality
+from core.scheduler.policy import Policy, policy_named
 from tests.bench.logs import Job, generated, read_swf
 from tests.bench.machine import Replay, instant, quiet
 
