@@ -254,6 +254,10 @@ class BursarConsole(Console):
     def open_deployment(self, reference: str, tab: str = "facts", org: str | None = None) -> None:
         self.push_screen(_screen("deployment", "DeploymentScreen")(reference, tab, org))
 
+    def submit_like(self, reference: str, org: str | None = None) -> None:
+        self._frame("submit").come_for(reference, org)
+        self.go("submit")
+
     def show_deployments(self, filter_: str) -> None:
         self._frame("deployments").come_for(filter_)
         self.go("deployments")

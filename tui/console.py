@@ -67,6 +67,10 @@ class Console(App[int]):
         """`org` where it belongs to another one than that in which one works."""
         raise NotImplementedError
 
+    def submit_like(self, reference: str, org: str | None = None) -> None:
+        """Ask for the same once more, with something changed."""
+        raise NotImplementedError
+
     def show_deployments(self, filter_: str) -> None:
         """Those that fit, of as many organizations as one may see."""
         raise NotImplementedError

@@ -70,7 +70,8 @@ class DeploymentsScreen(Frame):
         Binding("M", "mine", "Mine", show=False),
         Binding("A", "everywhere", "Of all organizations, or one", show=False),
         Binding("d,enter", "open('facts')", "Open", show=False),
-        Binding("n", "go('submit')", "New", show=False),
+        Binding("n", "new", "New", show=False),
+        Binding("N", "again", "Again, with changes", show=False),
         Binding("y", "copy", "Copy id", show=False),
     ]
 
@@ -179,8 +180,9 @@ class DeploymentsScreen(Frame):
             self._filter, self._came_for = line, None
             self.look()
 
-    def come_for(self, filter_: str) -> None:
-        self._filter = self._came_for = filter_
+    def come_for(self, what: str, org: str | None = None) -> None:
+        del org
+        self._filter = self._came_for = what
         self._mine = False
         self._everywhere = self._may_see_all
         self._retitle()
@@ -251,6 +253,14 @@ class DeploymentsScreen(Frame):
         key = self.query_one(LineTable).key
         if key is not None:
             self.console.open_deployment(key, tab, self.org_of(key))
+
+    def action_new(self) -> None:
+        self.console.go("submit")
+
+    def action_again(self) -> None:
+        key = self.query_one(LineTable).key
+        if key is not None:
+            self.console.submit_like(key, self.org_of(key))
 
     def action_copy(self) -> None:
         key = self.query_one(LineTable).key

@@ -132,8 +132,8 @@ class Frame(Screen[None]):
     def typed(self, line: str, *, entered: bool) -> None:
         """A filter, as it is typed and when it is done."""
 
-    def come_for(self, filter_: str) -> None:
-        """Somebody is sent here to see what fits a filter."""
+    def come_for(self, what: str, org: str | None = None) -> None:
+        """Somebody is sent here by another screen: for what fits a filter, or with a deployment at hand."""
 
     def clear(self) -> bool:
         """Take back a mark or a filter; whether there was any."""
@@ -284,7 +284,7 @@ class Frame(Screen[None]):
         wanted = self._action(str(parameters[0]))
         if not may(self.console.who, wanted.verb):
             return False
-        if wanted.subject is None:
+        if wanted.subject is None or (wanted.asks and not self.subjects(wanted)):
             return True
         own = all(may(self.console.who, wanted.verb, owner) for owner in self.owners())
         if own and self.subjects(wanted):
@@ -311,6 +311,8 @@ class Frame(Screen[None]):
     def act(self, action: Action) -> None:
         """Fill in, make sure, then do: each by what the action says of itself."""
         chosen = self.subjects(action) if action.subject else [("", "")]
+        if action.asks and not chosen:
+            chosen = [("", "")]
         if not chosen:
             self._say(text(f"nothing to {action.label.lower()} here", Tone.DIM))
             return
@@ -343,7 +345,7 @@ class Frame(Screen[None]):
         return dict(action.preset)
 
     def _command(self, action: Action, subject: str, known_as: str) -> Command:
-        texts = {**self.fixed(action), **({action.subject: (subject,)} if action.subject else {})}
+        texts = {**self.fixed(action), **({action.subject: (subject,)} if action.subject and subject else {})}
         undo, org = self.undo(action, subject), self.org_of(subject)
         if undo is not None:
             undo = replace(undo, org=org)
