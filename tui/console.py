@@ -17,6 +17,7 @@ from core.domain.errors import BursarError
 from core.views.browsing import Pulse
 from core.views.people import AccountCard
 from tui.actions import Command, only_if_still
+from tui.completion import Names
 from tui.gateway import Gateway
 from tui.preferences import Preferences
 from tui.theme import Tone
@@ -65,6 +66,11 @@ class Console(App[int]):
 
     def open_deployment(self, reference: str, tab: str = "facts", org: str | None = None) -> None:
         """`org` where it belongs to another one than that in which one works."""
+        raise NotImplementedError
+
+    @property
+    def names(self) -> Names:
+        """What the screens have seen and a command could name; what is on the one in front comes first."""
         raise NotImplementedError
 
     def submit_like(self, reference: str, org: str | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -23,6 +23,7 @@ from tui import actions, questions
 from tui.actions import Action, Command, undo_of_deployment
 from tui.again import submission_like
 from tui.amounts import age, sum_of
+from tui.completion import Names
 from tui.deployment_facts import fact_lines, money_lines, run_lines
 from tui.feed import event_word
 from tui.format import instant
@@ -238,8 +239,8 @@ class DeploymentScreen(Frame):
         del subject
         return self._org
 
-    def names(self) -> Iterable[str]:
-        return [self._card.id] if self._card else []
+    def names(self) -> Names:
+        return {"deployment": {self._card.id: f"{self._card.name} of {self._card.owner}"}} if self._card else {}
 
 
 def _fits(card: DeploymentCard, action: Action) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from core.domain.errors import BursarError
 from core.domain.roles import not_logged_in
 from tui.actions import Action, Command, held_on, may, only_if_still
 from tui.amounts import span
-from tui.completion import Completion, completions
+from tui.completion import Completion, Names, completions
 from tui.console import Console, Echo
 from tui.gateway import Question
 from tui.messages import Refused
@@ -33,7 +33,7 @@ from tui.theme import Tone
 from tui.widgets.devices import DeviceMap
 from tui.widgets.keys import Keys
 from tui.widgets.masthead import Masthead
-from tui.widgets.nav import PLACES, Nav
+from tui.widgets.nav import PLACES, Nav, ways
 from tui.widgets.pick import Pick
 from tui.widgets.plain import Plain, text
 from tui.widgets.prompt import Prompt
@@ -125,9 +125,9 @@ class Frame(Screen[None]):
         del action, subject
         return None
 
-    def names(self) -> Iterable[str]:
+    def names(self) -> Names:
         """What a command could name, for completion."""
-        return ()
+        return {}
 
     def typed(self, line: str, *, entered: bool) -> None:
         """A filter, as it is typed and when it is done."""
@@ -357,7 +357,7 @@ class Frame(Screen[None]):
 
     def _complete(self, line: str) -> list[Completion]:
         offered = [v for v in VERBS if not v.terminal_only and may(self.console.who, v)]
-        return completions(line, offered, [*(place.name for place in PLACES), "account", "help", "quit"], self.names())
+        return completions(line, offered, [*ways(), "account", "help", "quit"], self.console.names)
 
     def _who_changed(self) -> None:
         self._show_who()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -15,6 +15,7 @@ from core.views.money import EntryLine, WalletCard
 from tui import actions, questions
 from tui.actions import Action, Command, named
 from tui.amounts import NOTHING, credits_of, gpu_hours_of, span
+from tui.completion import Names
 from tui.format import instant
 from tui.messages import MoneySeen, PostingSeen
 from tui.screens.answer import AnswerScreen
@@ -150,8 +151,8 @@ class MoneyScreen(Frame):
     def owners(self) -> Sequence[str]:
         return []
 
-    def names(self) -> Iterable[str]:
-        return list(self._wallets)
+    def names(self) -> Names:
+        return {"user": dict.fromkeys(self._wallets, "")}
 
 
 def _wallet_cells(name: str, card: WalletCard) -> Sequence[Cell]:
