@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from textual.app import App
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.message import Message
 from textual.reactive import var
 
@@ -55,6 +56,15 @@ class Console(App[int]):
         self._together: list[Together] = []
         self._undoable: list[tuple[Command, ...]] = []
         self._echoed: tuple[int, Content] | None = None
+
+    def _handle_exception(self, error: Exception) -> None:
+        """While screens are taken down, what comes late to one may find its parts gone already: that is no bug."""
+        if self.is_running or not isinstance(error, NoMatches):
+            super()._handle_exception(error)
+
+    def sits_down(self, name: str) -> None:
+        """Somebody has logged in here."""
+        raise NotImplementedError
 
     def go(self, place: str) -> None:
         """To one of the main screens."""
@@ -117,6 +127,12 @@ class Console(App[int]):
         if error is None:
             self._can_undo((command,))
         return None
+
+    def forget_who_left(self) -> None:
+        """Who comes next shall neither read nor take back what they have done, nor hear how it turned out."""
+        self.log_of_commands, self._together, self._undoable = [], [], []
+        self._echoed = None
+        self.gateway.leave()
 
     def _can_undo(self, done: Sequence[Command]) -> None:
         undos = tuple(only_if_still(c.undo, c) for c in reversed(done) if c.undo is not None)

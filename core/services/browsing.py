@@ -14,8 +14,8 @@ from core.domain.roles import Permission, allows, require
 from core.domain.text import visible
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
-from core.services.deployments import find
 from core.services.postings import posting_card
+from core.services.references import find
 from core.services.usecase import reads
 from core.store.leases import current
 from core.store.queries import browsing

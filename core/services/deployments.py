@@ -16,10 +16,11 @@ from core.ledger.refunds import RefundCause
 from core.services import affording
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
-from core.services.references import picked
+from core.services.references import find
+from core.services.sights import Sights
 from core.services.usecase import reads, writes
 from core.settings import Settings
-from core.store import settlement
+from core.store import boots, settlement
 from core.store.moves import move
 from core.store.queries import browsing, retention
 from core.store.repositories.deployments import DeploymentRow
@@ -64,7 +65,7 @@ class Deployments:
         for request in asked:
             try:
                 admitted = desk.admit(request)
-                demand_version(unit, admitted, request.if_version, self._settings)
+                demand_version(unit, admitted, request.if_version, Sights(self._settings))
             except BursarError as error:
                 if len(requests) > 1:
                     raise type(error)(
@@ -80,7 +81,7 @@ class Deployments:
                 answers.append(self._card(unit, find(unit, answer)))
                 continue
             request, row, hold = next(fresh)
-            answers.append(cards.card(unit, row, self._registry, just_held=hold))
+            answers.append(cards.card(unit, row, self._registry, just_held=hold, may_follow=bool(request.after)))
             if request.key is not None:
                 unit.answers.keep(unit.me.account_id, request.key, "submit", _fingerprint(unit, request), row.handle)
         return answers
@@ -167,7 +168,8 @@ class Deployments:
         row = self._mine(unit, reference)
         after(row.state, Trigger.UNDELETE)
         window_us = self._settings.retention.undelete_ms * 1000
-        if unit.now - row.state_since >= window_us or retention.is_compacted(unit.connection, row):
+        is_over = row.state_since <= boots.surely_older(unit.connection, unit.now, window_us)
+        if is_over or retention.is_compacted(unit.connection, row):
             raise Conflict("too_late", f"{row.handle} was deleted too long ago", "submit it anew")
         taken = unit.deployments.living_named([row.name]).get(row.name)
         if taken is not None:
@@ -246,17 +248,6 @@ def _order(word: str) -> Order:
     if word not in known:
         raise Invalid("unknown_order", f"sort: there is no {visible(word)}", did_you_mean(word, known))
     return Order(word)
-
-
-def find(unit: Unit, reference: str) -> DeploymentRow:
-    """By id, by the beginning of one, or by name: who lives comes before who has ended, the newest before the older."""
-    return picked(
-        reference,
-        unit.deployments.referred(reference.lower()),
-        lambda row: (row.handle, row.name),
-        what="deployment",
-        see="bursar list",
-    )
 
 
 def _states(words: tuple[str, ...]) -> tuple[State, ...]:

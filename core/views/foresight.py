@@ -70,6 +70,7 @@ class QueueLine:
     estimate_at: int | None
     latest_at: int | None
     org: str | None = None  # where it is another than one's own, and one may see it
+    not_before_at: int | None = None  # without an estimate: so far it was looked, and it did not start
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class ForecastCard:
     cluster: str
     version: int
     made_at: int
-    horizon_at: int
+    horizon_at: int  # what would start later is not among the items
     judged: int  # how many starts of the last 30 days an estimate was made for
     within_percent: int | None  # of those, how many had started by the instant that was almost sure
     items: tuple[BarLine, ...]
@@ -118,4 +119,6 @@ class PreviewCard:
     needs_approval: str | None
     victims: tuple[str, ...]
     blockers: tuple[BlockerLine, ...] = ()
-    delayed: tuple[DelayLine, ...] = ()
+    delayed: tuple[DelayLine, ...] = ()  # the first of them
+    delayed_more: int = 0
+    not_before_at: int | None = None  # without an estimate: so far it was looked, and it did not start

@@ -90,6 +90,8 @@ class ClustersScreen(Frame):
 
     @on(DevicesSeen)
     def _devices_seen(self, seen: DevicesSeen) -> None:
+        if self._chosen is None or self._chosen[0].id != seen.cluster:
+            return  # the cursor has moved on
         around, plan = self.query_one(".devices VerticalScroll"), self.query_one(DeviceMap)
         room = around.scrollable_content_region
         plan.draw(seen.devices, room.width, around.size.height, "no GPUs in this cluster")

@@ -82,7 +82,7 @@ class DeploymentScreen(Frame):
         self._reference, self._tab, self._org = reference, tab, org
         self._card: DeploymentCard | None = None
         self._cursor: str | None = None
-        self._log_ended = self._reading = False
+        self._at_end = self._reading = False
         self._state_of_log = "…"
         self._timer: Timer | None = None
 
@@ -139,7 +139,8 @@ class DeploymentScreen(Frame):
 
     def _read_log(self) -> None:
         """Only while it is looked at and can grow."""
-        if self._log_ended or self._reading or not self.is_current or self.query_one(TabbedContent).active != "logs":
+        over = self._at_end and self._card is not None and is_final(self._card.state)
+        if over or self._reading or not self.is_current or self.query_one(TabbedContent).active != "logs":
             return
         self._reading = True  # one at a time, or what one piece brings would come twice
         self.ask(questions.within(self._org, questions.log(self._reference, self._cursor, _TAIL)), "log")
@@ -148,7 +149,7 @@ class DeploymentScreen(Frame):
     def _log_seen(self, seen: LogSeen) -> None:
         first, self._reading = self._cursor is None, False
         self._cursor = seen.log.cursor
-        self._log_ended = seen.log.ended and (self._card is None or is_final(self._card.state))
+        self._at_end = seen.log.ended
         field = self.query_one(LinesOfLog)
         if first:
             field.begin_anew()

@@ -18,13 +18,14 @@ from core.domain.roles import Caller
 from tui.actions import Action, Command
 from tui.console import Console
 from tui.messages import Did, NotDone, Questioned, Refused
+from tui.screens.passing import Passing
 from tui.screens.sure import SureScreen
 from tui.theme import Tone
 from tui.widgets.fields import Fields
 from tui.widgets.plain import Plain, joined, text
 
 
-class FormScreen(ModalScreen[None]):
+class FormScreen(Passing, ModalScreen[None]):
     CSS_PATH = "form.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave it", show=False),
@@ -135,7 +136,7 @@ class FormScreen(ModalScreen[None]):
     def _did(self, event: Did) -> None:
         event.stop()  # it would reach the console by itself as well, and be told twice
         app = self.app
-        self.dismiss(None)
+        self.over()
         app.post_message(Did(event.command, event.answer))
 
     def _refuse(self, error: BursarError) -> None:

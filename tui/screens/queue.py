@@ -76,10 +76,11 @@ class QueueScreen(Frame):
 
     @on(WhySeen)
     def _why_seen(self, seen: WhySeen) -> None:
-        lines = why_lines(seen.card, self.console.now())
-        chosen = self._chosen
-        if chosen is not None and chosen.latest_at is not None:
-            now = self.console.now()
+        now, chosen = self.console.now(), self._chosen
+        if chosen is None or chosen.id != seen.card.id:
+            return  # the cursor has moved on
+        lines = why_lines(seen.card, now)
+        if chosen.latest_at is not None:
             lines.append(text(f"likely {until(chosen.estimate_at, now)}, at the latest {until(chosen.latest_at, now)}"))
         self.query_one(".reasons", Hanging).hang(lines)
 
