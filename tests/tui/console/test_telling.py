@@ -9,6 +9,7 @@ from core.domain.lifecycle import State
 from tests.tui.console.scene import Scene
 from tests.tui.console.test_acting import sitting
 from tui.screens.answer import AnswerScreen
+from tui.theme import DEVICE_LOOKS, LOOKS, NODE_LOOKS
 
 
 async def test_a_new_code_is_shown_since_the_old_one_is_worth_nothing_any_more(scene: Scene) -> None:
@@ -102,3 +103,11 @@ async def test_a_screen_is_found_by_what_a_narrow_terminal_calls_it(scene: Scene
         await desk.press("colon")
         await desk.type(word)
         assert seen in await desk.press("enter")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_help_says_what_each_sign_means(scene: Scene, size: tuple[int, int]) -> None:
+    async with sitting(scene, "ana", "5", size=size) as desk:
+        shown = await desk.press("question_mark", "end")
+        for look in (*LOOKS.values(), *NODE_LOOKS.values(), *DEVICE_LOOKS):
+            assert look.text in shown
