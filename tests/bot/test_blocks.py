@@ -22,7 +22,7 @@ from core.domain.lifecycle import State
 from core.domain.resources import Resources, format_duration
 from core.domain.roles import Role
 from core.domain.schedule import read_when
-from core.views.chat import LinkLine, PendingLink, UnsureLine, Visitor
+from core.views.chat import HoursAsked, LinkLine, PendingLink, UnsureLine, Visitor
 from core.views.foresight import BarLine, BlockerLine, ForecastCard, QueueLine, WhyCard
 from core.views.money import (
     CreditsBook,
@@ -210,11 +210,12 @@ def views_of(text: str) -> list[dict[str, Any]]:
     cluster = ClusterLine("clu-1", text or "x", text, text, "up", 1, *(Resources(1000, 1024, 1000),) * 3)
     lines = tuple(a_line(text) for _ in range(40))
     unsure = (UnsureLine("d1", text, AT),) * 9
-    full = home.HomeView(VISITOR, lines, lines, a_wallet(text), unsure, (cluster,) * 20)
+    hours = (HoursAsked("dep-7k3f9q", text, text, 3_600_000, 3_600_000),) * 20
+    full = home.HomeView(VISITOR, lines, lines, a_wallet(text), hours, unsure, (cluster,) * 20)
     return [
         forms.deploy_form([cluster] * 150, literal(text), {"name": text, "command": text}),
         forms.no_clusters(),
-        forms.reject_form(text),
+        forms.reject_form(a_card(text, State.AWAITING_APPROVAL)),
         forms.approve_form(a_card(text, State.AWAITING_APPROVAL)),
         forms.join_form(),
         forms.done_form("New request", deployment.asked_words(a_card(text, State.AWAITING_APPROVAL))),

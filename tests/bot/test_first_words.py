@@ -109,3 +109,18 @@ async def test_the_journal_is_read_in_lines_and_not_in_values(scene: Scene) -> N
     await scene.command(ADMIN, "org set approvals always")
     shown = said(await scene.command(ADMIN, "audit"))
     assert "*ana* org.set vision" in shown and '{"' not in shown
+
+
+async def test_help_of_a_verb_says_options_as_they_are_said_here(scene: Scene) -> None:
+    shown = said(await scene.command(MEMBER, "help submit"))
+    assert "--" not in shown.replace("[-- COMMAND", "") and "gpu-model M" in shown
+
+
+async def test_who_rejects_reads_what_they_reject(scene: Scene) -> None:
+    object.__setattr__(scene.world.bursar.deployments._settings, "approvals", Approvals(policy="always"))
+    card = scene.world.submit(scene.member, "train", gpu=2, hours=3)
+    for action in ("reject", "change"):
+        await scene.press(ADMIN, action, card.id)
+    reject, change = (everything_said(view["blocks"]) for view in scene.slack.views)
+    assert "*train* of mia has set aside comes back: 30.18 credits, 6 GPU-hours" in reject
+    assert "*mia* asks for *train* on rack: " in change and "for at most 3 h; 30.18 credits" in change

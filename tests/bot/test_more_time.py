@@ -130,3 +130,20 @@ async def test_who_gets_other_hours_than_were_asked_for_is_told_so(asks: Scene) 
     await asks.command(ADMIN, f"approve {handle} hours 1")
     await happens(asks)
     assert "train may run 1 h in all, says ana" in asks.said_to(MEMBER)
+
+
+async def test_the_home_tab_of_an_admin_shows_what_is_asked_until_it_is_given(asks: Scene) -> None:
+    handle = await approved(asks)
+    await asks.press(MEMBER, "extend", f"{handle} 1")
+    await happens(asks)
+    await asks.event("app_home_opened", ADMIN, tab="home")
+    await asks.event("app_home_opened", MEMBER, tab="home")
+    shown = everything_said(asks.slack.homes[ADMIN]["blocks"])
+    assert "1 waits for you" in shown and "*mia* asks for 1 h more for *train*: 3 h in all" in shown
+    assert "asks for 1 h" not in everything_said(asks.slack.homes[MEMBER]["blocks"])
+    buttons = [block["accessory"] for block in asks.slack.homes[ADMIN]["blocks"] if "accessory" in block]
+    (value,) = [one["value"] for one in buttons if one["action_id"] == "give_hours"]
+    await asks.press(ADMIN, "give_hours", value)
+    assert limit_ms(asks, handle) == 3 * HOUR // 1000
+    shown = everything_said(asks.slack.homes[ADMIN]["blocks"])
+    assert "nothing waits for you" in shown and "asks for 1 h" not in shown

@@ -222,6 +222,15 @@ class Deliveries:
             deliveries.c.state == _S.UNSURE.value,
         )
 
+    def asks_for_hours(self, team_id: str, recipient: str) -> list[DeliveryRow]:
+        """What somebody was asked to give more time to, decided or not."""
+        return self._found(
+            deliveries.c.team_id == team_id,
+            deliveries.c.recipient == recipient,
+            deliveries.c.kind == DeliveryKind.APPROVAL.value,
+            deliveries.c.subject.contains(":hours:", autoescape=True),
+        )
+
     def waiting(self, team_id: str, recipient: str, kind: DeliveryKind) -> int:
         """How many new messages of a kind somebody has still to get."""
         statement = select(func.count()).where(
