@@ -33,6 +33,8 @@ FEW_ATTEMPTS = 8  # for what is posted again long after it was first wanted
 MOST_ATTEMPTS = 150  # of bringing a message up to date: about a day, at the longest wait between two
 TRIED_FOR_US = 23 * HOUR  # a first posting: it has come, or is given up, within a day
 INBOX_KEPT_US = 2 * DAY  # Slack delivers again for less than an hour
+CARD_HOLDS_US = 15 * MINUTE  # so long a place in the queue and a cost so far are worth reading
+_SHOWN_ANEW = 10  # at once: so many seconds the news that comes behind them waits, where all are one person's
 _AT_ONCE = 100  # lines of the journal in one transaction, behind which every writer waits
 _MOST_SLOTS = 1_000
 
@@ -70,6 +72,17 @@ class Deliveries:
             Inbox(unit.connection).forget_before(unit.now - INBOX_KEPT_US)
             unit.deliveries.forget_before(unit.now - self._settings.retention.deliveries_ms * 1000)
         return found
+
+    def refresh(self) -> int:
+        """Show some cards anew, the oldest first, while there is no news: a cost and a place in the queue grow old."""
+        with self._units.look() as unit:
+            if unit.deliveries.any_due(unit.now):
+                return 0
+            aged = unit.deliveries.aged_cards(unit.now - CARD_HOLDS_US, _SHOWN_ANEW)
+        if not aged:
+            return 0
+        with self._units.serve() as unit:
+            return unit.deliveries.show_anew(aged, unit.now)
 
     def _lose(self, unit: Unit, row: DeliveryRow) -> int:
         """Bringing a message up to date may be done again; a first posting may have happened, so it may not."""
