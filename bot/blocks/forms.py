@@ -22,7 +22,7 @@ def deploy_form(clusters: Sequence[ClusterLine], told: str = "", initial: Mappin
     given = initial or {}
     options = [(f"{literal(one.name, 40)}: {format_resources(one.free)} free", one.name) for one in clusters]
     blocks: list[Block] = [
-        text_input("name", "Name", initial=given.get("name", ""), optional=False, most=63),
+        text_input("name", "Name", initial=given.get("name", ""), hint="Empty: named after its image", most=63),
         choice_input("cluster", "Where", options, chosen=given.get("cluster", "")),
         text_input("image", "Image", initial=given.get("image", "")),
         text_input("command", "Command", initial=given.get("command", ""), hint="Words as in a shell", most=2000),

@@ -8,11 +8,13 @@ from typing import Any
 
 from bot.blocks.forms import INPUTS
 from bot.markup import literal
+from core.commands.aliases import name_of_image
 from core.commands.asking import workloads
 from core.domain.errors import BursarError, Invalid
 from core.domain.validation import validated
 
 _FIRST = INPUTS[0]
+_MOST_NAMES = 10
 # Refusals of the whole that one input can mend. What is short is short by the hours more often than by anything else.
 _MENDED_AT = {
     "balance_exhausted": "hours",
@@ -36,6 +38,18 @@ def request_of(inputs: Mapping[str, str], *, key: str | None = None) -> Any:
     if key is not None:
         wanted["key"] = key
     return validated(workloads.SubmitRequest, **wanted)
+
+
+def named_after_image(inputs: Mapping[str, str]) -> list[Mapping[str, str]]:
+    """What was asked for, with the names to be tried in turn; just as it is where it was given one, or has no image."""
+    image = inputs.get("image", "").strip()
+    if inputs.get("name", "").strip() or not image:
+        return [inputs]
+    name = name_of_image(image)
+    return [
+        {**inputs, "name": name},
+        *({**inputs, "name": f"{name[:56]}-{number}"} for number in range(2, _MOST_NAMES)),
+    ]
 
 
 def errors_of(error: BursarError) -> dict[str, str]:
