@@ -241,6 +241,8 @@ def preview_words(answer: PreviewCard) -> str:
         start = f"starts now on {safe_slack(answer.node or answer.cluster)}"
     elif answer.estimate_at is not None:
         start = f"waits; starts about {shown('estimate_at', answer.estimate_at)}"
+    elif answer.not_before_at is not None:
+        start = f"waits; not expected before {shown('not_before_at', answer.not_before_at)}"
     else:
         start = "waits; no start can be foreseen"
     words = [start, f"costs {shown('rate', answer.rate)} an hour"]

@@ -100,7 +100,12 @@ def _queued(line: QueueLine) -> str:
         parts.append(f"{format_gpu(line.gpu_milli)} GPU")
     if line.priority is not None:
         parts.append(f"priority {line.priority}")
-    parts.append(f"starts about {moment(line.estimate_at)}" if line.estimate_at else "no start can be foreseen")
+    if line.estimate_at:
+        parts.append(f"starts about {moment(line.estimate_at)}")
+    elif line.not_before_at:
+        parts.append(f"not expected before {moment(line.not_before_at)}")
+    else:
+        parts.append("no start can be foreseen")
     return " · ".join(parts) + (f"\n{safe_slack(line.blocker, 300)}" if line.blocker else "")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.commands.asking import asked, changes, plain, spec_file, validation, workloads
-from core.commands.verbs import Argument, Bursar, Kind, Values, Verb, if_still, nothing_to_add
+from core.commands.verbs import KEY, Argument, Bursar, Kind, Values, Verb, if_still, nothing_to_add
 from core.domain.browsing import Look, Order
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind as DeploymentKind
@@ -137,7 +137,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("count", "so many alike, all or none", Kind.COUNT, bounds=(1, _LARGEST_SWEEP), default="one"),
             Argument("dry_run", "only say what it would do: fit, start, cost, whom it delays", Kind.FLAG),
             Argument("if_version", "only if the cluster is still at this version", placeholder="V"),
-            Argument("key", "asked again with the same key, nothing happens twice", placeholder="K"),
+            KEY,
             Argument("file", "read it from a spec file", Kind.FILE, placeholder="SPEC", short="-f"),
         ),
         more="Where there is only one cluster it need not be named. With --count N there are NAME-1 to NAME-N, "
@@ -223,7 +223,7 @@ VERBS: tuple[Verb, ...] = (
         "give a job more time",
         Permission.DEPLOYMENT_ACT,
         lambda bursar, caller, values: bursar.decisions.extend(caller, asked(changes.ExtendRequest, _with_id(values))),
-        (_DEPLOYMENT, Argument("hours", "how much more", Kind.DURATION, required=True)),
+        (_DEPLOYMENT, Argument("hours", "how much more", Kind.DURATION, required=True), KEY),
         facts=_ACTED_ON,
     ),
     Verb(

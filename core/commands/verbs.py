@@ -144,6 +144,9 @@ class Argument:
         return 0 < len(self.choices) <= _FEW
 
 
+KEY = Argument("key", "asked again with the same key, nothing happens twice", placeholder="K")
+
+
 def if_still(what: str, of: tuple[str, ...] | tuple[int, int]) -> Argument:
     """Of a verb that puts a value in the place of another: who saw an older one overwrites nothing."""
     asks = f"only if {what} is still this"

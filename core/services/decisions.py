@@ -71,12 +71,18 @@ class Decisions:
     @writes(Permission.DEPLOYMENT_ACT)
     def extend(self, unit: Unit, request: ExtendRequest) -> DeploymentCard:
         """More time for a job, on top of what it has; its cost is set aside at once."""
+        fingerprint = request.fingerprint(unit.org_id)
+        first = unit.answers.first(unit.me.account_id, request.key, fingerprint) if request.key is not None else None
+        if first is not None:
+            return cards.card(unit, find(unit, first))
         row, had_ms = _extensible(unit, request)
         limit_ms = had_ms + request.hours_ms
         if why := self._to_be_asked(unit, row, limit_ms):
             message = f"{format_duration(limit_ms)} in all need an admin's yes: {why}"
             raise Forbidden("needs_approval", message, f"an admin can give them: bursar extend {row.handle}")
         moved = self._with_hours(unit, row, limit_ms)
+        if request.key is not None:
+            unit.answers.keep(unit.me.account_id, request.key, "extend", fingerprint, row.handle)
         unit.clusters.touch(row.cluster_id)
         return cards.card(unit, moved)
 

@@ -17,9 +17,10 @@ from core.services import affording
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
 from core.services.references import find
+from core.services.sights import Sights
 from core.services.usecase import reads, writes
 from core.settings import Settings
-from core.store import settlement
+from core.store import boots, settlement
 from core.store.moves import move
 from core.store.queries import browsing, retention
 from core.store.repositories.deployments import DeploymentRow
@@ -64,7 +65,7 @@ class Deployments:
         for request in asked:
             try:
                 admitted = desk.admit(request)
-                demand_version(unit, admitted, request.if_version, self._settings)
+                demand_version(unit, admitted, request.if_version, Sights(self._settings))
             except BursarError as error:
                 if len(requests) > 1:
                     raise type(error)(
@@ -167,7 +168,8 @@ class Deployments:
         row = self._mine(unit, reference)
         after(row.state, Trigger.UNDELETE)
         window_us = self._settings.retention.undelete_ms * 1000
-        if unit.now - row.state_since >= window_us or retention.is_compacted(unit.connection, row):
+        is_over = row.state_since <= boots.surely_older(unit.connection, unit.now, window_us)
+        if is_over or retention.is_compacted(unit.connection, row):
             raise Conflict("too_late", f"{row.handle} was deleted too long ago", "submit it anew")
         taken = unit.deployments.living_named([row.name]).get(row.name)
         if taken is not None:

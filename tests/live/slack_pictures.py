@@ -97,8 +97,7 @@ async def drawn(folder: Path) -> dict[str, str]:
 async def _asked(stage: Stage) -> tuple[str, Message]:
     """Bob fills in the form; Alice decides. The form as a picture, and what Alice was asked."""
     screen = stage.screen
-    await screen.command(BOB, CHANNEL, "deploy")
-    form = (await screen.until(lambda: screen.forms, "the form"))[-1]
+    form = await screen.until_form(BOB, CHANNEL, "deploy")
     await screen.send_form(BOB, {"name": "train", "cluster": "rack", "image": "train:v2", "gpu": "2", "hours": "3"})
     await screen.until(lambda: "Its card is in" in str(screen.forms), "what became of the form")
     await stage.posted()

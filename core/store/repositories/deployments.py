@@ -36,9 +36,9 @@ class DeploymentRow(NamedTuple):
     kind: Kind
     state: State
     image: str | None
-    command: tuple[str, ...]
-    env: Mapping[str, str]
-    labels: Mapping[str, str]
+    command_text: str  # as the store has it, and so the next two: few who read a row ask for what they say
+    env_text: str
+    labels_text: str
     public_ip: str | None
     payer: str
     flavor: str | None
@@ -63,6 +63,18 @@ class DeploymentRow(NamedTuple):
     preempted_at: int | None = None
     exit_code: int | None = None
     reason: str | None = None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return () if self.command_text == "[]" else tuple(json.loads(self.command_text))
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        return _table(self.env_text)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return _table(self.labels_text)
 
     @property
     def account(self) -> AccountKey:
@@ -183,7 +195,7 @@ class Deployments:
     def _found(self, *conditions: object, newest_first: bool = False, limit: int | None = None) -> list[DeploymentRow]:
         statement = select(*_IN_ORDER).where(self._scope.covers(deployments), *conditions)  # type: ignore[arg-type]
         statement = statement.order_by(deployments.c.id.desc() if newest_first else deployments.c.id).limit(limit)
-        return [_row(row) for row in self._connection.execute(statement)]
+        return [_row(row) for row in self._connection.execute(statement).all()]
 
     def change(self, deployment_id: str, **values: object) -> None:
         """What is not its state: limit, priority, position in time."""
@@ -235,24 +247,33 @@ def _values(row: DeploymentRow) -> dict[str, object]:
     values: dict[str, Any] = row._asdict()
     amounts: Resources = values.pop("resources")
     values.update(amount_values(amounts))
-    values.update(kind=row.kind.value, state=row.state.value, command=json.dumps(row.command))
-    values.update(env=_text(row.env), labels=_text(row.labels))
+    for name in _TEXTS:
+        values[_column_of(name)] = values.pop(name)
+    values.update(kind=row.kind.value, state=row.state.value)
     values["stop_cause"] = row.stop_cause.value if row.stop_cause else None
     return values
 
 
-def _text(table: Mapping[str, str]) -> str:
-    return json.dumps(dict(table)) if table else "{}"
+def as_text(said: Sequence[str] | Mapping[str, str]) -> str:
+    """A command, an environment or labels as the store has them."""
+    if isinstance(said, Mapping):
+        return json.dumps(dict(said)) if said else "{}"
+    return json.dumps(said) if said else "[]"
+
+
+def _table(text: str) -> dict[str, str]:
+    return {} if text == "{}" else dict(json.loads(text))
+
+
+def _column_of(field: str) -> str:
+    return field.removesuffix("_text")
 
 
 def _row(row: Sequence[Any]) -> DeploymentRow:
-    """From `_IN_ORDER`. Thousands are read at a time: what is nearly always empty or the same is not parsed anew."""
+    """From `_IN_ORDER`."""
     values = list(row)
     values[_SIZE : _SIZE + len(_AMOUNTS)] = [Resources(*values[_SIZE : _SIZE + len(_AMOUNTS)])]
     values[_KIND], values[_STATE] = _KINDS[values[_KIND]], _STATES[values[_STATE]]
-    values[_COMMAND] = () if values[_COMMAND] == "[]" else tuple(json.loads(values[_COMMAND]))
-    for place in (_ENV, _LABELS):
-        values[place] = {} if values[place] == "{}" else json.loads(values[place])
     if values[_CAUSE] is not None:
         values[_CAUSE] = StopCause(values[_CAUSE])
     return DeploymentRow._make(values)
@@ -268,10 +289,9 @@ _FIELDS = DeploymentRow._fields
 _COLUMNS = tuple(deployments.c.keys())
 # The columns as the fields of a row follow each other, with the four amounts in the place of its resources.
 _AMOUNTS = [deployments.c[name] for name in Resources.__slots__]
-_IN_ORDER = [c for name in _FIELDS for c in (_AMOUNTS if name == "resources" else [deployments.c[name]])]
-_SIZE, _KIND, _STATE, _COMMAND, _ENV, _LABELS, _CAUSE = map(
-    _FIELDS.index, ("resources", "kind", "state", "command", "env", "labels", "stop_cause")
-)
+_IN_ORDER = [c for name in _FIELDS for c in (_AMOUNTS if name == "resources" else [deployments.c[_column_of(name)]])]
+_TEXTS = ("command_text", "env_text", "labels_text")
+_SIZE, _KIND, _STATE, _CAUSE = map(_FIELDS.index, ("resources", "kind", "state", "stop_cause"))
 _KINDS = {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in State}
 
