@@ -38,7 +38,9 @@ def test_what_has_ended_says_after_how_long_and_offers_what_it_wrote() -> None:
     told = notice.ended(card, {"state": "failed"}, Sum())
     assert told.text == "train: failed after 5 m — exit status 3; cost 0.08 credits"
     assert "logs" in actions_of(told) and "logs" in actions_of(deployment.card(card))
-    never = replace(card, state=State.CANCELLED, reason=None, runs=(), cost=Sum())
+    never = replace(
+        card, state=State.CANCELLED, reason=None, runs=(), cost=Sum()
+    )  # and with labels, so not asked again
     told = notice.ended(never, {"state": "cancelled"}, Sum())
     assert told.text == "train: cancelled; cost nothing" and actions_of(told) == set()
 
