@@ -19,7 +19,7 @@ from core.domain.chat import FundsLevel
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, State
-from core.domain.resources import Resources, format_duration
+from core.domain.resources import Resources
 from core.domain.roles import Role
 from core.domain.schedule import read_when
 from core.views.chat import HoursAsked, LinkLine, PendingLink, UnsureLine, Visitor
@@ -313,23 +313,6 @@ def test_a_report_answers_in_its_first_sentence() -> None:
     assert "and 4 more" in shown and "1 run is not yet metered" in shown
     assert "*the week before*\n135 GPU-hours, 10 credits" in shown
     assert "Thu ·  Fri ▂  Sat ▃  Sun ▄  Mon ▆  Tue ▇  Wed █" in shown
-
-
-def test_a_day_of_nothing_is_not_a_day_of_little() -> None:
-    used = tuple(DayUse(f"2026-01-0{1 + day}", 0, gpu_ms) for day, gpu_ms in enumerate((0, 1, 8, 0)))
-    assert "Thu ·  Fri ▁  Sat █  Sun ·" in everything_said(report.report(replace(a_report(), days=used)).blocks)
-
-
-def test_a_report_counts_one_and_several_as_people_do() -> None:
-    card = replace(a_report(), waits=Waits(1, 90_000, 90_000), unposted_runs=2)
-    shown = everything_said(report.report(card).blocks)
-    assert f"1 started, after {format_duration(90_000)}" in shown and "2 runs are not yet metered" in shown
-
-
-@pytest.mark.parametrize(("until", "said"), [("2026-12-31", "31 Dec"), ("2027-02-01", "1 Feb 2027")])
-def test_a_report_names_the_year_where_it_is_another(until: str, said: str) -> None:
-    message = report.report(replace(a_report(), lasts_until_day=until))
-    assert f"which lasts until about {said};" in message.text
 
 
 def a_blocker(code: str, need: str | None, have: str | None, held_by: tuple[str, ...] = ()) -> BlockerLine:
