@@ -80,6 +80,23 @@ async def test_a_press_asks_the_admins_and_one_of_them_gives_it_once(asks: Scene
     assert "train may run 3 h in all, says ana" in asks.said_to(MEMBER)
 
 
+async def test_who_asks_for_another_time_asks_in_the_same_place(asks: Scene) -> None:
+    """However often somebody presses, an admin has one message of it, which says the newest."""
+    handle = await approved(asks)
+    for hours in ("1", "30m", "2"):
+        await asks.press(MEMBER, "extend", f"{handle} {hours}")
+        await happens(asks)
+    (shown,) = asked_of(asks, ADMIN)
+    assert shown["text"].startswith("mia asks for 2 h more for train: 4 h in all")
+    assert len([one for one in asks.slack.posts if one["channel"] == ADMIN and "more for train" in one["text"]]) == 1
+    await asks.press(ADMIN, "give_hours", give_of(asks, ADMIN))
+    assert limit_ms(asks, handle) == 4 * HOUR // 1000
+    await happens(asks)
+    await asks.press(MEMBER, "extend", f"{handle} 1")
+    await happens(asks)
+    assert len(asked_of(asks, ADMIN)) == 2, "of what was given it is another question"
+
+
 async def test_a_line_asks_as_a_press_does(asks: Scene) -> None:
     await approved(asks)
     assert "are asked for 30 m more" in said(await asks.command(MEMBER, "extend train hours 30m"))

@@ -133,6 +133,13 @@ class Deliveries:
         sent = update(deliveries).where(of, deliveries.c.state == _S.SENT.value)
         self._connection.execute(sent.values(state=_S.DUE.value, due_at=now, attempts=0))
 
+    def say_instead(self, kind: DeliveryKind, subject: str, data: Mapping[str, object], now: int) -> None:
+        """Of what was shown of a subject, everything is another by now; it is said in the same place."""
+        of = and_(deliveries.c.kind == kind.value, deliveries.c.subject == subject)
+        told = json.dumps(data, sort_keys=True)
+        self._connection.execute(update(deliveries).where(of, deliveries.c.data != told).values(data=told))
+        self.freshen(kind, subject, now)
+
     def subjects_among(self, subjects: Sequence[str]) -> set[str]:
         """Those of which something is or was shown to somebody."""
         found = select(deliveries.c.subject).where(deliveries.c.subject.in_(list(subjects)))
