@@ -16,6 +16,7 @@ class Action(StrEnum):
     START = "start"
     RESUME = "resume"
     EXTEND = "extend"
+    GIVE = "give_hours"
     WHY = "why"
     LOGS = "logs"
     SHOW = "show"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
     from core.services.slack_links import SlackLinks
     from core.services.statements import Statements
     from core.services.upkeep import Upkeep
+
+
+# Python looks for circles whenever 700 objects more are alive. A sweep or a plan makes tens of thousands, none of them
+# a circle: to look so often would be a seventh of the one and a quarter of the other.
+_LOOK_FOR_CIRCLES = (20_000, 20, 20)
 
 
 class Bursar:
@@ -193,6 +199,7 @@ class Bursar:
 
 def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> Bursar:
     """Open the store and bring it up to date: what stands on it can then be asked for."""
+    gc.set_threshold(*_LOOK_FOR_CIRCLES)
     make_home(settings.home)
     url = settings.database_url
     if url.path is not None:

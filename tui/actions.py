@@ -14,7 +14,7 @@ from core.commands.reading import values_of
 from core.commands.table import VERBS
 from core.commands.verbs import Argument, Kind, Values, Verb
 from core.domain.lifecycle import TRANSITIONS, State, Trigger
-from core.domain.roles import NEEDS_ORG, Principal, TokenScope, allows
+from core.domain.roles import NEEDS_ORG, Caller, Principal, TokenScope, allows
 from core.views.people import AccountCard
 
 _BY_PATH = {verb.path: verb for verb in VERBS}
@@ -25,7 +25,9 @@ Texts = Mapping[str, Sequence[str]]
 class Command:
     """A verb with what was typed for it: can be shown as a line, and asked of the services.
 
-    `known_as` is what people call the thing that it is for; `undo` brings back what was before it.
+    `known_as` is what people call the thing that it is for; `undo` brings back what was before it; `shows` is for an
+    answer that is worth a look, such as a code that is told only once; `org` is the organization in which it is
+    asked, where that is another one than that in which one works.
     """
 
     verb: Verb
@@ -33,15 +35,20 @@ class Command:
     given: Values | None = None  # where a line was read already
     known_as: str = ""
     undo: Command | None = None
+    shows: bool = False
+    org: str | None = None
 
     @property
     def values(self) -> Values:
         return self.given if self.given is not None else values_of(self.verb, self.texts)
 
+    def asked_by(self, caller: Caller) -> Caller:
+        return caller if self.org is None else replace(caller, org=self.org)
+
     @property
     def line(self) -> str:
         """As it could be typed into a shell; secrets are not in it."""
-        words = ["bursar", *self.verb.path]
+        words = ["bursar", *(["--org", self.org] if self.org is not None else []), *self.verb.path]
         last: list[str] = []
         for argument in self.verb.positionals:
             texts = [text for text in self._texts(argument) if text]
@@ -172,6 +179,11 @@ def may(who: AccountCard | None, verb: Verb, owner: str | None = None) -> bool:
 
 def named(path: Sequence[str]) -> Verb | None:
     return _BY_PATH.get(tuple(path))
+
+
+def held_on(cluster: str, node: str) -> str:
+    """The filter for what has its place on a node now."""
+    return f"cluster=={cluster} node=={node}"
 
 
 # What takes an action back by doing its opposite; it works from then on, and brings nothing back that was lost.

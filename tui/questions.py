@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.commands.asking import asked, money_requests
 from core.commands.verbs import Bursar
 from core.domain.errors import Forbidden
@@ -50,14 +52,19 @@ def why(deployment: str) -> Question:
     return lambda bursar, caller: messages.WhySeen(bursar.foresight.why(caller, deployment))
 
 
-def order(filter_: str, by: str, *, backwards: bool, mine: bool) -> Question:
+def within(org: str | None, question: Question) -> Question:
+    """The same, asked in another organization."""
+    return question if org is None else lambda bursar, caller: question(bursar, replace(caller, org=org))
+
+
+def order(filter_: str, by: str, *, backwards: bool, mine: bool, everywhere: bool) -> Question:
     return lambda bursar, caller: messages.OrderSeen(
-        bursar.browsing.order(caller, filter=filter_, order=by, backwards=backwards, mine=mine)
+        bursar.browsing.order(caller, filter=filter_, order=by, backwards=backwards, mine=mine, everywhere=everywhere)
     )
 
 
-def lines(ids: tuple[str, ...]) -> Question:
-    return lambda bursar, caller: messages.LinesSeen(bursar.browsing.lines(caller, ids))
+def lines(ids: tuple[str, ...], *, everywhere: bool) -> Question:
+    return lambda bursar, caller: messages.LinesSeen(bursar.browsing.lines(caller, ids, everywhere=everywhere))
 
 
 def deployment(reference: str) -> Question:

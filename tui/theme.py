@@ -66,13 +66,16 @@ NODE_LOOKS: dict[str, Look] = {
     "up": Look("●", "up", Tone.GOOD),
     "cordoned": Look("◑", "cordoned", Tone.WAIT),
     "drained": Look("○", "drained", Tone.WAIT),
+    "draining": Look("◒", "draining", Tone.WAIT),
     "down": Look("✗", "down", Tone.BAD),
     "paused": Look("◑", "paused", Tone.WAIT),
 }
 
 
-def node_look(state: str) -> Look:
-    return NODE_LOOKS.get(state, Look("?", state, Tone.DIM))
+def node_look(state: str, *, is_held: bool = False) -> Look:
+    """Of a drained node it matters whether something still runs there."""
+    word = "draining" if state == "drained" and is_held else state
+    return NODE_LOOKS.get(word, Look("?", word, Tone.DIM))
 
 
 def _variables(*, muted: str, rule: str, thumb: str, track: str) -> dict[str, str]:

@@ -60,7 +60,7 @@ def _counted(verb: Verb, items: tuple[Any, ...]) -> str:
     """How many there are, and which: whoever only hears the notification must know too."""
     said = [spoken for spoken in map(lists.spoken, items[:_SPOKEN]) if spoken]
     rest = ", ..." if said and len(items) > _SPOKEN else ""
-    head = f"{verb.name}: {len(items)} {'lines' if len(items) > 1 else 'line'}"
+    head = f"{verb.name} ({len(items)})"
     return f"{head}: {', '.join(said)}{rest}" if said else head
 
 
@@ -241,6 +241,8 @@ def preview_words(answer: PreviewCard) -> str:
         start = f"starts now on {safe_slack(answer.node or answer.cluster)}"
     elif answer.estimate_at is not None:
         start = f"waits; starts about {shown('estimate_at', answer.estimate_at)}"
+    elif answer.not_before_at is not None:
+        start = f"waits; not expected before {shown('not_before_at', answer.not_before_at)}"
     else:
         start = "waits; no start can be foreseen"
     words = [start, f"costs {shown('rate', answer.rate)} an hour"]

@@ -13,6 +13,7 @@ from bot.markup import safe_slack
 from core.domain.lifecycle import State
 from core.views.chat import UnsureLine, Visitor
 from core.views.money import WalletCard
+from core.views.reports import said_credits
 from core.views.work import ClusterLine, DeploymentLine
 
 _MOST_WAITING, _MOST_WORK = 10, 10
@@ -56,10 +57,12 @@ def home_tab(view: HomeView) -> Block:
 
 
 def _glance(view: HomeView) -> str:
-    """The day in one line: what runs, what waits, and for who decides what waits for them."""
+    """The day in one line: what runs, what waits, what there is to spend; for who decides, what waits for them."""
     running = sum(one.state is State.RUNNING for one in view.work)
     waiting = sum(one.state in _QUEUED for one in view.work)
     said = f" · {running} running, {waiting} waiting"
+    if view.wallet is not None:
+        said += f" · {said_credits(view.wallet.credits.available_ucr)} to spend"
     if view.visitor.admin:
         waits = {0: "nothing waits", 1: "1 waits"}.get(len(view.waiting), f"{len(view.waiting)} wait")
         said += f" · {waits} for you"
@@ -85,7 +88,7 @@ def _work(lines: tuple[DeploymentLine, ...]) -> list[Block]:
         return [section("Nothing of yours runs or waits.")]
     blocks: list[Block] = []
     for one in lines[:_MOST_WORK]:
-        blocks += [section(lists.deployment_line(one)), buttons(*_acts(one))]
+        blocks += [section(lists.deployment_line(one, own=True)), buttons(*_acts(one))]
     return blocks + _more(len(lines) - _MOST_WORK, "list mine")
 
 

@@ -13,6 +13,16 @@ from core.domain.errors import BursarError, Invalid
 from core.domain.validation import validated
 
 _FIRST = INPUTS[0]
+# Refusals of the whole that one input can mend. What is short is short by the hours more often than by anything else.
+_MENDED_AT = {
+    "balance_exhausted": "hours",
+    "limit_reached": "hours",
+    "run_out": "hours",
+    "cluster_empty": "cluster",
+    "kind_not_here": "cluster",
+    "members_not_trusted": "cluster",
+    "registry_not_allowed": "image",
+}
 
 
 def request_of(inputs: Mapping[str, str], *, key: str | None = None) -> Any:
@@ -37,7 +47,7 @@ def errors_of(error: BursarError) -> dict[str, str]:
         if name in INPUTS:
             found[name] = literal(f"{told or error.message}{hint}", 500)
     if not found:
-        subjects = (error.message.partition(":")[0], error.code.partition("_")[0])
+        subjects = (_MENDED_AT.get(error.code), error.message.partition(":")[0], error.code.partition("_")[0])
         subject = next((one for one in subjects if one in INPUTS), _FIRST)
         found[subject] = literal(f"{error.message}{hint}", 500)
     return found

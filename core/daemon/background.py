@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import platform
 import threading
 from collections.abc import Callable
@@ -29,9 +28,6 @@ from core.views.operations import RoundDone
 T = TypeVar("T")
 
 _MOST_ROUNDS = 1_000
-# Python looks for circles whenever 700 objects more are alive. A plan makes tens of thousands, none of them a circle:
-# to look so often would be a quarter of the work.
-_LOOK_FOR_CIRCLES = (20_000, 20, 20)
 
 
 class Daemon:
@@ -70,7 +66,6 @@ class Daemon:
         if leads and self._ground.leadership.epoch != led:
             self._begin_anew()
             setting.follow(self._ground)
-            gc.set_threshold(*_LOOK_FOR_CIRCLES)
         return leads
 
     def _begin_anew(self) -> None:

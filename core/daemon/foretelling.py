@@ -1,6 +1,6 @@
 """Writes down where those who wait stand and when they will start, for every face to read without a plan of its own.
 
-Costs nothing where nobody waits, and never more than a bounded number of passes: who stands too far back is told a
+Costs nothing where nobody waits, and never more than a bounded amount of work: who starts too far ahead is told a
 position and no instant.
 """
 
@@ -12,14 +12,14 @@ from core.clock import SECOND
 from core.daemon.ground import Ground
 from core.scheduler.board import Board
 from core.scheduler.explain import first_in_queue
-from core.scheduler.forecast import Estimate, forecast
+from core.scheduler.forecast import forecast
 from core.scheduler.policy import Policy
 from core.store.queries.policy import policy_for
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.estimates import Foretold
 
 MOST_TOLD = 200
-_MOST_WORK = 20_000  # waiting deployments times passes of the plan
+_MOST_WORK = 10_000  # what the passes of a forecast look at
 _SOONEST_AGAIN, _AGAIN_ANYWAY = 5 * SECOND, 60 * SECOND
 
 
@@ -51,7 +51,5 @@ class Foreteller:
 def foretell(board: Board, policy: Policy, now: int) -> list[Foretold]:
     """The first of the queue, in order, each with its estimate."""
     queue = first_in_queue(board, policy, now, MOST_TOLD)
-    passes = min(200, _MOST_WORK // max(1, len(board.waiting)))
-    estimates = forecast(board, policy, now, most_passes=passes).estimates if passes else {}
-    nothing = Estimate(None, None)
-    return [Foretold(one, place, estimates.get(one, nothing)) for place, one in enumerate(queue, 1)]
+    estimates = forecast(board, policy, now, only=queue, most_work=_MOST_WORK).estimates
+    return [Foretold(one, place, estimates[one]) for place, one in enumerate(queue, 1)]

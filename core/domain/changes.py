@@ -8,10 +8,11 @@ from core.domain.validation import HoursMs, Keyed, Priority, Reason, Reference, 
 
 
 class ExtendRequest(Keyed):
-    """More hours on top of those that a job has."""
+    """More hours on top of those that a job has; `if_still` are those that somebody saw when it was asked for."""
 
     deployment: Reference = Field(alias="id")
     hours_ms: HoursMs = Field(alias="hours")
+    if_still: HoursMs | None = None
 
 
 class PriorityRequest(Request):

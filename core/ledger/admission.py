@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.domain.errors import Exhausted
 from core.domain.flavors import RunRate
@@ -45,6 +46,7 @@ class Lacking:
         return f"an operator can grant the treasury {missing}" if of_treasury else f"an admin can grant {missing}"
 
 
+@lru_cache(maxsize=1_000)
 def job_hold(rate: RunRate, requested_ms: int) -> Amounts:
     """The whole cost of a job that runs for all the time it asked for: just what the meter would charge."""
     line = open_line("", "", MINT, rate, 0)
@@ -62,6 +64,11 @@ def next_hour(new: RunRate, burning: Iterable[Amounts]) -> Amounts:
     `burning` are the hourly amounts of what runs now for the same payer; jobs have their hold and are left out.
     """
     return sum(burning, hourly(new))
+
+
+def suffices(need: Amounts, available: Amounts) -> bool:
+    """Whether nothing of it is lacking, where no limit counts."""
+    return all(amount <= 0 or amount <= available.of(book) for book, amount in need)
 
 
 def lacking(need: Amounts, available: Amounts, limits: Sequence[LimitUse] = ()) -> list[Lacking]:

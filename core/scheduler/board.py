@@ -23,7 +23,7 @@ from core.scheduler.placement import Shape, check_request
 from core.scheduler.policy import Mix, Packing, Policy
 from core.scheduler.queues import queue_for
 from core.scheduler.values import Claim, Holding, Node, Pin, Waiting, total_of
-from core.scheduler.watch import ChangeLog, ShapeWatch
+from core.scheduler.watch import ChangeLog, Packer, ShapeWatch
 
 T = TypeVar("T")
 MOST_KEPT = 1024
@@ -61,6 +61,7 @@ class Board:
         self.classes_of: dict[Shape, dict[Class, None]] = {}
         self._watches: dict[tuple[Shape, Packing, Mix | None], ShapeWatch] = {}
         self._queues: dict[object, Queue] = {}
+        self._packers: dict[tuple[Packing, Mix | None], Packer] = {}
         self._memo: dict[object, Any] = {}
         self._undo: list[Callable[[], object]] | None = None
         self._number(list(nodes))
@@ -187,9 +188,14 @@ class Board:
         if found is None:
             if len(self._watches) > 4 * len(self.classes) + 512:
                 self._watches.clear()
-            packer = self.memo(("packer", policy.packing, mix), lambda: packer_for(policy.packing, mix))
-            found = self._watches[key] = ShapeWatch(shape, self.hosts, self.log, packer)
+            found = self._watches[key] = ShapeWatch(shape, self.hosts, self.log, self._packer(policy.packing, mix))
         return found
+
+    def _packer(self, packing: Packing, mix: Mix | None) -> Packer:
+        """One for all shapes: what it works out of a mix is dear."""
+        if (packing, mix) not in self._packers:
+            self._packers[packing, mix] = packer_for(packing, mix)
+        return self._packers[packing, mix]
 
     def watch_of(self, klass: Class, policy: Policy) -> ShapeWatch:
         """The watch of its shape, kept on the class, since to look one up by shape is dear."""
@@ -216,21 +222,6 @@ class Board:
 
     def held_by(self, org: str, member: str | None = None) -> Held:
         return self.held.get((org, member)) or Held()
-
-    def copy(self) -> Board:
-        """A board of its own with the same content, for previews and forecasts."""
-        twin = Board(
-            [host.node for host in self.hosts],
-            self.holdings.values(),
-            self.waiting.values(),
-            pins=self.pins.values(),
-            foreign=self.foreign.values(),
-            usage=self.facts.usage,
-            last_ended_at=self.last_ended_at,
-            version=self.version,
-        )
-        twin.facts.learn_from(self.facts)
-        return twin
 
     @contextmanager
     def trial(self) -> Iterator[Board]:

@@ -58,6 +58,9 @@ class Room:
         return min(self.cpu, self.ram, self.disk, *self.gpus) < 0
 
 
+Step = tuple[int, Room]  # from that instant on so much is free
+
+
 class Host:
     """A node as the board keeps it. `ends` holds (end, id) of all residents that will end, sooner first."""
 
@@ -65,6 +68,8 @@ class Host:
         "_allowed",
         "_last_outline",
         "_outline",
+        "_steps",
+        "_unfolds",
         "by_id",
         "ends",
         "foreign",
@@ -89,7 +94,17 @@ class Host:
         self._cover([] if foreign is None else [foreign])
         self._outline: Outline | None = None
         self._last_outline: Outline | None = None
+        self._steps: list[Step] = []
+        self._unfolds: Iterator[Step] | None = None
         self.free = self._bare()
+
+    def copy(self) -> Host:
+        """On its own from here on; what sits on it is the same."""
+        twin = Host(self.index, self.node, self.foreign)
+        for name in ("by_id", "residents", "pins", "pin_ends", "ends", "free", "_allowed"):
+            setattr(twin, name, getattr(self, name).copy())
+        twin.width, twin._outline, twin._last_outline = self.width, self._outline, self._last_outline
+        return twin
 
     def replace_node(self, node: Node, foreign: Claim | None) -> None:
         self.node, self.foreign = node, foreign
@@ -116,7 +131,7 @@ class Host:
     def last_outline(self) -> Outline:
         """Of what will be free once all has ended of which a projection sees an end."""
         if self._last_outline is None:
-            self._last_outline = self.free_at(END_OF_TIME).outline()
+            self._last_outline = self._counted_at(END_OF_TIME).outline()
         return self._last_outline
 
     def seat(self, holding: Holding, claims: list[Claim]) -> None:
@@ -127,7 +142,7 @@ class Host:
         if grew or self._overlaps(holding):
             self.recount()
         else:
-            self._outline = self._last_outline = None
+            self._forget()
             for claim in claims:
                 self.free.take(claim)
 
@@ -138,7 +153,7 @@ class Host:
         if self._overlaps(holding):
             self.recount()
         else:
-            self._outline = self._last_outline = None
+            self._forget()
             for claim in claims:
                 self.free.give(claim)
 
@@ -159,8 +174,13 @@ class Host:
         self.pin_ends.pop(waiting_id, None)
         self.recount()
 
-    def recount(self) -> None:
+    def _forget(self) -> None:
+        """What was found out of the host as it was."""
         self._outline = self._last_outline = None
+        self._steps, self._unfolds = [], None
+
+    def recount(self) -> None:
+        self._forget()
         self.free = self.room_if(lambda _: True)
 
     def room_if(self, stays: Callable[[Holding], bool], ignoring: frozenset[str] = frozenset()) -> Room:
@@ -200,8 +220,16 @@ class Host:
         ends = {end for end, _ in self.ends}.union(self.pin_ends.values())
         return sorted({max(end, instant + 1) for end in ends})
 
-    def unfolding(self) -> Iterator[tuple[int, Room]]:
-        """What will be free after each end in turn. The room is the same object for several; copy it to keep it."""
+    def unfolding(self) -> Iterator[Step]:
+        """What will be free after each end in turn, to be read only; found out once, as far as anybody asks."""
+        if self._unfolds is None:
+            self._unfolds = self._unfold()
+        steps, unfolds, position = self._steps, self._unfolds, 0
+        while position < len(steps) or _take_next(unfolds, steps):
+            yield steps[position]
+            position += 1
+
+    def _unfold(self) -> Iterator[Step]:
         room, position = self.free.copy(), 0
         for instant in self.ends_after(0) if self.pins else sorted({end for end, _ in self.ends}):
             counted_anew = instant in self.pin_ends.values()
@@ -212,21 +240,21 @@ class Host:
                     room.give(claim)
                 position += 1
             if counted_anew:
-                room = self.free_at(instant)
-            yield instant, room
+                room = self._counted_at(instant)
+            yield instant, room.copy()
 
     def free_at(self, instant: int) -> Room:
         """What will be free then if everybody ends when a projection says so and nobody comes."""
-        if self.pins:
-            over = frozenset(i for i, end in self.pin_ends.items() if end <= instant)
-            return self.room_if(lambda h: h.ends_at is None or h.ends_at > instant, over)
-        room = self.free.copy()
-        for end, holding_id in self.ends:
+        last = self.free
+        for end, room in self.unfolding():
             if end > instant:
                 break
-            for claim in self.residents[holding_id]:
-                room.give(claim)
-        return room
+            last = room
+        return last.copy()
+
+    def _counted_at(self, instant: int) -> Room:
+        over = frozenset(i for i, end in self.pin_ends.items() if end <= instant)
+        return self.room_if(lambda h: h.ends_at is None or h.ends_at > instant, over)
 
     def _cover(self, claims: Iterable[Claim]) -> bool:
         """Make the rooms wide enough for every device that is claimed; says whether that was needed."""
@@ -245,6 +273,13 @@ class Host:
 
     def _empty(self) -> Room:
         return Room(0, 0, 0, [0] * self.width)
+
+
+def _take_next(steps: Iterator[Step], into: list[Step]) -> bool:
+    step = next(steps, None)
+    if step is not None:
+        into.append(step)
+    return step is not None
 
 
 def by_node(claims: Iterable[Claim]) -> dict[str, list[Claim]]:

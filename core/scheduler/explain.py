@@ -82,13 +82,19 @@ class Teller:
         return [self._board.waiting[i] for i in first_in_queue(self._board, self._made.policy, self._now, LOOKED_AT)]
 
     @cached_property
+    def _places(self) -> dict[str, int]:
+        return {item.id: place for place, item in enumerate(self._first)}
+
+    @cached_property
     def _fallen_back(self) -> dict[tuple[str, str], float]:
         share = self._made.policy.fair_share
         return {} if share is None else penalties(self._board.facts, share, self._now)
 
     def explained(self, item: Waiting) -> Explanation:
         starts = item.id in self._board.holdings
-        ahead = self._board.queue(self._made.policy).ahead_of(item, self._now)
+        ahead = self._places.get(item.id)
+        if ahead is None:
+            ahead = self._board.queue(self._made.policy).ahead_of(item, self._now)
         return Explanation(
             id=item.id,
             board_version=self._board.version,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from core.domain.resources import NOTHING, Resources
@@ -60,6 +60,6 @@ class Facts:
         who, ran = (holding.org, holding.member), max(0, at - holding.started_at) // 1_000_000
         self.last_runs[who] = (*self.last_runs.get(who, ()), ran)[-2:]
 
-    def learn_from(self, other: Facts) -> None:
-        """What cannot be seen on the board itself."""
-        self.longest_wait, self.mix, self.last_runs = other.longest_wait, other.mix, dict(other.last_runs)
+    def copy(self) -> Facts:
+        usage, holds, present = self.usage.copy(), self.holds.copy(), self.present.copy()
+        return replace(self, usage=usage, holds=holds, present=present, last_runs=self.last_runs.copy())

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -17,8 +18,10 @@ from core.scheduler.board import Board
 from core.scheduler.cycle import plan
 from core.scheduler.policy import DAY_MS, Policy
 from core.scheduler.preemption import next_to_ripen
+from core.scheduler.twins import twin_of
 from core.scheduler.values import Claim, Holding, Pin, Waiting
 
+HORIZON_MS = 7 * DAY_MS
 USUAL_SHARE = 0.5  # of its limit that a job really runs, until an installation knows its own
 
 
@@ -35,7 +38,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """When it will probably (`p50`) and almost surely (`p90`) have started; None is beyond the horizon."""
+    """When it will probably (`p50`) and almost surely (`p90`) have started; None is beyond what was seen."""
 
     p50: int | None
     p90: int | None
@@ -43,11 +46,20 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
+    """The future is played up to `seen_until`: whoever has no estimate, or no bar, starts no sooner than that."""
+
     board_version: int
     made_at: int
-    horizon: int
+    seen_until: int
     estimates: dict[str, Estimate]
-    bars: tuple[Bar, ...]  # of the P90 future
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    board_version: int
+    made_at: int
+    seen_until: int
+    bars: tuple[Bar, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +82,33 @@ def forecast(
     policy: Policy,
     now: int,
     *,
+    only: Collection[str] | None = None,
     usual_share: float = USUAL_SHARE,
-    horizon_ms: int = 7 * DAY_MS,
-    most_passes: int = 500,
+    horizon_ms: int = HORIZON_MS,
+    most_work: int | None = None,
 ) -> Forecast:
-    horizon = now + horizon_ms * 1000
-    late = Future(board.copy(), policy, now, share=1.0).play(horizon, most_passes)
-    soon = Future(board.copy(), policy, now, share=usual_share).play(horizon, most_passes)
-    estimates: dict[str, Estimate] = {}
-    for waiting_id in sorted(board.waiting):
-        p50, p90 = soon.started.get(waiting_id), late.started.get(waiting_id)
-        if p50 is not None and p90 is not None:
-            p50, p90 = min(p50, p90), max(p50, p90)  # shorter runs can, rarely, make one start later
-        estimates[waiting_id] = Estimate(p50, p90)
-    return Forecast(board.version, now, horizon, estimates, tuple(late.bars()))
+    """When those of `only` will start, or all. A bound makes it say less, never anything else."""
+    wanted = frozenset(board.waiting if only is None else only)
+    horizon, each = now + horizon_ms * 1000, None if most_work is None else most_work // 2
+    late = Future(twin_of(board), policy, now, share=1.0).play(horizon, each, wanted)
+    soon = Future(twin_of(board), policy, now, share=usual_share).play(horizon, each, wanted)
+    estimates = {one: estimate_of(one, soon, late) for one in sorted(wanted)}
+    return Forecast(board.version, now, min(soon.seen_until, late.seen_until), estimates)
+
+
+def chart(board: Board, policy: Policy, now: int, *, most_work: int | None = None) -> Chart:
+    """The future in which everybody uses the whole time limit, as bars."""
+    late = Future(twin_of(board), policy, now, share=1.0).play(now + HORIZON_MS * 1000, most_work)
+    return Chart(board.version, now, late.seen_until, tuple(late.bars()))
+
+
+def estimate_of(waiting_id: str, soon: Future, late: Future) -> Estimate:
+    """Shorter runs can, rarely, make one start later: the sooner of both is P50 and the later P90, as far as known."""
+    first, second = soon.started.get(waiting_id), late.started.get(waiting_id)
+    if first is not None and second is not None:
+        return Estimate(min(first, second), max(first, second))
+    known, unknown = (first, late) if second is None else (second, soon)
+    return Estimate(known if known is not None and known <= unknown.seen_until else None, None)
 
 
 def quality(kept: Iterable[tuple[Estimate, int]]) -> Quality:
@@ -116,43 +141,51 @@ class Future:
         self._past: list[Bar] = []
         self._first_ids = frozenset(board.holdings)
         self.started: dict[str, int] = {}
+        self.seen_until = now  # what starts before then is in `started`
         for holding in board.holdings.values():
             self._note_end(holding)
 
-    def play(self, horizon: int, most_passes: int) -> Future:
-        for _ in range(most_passes):
-            self._one_pass()
+    def play(self, horizon: int, most_work: int | None = None, wanted: AbstractSet[str] | None = None) -> Future:
+        """Until all that are wanted have started, or the work is too much. Work counts what its passes looked at."""
+        work = 0
+        while True:
+            work += self._one_pass()
             coming = min(self._next_instants(), default=None)
             if coming is None or coming > horizon or not self._board.waiting:
-                break
+                self.seen_until = horizon
+                return self
+            self.seen_until = coming
+            if (wanted is not None and wanted <= self.started.keys()) or (most_work is not None and work >= most_work):
+                return self
             self._now = coming
             self._let_end()
-        return self
 
     def bars(self) -> Iterator[Bar]:
         yield from self._past
         for holding in self._board.holdings.values():
             yield self._bar(holding, holding.ends_at)
 
-    def _one_pass(self) -> None:
-        made = plan(self._board, self._policy, self._now)
+    def _one_pass(self) -> int:
+        """How much it looked at."""
+        board = self._board
+        work = len(board.classes_of) + len(board.pins)
+        made = plan(board, self._policy, self._now)
         for doom in made.dooms:
-            self._board.remove_waiting(doom.id)
+            board.remove_waiting(doom.id)
         for unpin in made.unpins:
-            self._board.unpin(unpin.id)
+            board.unpin(unpin.id)
         for start in made.starts:
-            holding = self._board.waiting[start.id].seated(start.claims, self._now)
-            self._board.started(holding)
+            holding = board.waiting[start.id].seated(start.claims, self._now)
+            board.started(holding)
             self._note_end(holding)
             self.started.setdefault(start.id, self._now)
         for preempt in made.preempts:
             for victim in preempt.victims:
-                holding = replace(
-                    self._board.holdings[victim], ending_by=preempt.grace_until, pinned_for=preempt.for_id
-                )
-                self._board.change_holding(holding)
+                holding = replace(board.holdings[victim], ending_by=preempt.grace_until, pinned_for=preempt.for_id)
+                board.change_holding(holding)
                 self._note_end(holding)
-            self._board.pin(Pin(preempt.for_id, preempt.claims, preempt.pin_until))
+            board.pin(Pin(preempt.for_id, preempt.claims, preempt.pin_until))
+        return work + made.looked_at
 
     def _note_end(self, holding: Holding) -> None:
         end = holding.ends_at

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
+from copy import copy
 from dataclasses import dataclass
 
 LOOKED_AT = 2000  # as far behind its head the virtual queue is looked at, so that its length costs nothing
@@ -37,6 +38,13 @@ class VirtualEasy:
         self._jobs: dict[str, _Job] = {}
         self._ends: list[tuple[int, str]] = []
         self._limits: list[tuple[int, str, int]] = []  # by the end of the limit, of those that run
+
+    def copy(self) -> VirtualEasy:
+        twin = copy(self)
+        twin._jobs = {i: copy(job) for i, job in self._jobs.items()}
+        twin._queue = [twin._jobs[job.id] for job in self._queue]
+        twin._ends, twin._limits = self._ends.copy(), self._limits.copy()
+        return twin
 
     def arrive(self, job_id: str, at: int, size: int, limit: int) -> None:
         if job_id in self._jobs or size > self.WHOLE:

@@ -33,17 +33,28 @@ class Layer:
     outline: Outline
 
 
+def leavers_key(rules: Preemption) -> object:
+    """All of the rules that says who may leave, so that who differs in others finds the same layers."""
+    return "leavers", rules.min_run_ms, rules.budget
+
+
 class Leavers:
     """The layers of every host at one instant. `log` tells which hosts have other layers than before."""
 
     def __init__(self, board: Board, rules: Preemption) -> None:
-        self._board, self._rules = board, rules
+        self._board, self._rules, self.key = board, rules, leavers_key(rules)
         self._latest = Latest(board.log)
         self.now = 0
         self._ripening: list[tuple[int, int]] = []
         self._layers: list[list[Layer]] = []
         self._ranked: dict[tuple[int, int], list[tuple[Rank, Holding]]] = {}
         self.log = ChangeLog()
+
+    def copy(self, board: Board) -> Leavers:
+        twin = Leavers(board, self._rules)
+        twin._latest, twin.log, twin.now = self._latest.copy(board.log), self.log.copy(), self.now
+        twin._ripening, twin._layers = self._ripening.copy(), self._layers.copy()  # layers are replaced, never changed
+        return twin
 
     def move_to(self, now: int) -> None:
         """Everything asked from here on is as of this instant."""
@@ -132,6 +143,11 @@ class Tally:
         self._counts: list[int] = []
         self._total = 0
 
+    def copy(self, leavers: Leavers, hosts: list[Host]) -> Tally:
+        twin = Tally(leavers, hosts, self._shape, self._priority)
+        twin._latest, twin._counts, twin._total = self._latest.copy(leavers.log), self._counts.copy(), self._total
+        return twin
+
     def current(self) -> list[int]:
         changed: Iterable[int] | None = self._latest.changed()
         if changed is None:
@@ -155,6 +171,11 @@ class Evictions:
         self._board, self._shape, self.leavers = board, shape, leavers
         self._tallies: dict[int, Tally] = {}
         self._gains: dict[int, tuple[Layer, int, list[Gain]]] = {}  # by host, as of that layer and instant
+
+    def copy(self, board: Board) -> Evictions:
+        twin = Evictions(board, self._shape, board.memo(self.leavers.key, lambda: self.leavers.copy(board)))
+        twin._tallies = {p: tally.copy(twin.leavers, board.hosts) for p, tally in self._tallies.items()}
+        return twin
 
     def tally(self, priority: int) -> Tally:
         found = self._tallies.get(priority)

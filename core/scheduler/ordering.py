@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from copy import copy
 from typing import TYPE_CHECKING, Protocol
 
 from core.scheduler.fairshare import penalties
@@ -35,6 +36,11 @@ class Class:
         self.watch: tuple[Packing, Mix | None, ShapeWatch] | None = None
         self.priorities: dict[int, int] = {}  # how many wait with each base priority
 
+    def copy(self) -> Class:
+        twin = Class(self.shape, self.limit_ms)
+        twin.priorities = self.priorities.copy()
+        return twin
+
     def count(self, item: Waiting, sign: int) -> None:
         self.priorities[item.priority] = self.priorities.get(item.priority, 0) + sign
         if not self.priorities[item.priority]:
@@ -50,6 +56,10 @@ class Closed:
 
 
 class Queue(Protocol):
+    def copy(self, twins: dict[Class, Class], facts: Facts) -> Queue:
+        """The same order of the same ones, on its own from here on; each class becomes its twin."""
+        ...
+
     def add(self, item: Waiting, klass: Class) -> None: ...
 
     def remove(self, item: Waiting) -> None: ...
@@ -79,6 +89,11 @@ class Lane:
         self.tag = (klass, *who)
         self.entries: list[Entry] = []
 
+    def copy(self, twins: dict[Class, Class]) -> Lane:
+        twin = Lane(twins[self.klass], self.who, self.capped)
+        twin.entries = self.entries.copy()
+        return twin
+
 
 class Group:
     """Lanes that keep their order among each other: all of them, or with fair share those of one member.
@@ -90,6 +105,12 @@ class Group:
 
     def __init__(self) -> None:
         self.fronts: tuple[list[Ranked], list[Ranked]] = ([], [])
+
+    def copy(self, lanes: dict[Lane, Lane]) -> Group:
+        twin = Group()
+        for fronts, own in zip(self.fronts, twin.fronts, strict=True):
+            own += [(rank, submitted, i, lanes[lane], position) for rank, submitted, i, lane, position in fronts]
+        return twin
 
 
 class LaneQueue:
@@ -104,6 +125,17 @@ class LaneQueue:
         self._groups: dict[tuple[str, str] | None, Group] = {}
         self._timers: list[tuple[int, str]] = []
         self._time: int | None = None  # until it is first asked, nobody has a lane
+
+    def copy(self, twins: dict[Class, Class], facts: Facts) -> LaneQueue:
+        twin = copy(self)
+        twin._facts, twin._timers = facts, self._timers.copy()
+        twin._items = {i: (item, twins[klass]) for i, (item, klass) in self._items.items()}
+        lanes = {lane: lane.copy(twins) for lane in self._lanes.values()}
+        twin._lanes = {(lane.klass, *lane.who, lane.capped): lane for lane in lanes.values()}
+        twin._home = {i: lanes[lane] for i, lane in self._home.items()}
+        twin._groups = {who: group.copy(lanes) for who, group in self._groups.items()}
+        twin._of_class = {twins[klass]: group.copy(lanes) for klass, group in self._of_class.items()}
+        return twin
 
     # -- keeping it -------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from core.scheduler.backfill import fill
 from core.scheduler.board import Board
 from core.scheduler.decisions import Preempt
-from core.scheduler.leavers import Evictions, Gain, Leavers, Rank, clear, may_ever_leave
+from core.scheduler.leavers import Evictions, Gain, Leavers, Rank, clear, leavers_key, may_ever_leave
 from core.scheduler.placement import Shape, replicas_in
 from core.scheduler.policy import Policy, Preemption
 from core.scheduler.values import Claim, Holding, Waiting
@@ -57,9 +57,9 @@ def choose_victims(board: Board, policy: Policy, now: int, item: Waiting) -> Pre
     before = _as_it_is(board, shape, policy)
     if sum(before) >= shape.replicas:
         return None
-    leavers = board.memo(("leavers", rules), lambda: Leavers(board, rules))
+    leavers = board.memo(leavers_key(rules), lambda: Leavers(board, rules))
     leavers.move_to(now)
-    evictions = board.memo(("evictions", shape, rules), lambda: Evictions(board, shape, leavers))
+    evictions = board.memo((leavers.key, shape), lambda: Evictions(board, shape, leavers))
     highest = highest_below(item.priority, policy)
     priorities = sorted(p for p in board.by_priority if p <= highest)
     reach = evictions.reach(priorities)

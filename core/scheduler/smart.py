@@ -10,6 +10,7 @@ import heapq
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Iterator
+from copy import copy
 from itertools import islice
 from math import inf, nextafter, sqrt
 from typing import TYPE_CHECKING, TypeVar
@@ -39,6 +40,11 @@ class Line:
         self.klass, self.size = klass, size  # of a member's line there is neither
         self.keys: list[Key] = []
         self.ages: list[Age] = []
+
+    def copy(self, klass: Class | None = None) -> Line:
+        twin = Line(klass, self.size)
+        twin.keys, twin.ages = self.keys.copy(), self.ages.copy()
+        return twin
 
     def add(self, key: Key, age: Age) -> None:
         insort(self.keys, key)
@@ -73,6 +79,15 @@ class SmartQueue:
         self._most_tiny, self._learned = 0.0, 0
         self._easy = VirtualEasy(facts.longest_wait)
         self._places: tuple[int, dict[str, int]] | None = None  # in the order of that instant, while nothing changes
+
+    def copy(self, twins: dict[Class, Class], facts: Facts) -> SmartQueue:
+        twin = copy(self)
+        twin._facts, twin._keys, twin._timers = facts, self._keys.copy(), self._timers.copy()
+        twin._items = {i: (item, twins[klass]) for i, (item, klass) in self._items.items()}
+        twin._of_member = {who: line.copy() for who, line in self._of_member.items()}
+        twin._of_class = {twins[klass]: line.copy(twins[klass]) for klass, line in self._of_class.items()}
+        twin._recent, twin._easy = self._recent.copy(), self._easy.copy()
+        return twin
 
     def add(self, item: Waiting, klass: Class) -> None:
         self._items[item.id] = (item, klass)

@@ -57,6 +57,12 @@ class ChangeLog:
             del self._touched[:drop]
             self._first += drop
 
+    def copy(self) -> ChangeLog:
+        """Whoever has a place in this one has the same in the copy."""
+        twin = ChangeLog()
+        twin._touched, twin._first = self._touched.copy(), self._first
+        return twin
+
     def start_anew(self) -> None:
         """Nobody's place is valid any more: the hosts themselves were numbered anew."""
         self._first = self.end + 1
@@ -76,6 +82,11 @@ class Latest:
             return set()
         return self._log.since(place) if place >= 0 else None
 
+    def copy(self, log: ChangeLog) -> Latest:
+        twin = Latest(log)
+        twin._place = self._place
+        return twin
+
 
 class PerHost(Generic[T]):
     """A fact for each host for which there is one, computed again where the host changed.
@@ -94,6 +105,10 @@ class PerHost(Generic[T]):
         self._hosts, self._latest, self._compute, self._need = hosts, Latest(log), compute, need
         self._outline = outline
         self.facts: dict[int, T] = {}
+
+    def take_over(self, other: PerHost[T], log: ChangeLog) -> None:
+        """Know what the other knows, of hosts that are the same and a log that is a copy of its own."""
+        self.facts, self._latest = other.facts.copy(), other._latest.copy(log)
 
     def current(self) -> dict[int, T]:
         changed: Iterable[int] | None = self._latest.changed()
@@ -118,6 +133,12 @@ class ShapeWatch:
         need = shape.resources
         self.fitting: PerHost[tuple[Score, int]] = PerHost(hosts, log, self._fit, need, Host.outline)
         self.later: PerHost[tuple[tuple[int, int], ...]] = PerHost(hosts, log, self._later, need, Host.last_outline)
+
+    def copy(self, hosts: list[Host], log: ChangeLog) -> ShapeWatch:
+        twin = ShapeWatch(self.shape, hosts, log, self.packer)
+        twin.fitting.take_over(self.fitting, log)
+        twin.later.take_over(self.later, log)
+        return twin
 
     def _fit(self, host: Host) -> tuple[Score, int] | None:
         count = replicas_in(self.shape, host.free, host)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.domain.money_requests import GrantRequest, Keyed, Move, ReverseRequest, TransferRequest
+from core.domain.money_requests import GrantRequest, Move, ReverseRequest, TransferRequest
 from core.domain.roles import Permission, require
+from core.domain.validation import Keyed
 from core.ledger import entries
 from core.ledger.accounts import MINT, AccountKey, treasury
 from core.ledger.admission import authorize

@@ -188,6 +188,8 @@ class Deliveries:
             row = unit.deliveries.by_id(parcel.id)
             if row is None:
                 raise NotFound("delivery_not_found", "the delivery is gone", None)
+            if unit.slack.org_name(row.org_id) is None:
+                raise NotFound("org_not_found", "its organization has ended", None)
             since, until = row.data.get("since"), row.data.get("until")
             assert isinstance(since, int) and isinstance(until, int), "a report's delivery names its period"
             zone, here = row.data.get("zone"), unit.within(row.org_id)

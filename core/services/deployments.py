@@ -17,6 +17,7 @@ from core.services import affording
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
 from core.services.references import find
+from core.services.sights import Sights
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import boots, settlement
@@ -64,7 +65,7 @@ class Deployments:
         for request in asked:
             try:
                 admitted = desk.admit(request)
-                demand_version(unit, admitted, request.if_version, self._settings)
+                demand_version(unit, admitted, request.if_version, Sights(self._settings))
             except BursarError as error:
                 if len(requests) > 1:
                     raise type(error)(

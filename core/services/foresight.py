@@ -13,14 +13,14 @@ from core.domain.engines import Registry
 from core.domain.lifecycle import State
 from core.domain.roles import Permission
 from core.domain.workloads import SubmitRequest
-from core.scheduler.decisions import Blocker
-from core.scheduler.explain import explain, first_in_queue, not_yet_in_queue
-from core.scheduler.forecast import Bar, Estimate, forecast, quality
+from core.scheduler.explain import Explanation, explain, first_in_queue, not_yet_in_queue
+from core.scheduler.forecast import Bar, Forecast, chart, forecast, quality
 from core.services.blockers import MUST_BE_TENDED, beside_the_plan, in_short, lines_of, of_its_own
 from core.services.clusters import named_or_only
 from core.services.references import find
+from core.services.sights import Sights
 from core.services.submission import Desk
-from core.services.trying import cluster_of, sight, tried
+from core.services.trying import MOST_WORK, cluster_of, tried
 from core.services.usecase import reads
 from core.settings import Settings
 from core.store.repositories.deployments import DeploymentRow
@@ -29,9 +29,6 @@ from core.views.foresight import BarLine, ForecastCard, PreviewCard, QueueLine, 
 from core.views.operations import Page
 
 MOST_EXPLAINED = 200
-# Behind a long queue the future is played less far: who stands there is told a place and no instant.
-_MOST_PASSES = 500
-_MOST_WORK = 200_000  # waiting deployments times passes of the plan
 _SCORED = 30 * DAY
 
 
@@ -39,6 +36,7 @@ class Foresight:
     def __init__(self, units: Units, settings: Settings, registry: Registry) -> None:
         self.units = units
         self._settings = settings
+        self._sights = Sights(settings)
         self._registry = registry
 
     @reads(Permission.DEPLOYMENT_READ)
@@ -50,8 +48,8 @@ class Foresight:
         if row.state is not State.QUEUED:
             lines = (*of_its_own(row, unit.now), *besides)
             return WhyCard(row.handle, row.name, row.state, None, False, None, cluster.version, lines)
-        board, policy = sight(unit, cluster, self._settings)
-        found = explain(board, policy, unit.now, [row.id])[row.id]
+        with self._sights.of(unit, cluster) as (board, policy):
+            found = explain(board, policy, unit.now, [row.id])[row.id]
         starts = found.starts and not besides
         own = of_its_own(row, unit.now)
         told = {line.code for line in own}
@@ -67,39 +65,36 @@ class Foresight:
         Below them one's own that may not start yet whatever is free, such as behind another.
         """
         row = named_or_only(unit, cluster)
-        board, policy = sight(unit, row, self._settings)
-        shown = first_in_queue(board, policy, unit.now, MOST_EXPLAINED)
-        shown += not_yet_in_queue(board, unit.now, unit.org_id, MOST_EXPLAINED)
-        explained = explain(board, policy, unit.now, shown)
-        passes = min(_MOST_PASSES, 1 + _MOST_WORK // max(1, len(board.waiting)))
-        estimates = forecast(board, policy, unit.now, most_passes=passes).estimates
+        with self._sights.of(unit, row) as (board, policy):
+            shown = first_in_queue(board, policy, unit.now, MOST_EXPLAINED)
+            shown += not_yet_in_queue(board, unit.now, unit.org_id, MOST_EXPLAINED)
+            explained = explain(board, policy, unit.now, shown)
+            foreseen = forecast(board, policy, unit.now, only=shown, most_work=MOST_WORK)
         ordered = sorted(explained.values(), key=lambda e: (e.position is None, e.position or 0, e.id))
         rows = _rows(unit, [e.id for e in ordered])
-        return Page(
-            tuple(
-                _queue_line(unit, rows[e.id], e.position, e.blockers, estimates.get(e.id, Estimate(None, None)))
-                for e in ordered
-            )
-        )
+        return Page(tuple(_queue_line(unit, rows[e.id], e, foreseen) for e in ordered))
 
     @reads(Permission.DEPLOYMENT_READ)
     def forecast(self, unit: Unit, cluster: str | None = None) -> ForecastCard:
         """What runs and what will, node by node, if everything takes all the time it asked for."""
         row = named_or_only(unit, cluster)
-        made = forecast(*sight(unit, row, self._settings), unit.now)
+        with self._sights.of(unit, row) as (board, policy):
+            made = chart(board, policy, unit.now, most_work=MOST_WORK)
         rows = _rows(unit, [bar.id for bar in made.bars])
         nodes = {node.id: node.name for node in unit.clusters.nodes_of(row.id)}
         bars = [line for bar in made.bars for line in _bar_lines(unit, rows[bar.id], bar, nodes)]
         bars.sort(key=lambda line: (line.begins_at, line.node, line.id or ""))
         score = quality(unit.estimates.kept(row.id, unit.now - _SCORED))
         within = score.percent_within if score.count else None
-        return ForecastCard(row.name, made.board_version, made.made_at, made.horizon, score.count, within, tuple(bars))
+        return ForecastCard(
+            row.name, made.board_version, made.made_at, made.seen_until, score.count, within, tuple(bars)
+        )
 
     @reads(Permission.SUBMIT)
     def preview(self, unit: Unit, request: SubmitRequest) -> PreviewCard:
         """What this submission would do now: fit, start, cost, whom it would delay. Refused where it would be."""
         desk = Desk(unit, self._settings, self._registry, [request])
-        return tried(unit, desk.admit(request), self._settings)
+        return tried(unit, desk.admit(request), self._sights)
 
 
 def _rows(unit: Unit, ids: list[str]) -> dict[str, DeploymentRow]:
@@ -108,17 +103,16 @@ def _rows(unit: Unit, ids: list[str]) -> dict[str, DeploymentRow]:
     return {row.id: row for row in everywhere.by_ids(ids)}
 
 
-def _queue_line(
-    unit: Unit, row: DeploymentRow, position: int | None, blockers: tuple[Blocker, ...], estimate: Estimate
-) -> QueueLine:
+def _queue_line(unit: Unit, row: DeploymentRow, explained: Explanation, foreseen: Forecast) -> QueueLine:
     own = row.org_id == unit.me.org_id
     seen = own or unit.me.operator
     owner = unit.accounts.by_id(row.owner_id) if seen else None
     org = unit.orgs.by_id(row.org_id) if seen and not own else None
-    first = blockers[0] if blockers else None
+    estimate = foreseen.estimates[row.id]
+    first = explained.blockers[0] if explained.blockers else None
     return QueueLine(
-        position=position,
-        id=row.handle if own else None,
+        position=explained.position,
+        id=row.handle if seen else None,
         name=row.name if seen else None,
         owner=owner.name if owner else None,
         priority=row.priority if seen else None,
@@ -128,6 +122,7 @@ def _queue_line(
         estimate_at=estimate.p50,
         latest_at=estimate.p90,
         org=org.name if org else None,
+        not_before_at=foreseen.seen_until if estimate.p50 is None else None,
     )
 
 

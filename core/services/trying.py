@@ -4,35 +4,23 @@ from __future__ import annotations
 
 from core.domain.errors import Conflict
 from core.ledger.meter import hourly
-from core.scheduler.board import Board
 from core.scheduler.forecast import Estimate
-from core.scheduler.policy import Policy
 from core.scheduler.whatif import Preview, what_if
 from core.services.blockers import handles, lines_of
 from core.services.deployment_cards import as_sum
+from core.services.sights import Sights
 from core.services.submission import Admitted
-from core.settings import Settings
 from core.store import settlement
-from core.store.queries.board import board_of, waiting_value
-from core.store.queries.past import remember_past
-from core.store.queries.policy import policy_for
-from core.store.queries.shares import remember_use
+from core.store.queries.board import waiting_value
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit
 from core.views.foresight import DelayLine, PreviewCard
 from core.views.money import Sum
 
-
-def sight(unit: Unit, cluster: ClusterRow, settings: Settings) -> tuple[Board, Policy]:
-    """The board and the policy as the daemon would have them. The plan decides over all who use a cluster."""
-    everyone = unit.for_all("a cluster's plan is one for all its organizations")
-    board, policy = board_of(everyone, cluster), policy_for(unit, settings)
-    if policy.fair_share is not None:
-        remember_use(board, everyone, policy.fair_share)
-        board.version = cluster.version
-    remember_past(board, everyone, cluster, policy)
-    return board, policy
+# How much of the future is played for whoever asks, counted in what its passes look at: about a second.
+MOST_WORK = 20_000
+_MOST_DELAYED = 10
 
 
 def cluster_of(unit: Unit, row: DeploymentRow) -> ClusterRow:
@@ -41,18 +29,19 @@ def cluster_of(unit: Unit, row: DeploymentRow) -> ClusterRow:
     return cluster
 
 
-def tried(unit: Unit, admitted: Admitted, settings: Settings) -> PreviewCard:
+def tried(unit: Unit, admitted: Admitted, sights: Sights) -> PreviewCard:
     """What it would do now: fit, start, cost, whom it would delay. Refused where it would be."""
     cluster = cluster_of(unit, admitted.row)
     rate = hourly(settlement.rate_of(unit, admitted.row, unit.now))
-    board, policy = sight(unit, cluster, settings)
-    seen = what_if(board, policy, unit.now, waiting_value(admitted.row), ucr_per_hour=rate.ucr)
+    item = waiting_value(admitted.row)
+    with sights.of(unit, cluster) as (board, policy):
+        seen = what_if(board, policy, unit.now, item, ucr_per_hour=rate.ucr, most_work=MOST_WORK)
     if seen.refusal is not None:
         raise seen.refusal
     return _card(unit, cluster, admitted, seen, as_sum(rate))
 
 
-def demand_version(unit: Unit, admitted: Admitted, wanted: int | None, settings: Settings) -> None:
+def demand_version(unit: Unit, admitted: Admitted, wanted: int | None, sights: Sights) -> None:
     """Refuse to submit on a preview of another state of the cluster; the refusal carries the new preview."""
     cluster = cluster_of(unit, admitted.row)
     if wanted is None or wanted == cluster.version:
@@ -61,13 +50,15 @@ def demand_version(unit: Unit, admitted: Admitted, wanted: int | None, settings:
         "board_moved",
         f"the cluster changed since the preview: version {wanted} was asked for, it is {cluster.version} now",
         f"look at the new preview and submit with --if-version {cluster.version}",
-        {"version": cluster.version, "preview": tried(unit, admitted, settings)},
+        {"version": cluster.version, "preview": tried(unit, admitted, sights)},
     )
 
 
 def _card(unit: Unit, cluster: ClusterRow, admitted: Admitted, seen: Preview, rate: Sum) -> PreviewCard:
     nodes = {node.id: node.name for node in unit.clusters.nodes_of(cluster.id)}
     estimate = seen.estimate or Estimate(None, None)
+    delayed = seen.delayed[:_MOST_DELAYED]
+    names = handles(unit, [delay.id for delay in delayed])
     return PreviewCard(
         cluster=cluster.name,
         version=seen.board_version,
@@ -80,5 +71,7 @@ def _card(unit: Unit, cluster: ClusterRow, admitted: Admitted, seen: Preview, ra
         needs_approval="; ".join(ground.text for ground in admitted.grounds) or None,
         victims=handles(unit, seen.victims),
         blockers=lines_of(unit, seen.blockers),
-        delayed=tuple(DelayLine(handles(unit, (delay.id,))[0], delay.from_at, delay.to_at) for delay in seen.delayed),
+        delayed=tuple(DelayLine(n, d.from_at, d.to_at) for n, d in zip(names, delayed, strict=True)),
+        delayed_more=len(seen.delayed) - len(delayed),
+        not_before_at=seen.seen_until if estimate.p50 is None else None,
     )

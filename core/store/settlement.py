@@ -74,7 +74,7 @@ def with_hold(
     if not amounts:
         return row, None
     number = row.holds + 1
-    return replace(row, holds=number), entries.hold(row.account, row.id, amounts, at=at, number=number, reason=reason)
+    return row._replace(holds=number), entries.hold(row.account, row.id, amounts, at=at, number=number, reason=reason)
 
 
 def release_hold(unit: Unit, row: DeploymentRow, cause: RefundCause) -> Amounts:

@@ -54,7 +54,10 @@ class WhyCard:
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """A place in the queue; of another organization only that it is there, unless an operator looks."""
+    """A place in the queue; of another organization only that it is there, unless an operator looks.
+
+    There the id is a word that verbs take together with `org`.
+    """
 
     position: int | None  # None for one's own that waits for something else before it may stand in the queue
     id: str | None
@@ -67,6 +70,7 @@ class QueueLine:
     estimate_at: int | None
     latest_at: int | None
     org: str | None = None  # where it is another than one's own, and one may see it
+    not_before_at: int | None = None  # without an estimate: so far it was looked, and it did not start
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class ForecastCard:
     cluster: str
     version: int
     made_at: int
-    horizon_at: int
+    horizon_at: int  # what would start later is not among the items
     judged: int  # how many starts of the last 30 days an estimate was made for
     within_percent: int | None  # of those, how many had started by the instant that was almost sure
     items: tuple[BarLine, ...]
@@ -115,4 +119,6 @@ class PreviewCard:
     needs_approval: str | None
     victims: tuple[str, ...]
     blockers: tuple[BlockerLine, ...] = ()
-    delayed: tuple[DelayLine, ...] = ()
+    delayed: tuple[DelayLine, ...] = ()  # the first of them
+    delayed_more: int = 0
+    not_before_at: int | None = None  # without an estimate: so far it was looked, and it did not start

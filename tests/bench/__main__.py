@@ -11,6 +11,11 @@ BENCHES = {
     "containers": ("tests.bench.containers", "fifty containers on Docker and Podman, beside the bare SDK"),
     "store": ("tests.bench.store", "durable service calls beside raw commits; how soon the command line answers"),
     "scheduler": ("tests.bench.scheduler", "one pass after one event, by size of the queue"),
+    "foresight": (
+        "tests.bench.foresight",
+        "how long one waits for why, queue, forecast and a dry run with 10,000 waiting",
+    ),
+    "foretold": ("tests.bench.foretold", "starts that were foretold on job logs, beside those that came"),
     "ledger": ("tests.bench.ledger", "postings a second beside raw batches; the doctor over a million entries"),
     "replay": ("tests.bench.replay", "job logs in simulated time under the real plan, beside the classics"),
     "pack": ("tests.bench.pack", "GPU fragmentation: pods arrive until a cluster is full"),

@@ -39,6 +39,7 @@ from core.views.money import (
 from core.views.operations import Page
 from core.views.people import Done, InviteCard, MemberRow, OrgCard
 from core.views.reports import DayUse, DeploymentUse, ReportCard, ScheduleLine, Waits
+from core.views.reports import answers as answers_of
 from core.views.work import ClusterLine, DeploymentCard, DeploymentLine, LogText
 from tests.bot.fake_slack import FakeSlack
 from tests.bot.rules import check_message, check_view, everything_said, obeyed
@@ -149,12 +150,14 @@ def messages_of(text: str) -> list[parts.Message]:
         *(say(a_card(text), facts) for say in notice.OF_DEPLOYMENT.values()),
         notice.ended(a_card(text, State.FAILED), facts, Sum(1, 1)),
         notice.linked(facts),
+        notice.removed({**facts, "org": text}),
+        notice.out_of_reach(),
         *(notice.more({"of": of, "most": 20}) for of in ("card", "approval")),
         notice.unsure({**facts, "delivery": "d1"}),
         *(notice.report_failed({**facts, "schedule": "rep-1", "paused": paused}) for paused in (True, False)),
         notice.given({**facts, "credits_ucr": 5_000_000, "gpu_ms": 0}),
         *(notice.funds({"level": level, "whose": text, "credits": True, "used": 8, "left": 2}) for level in FundsLevel),
-        report.report(a_report(text), (text,)),
+        report.report(a_report(text), ((text, None), ("late:", AT))),
         report.preview(a_report(text), "T0ACME/C0TEAM", read_when("weekly", "Europe/Berlin"), AT),
         told(Invalid("x", text, f"{text}\n{text}\n  ^^^")),
         bug("KeyError", "x/1"),
@@ -261,14 +264,14 @@ def test_the_card_of_a_running_job_is_golden() -> None:
         "*image*": "train:v2",
         "*started*": "<!date^1767225600^{date_short_pretty} {time}|2026-01-01 00:00 UTC>",
         "*ends at the latest*": "<!date^1767229200^{date_short_pretty} {time}|2026-01-01 01:00 UTC>",
-        "*costs an hour*": "5.0 credits, 1.0 GPU-hours",
+        "*costs an hour*": "5 credits, 1 GPU-hour",
         "*cost so far*": "2.5 credits, 0.5 GPU-hours",
         "*set aside*": "2.5 credits, 0.5 GPU-hours",
     }
     pressed = [(one["text"]["text"], one["action_id"], one["value"]) for one in message.blocks[2]["elements"]]
     assert pressed == [
         ("Logs", "logs", "dep-7k3f9q"),
-        ("Extend by 1 h", "extend", "dep-7k3f9q 1"),
+        ("Extend by 1 h · 5 credits", "extend", "dep-7k3f9q 1"),
         ("Stop", "stop", "dep-7k3f9q"),
         ("Cancel", "cancel", "dep-7k3f9q"),
     ]
@@ -294,17 +297,20 @@ def test_a_card_has_only_the_buttons_that_its_state_allows(state: State) -> None
 def test_a_report_answers_in_its_first_sentence() -> None:
     message = report.report(a_report())
     assert message.text == (
-        "vision: 1–7 Jan: 151.0 GPU-hours used (+12 %), 246.0 GPU-hours left, which lasts until about 18 Jan"
+        "vision: 1–7 Jan: 151 GPU-hours and 12 credits used (+12 %), 1 % of it by vision;"
+        " 246 GPU-hours left, which lasts until about 18 Jan;"
+        " 12 started: half waited at most 1.5 m, 95 % at most 1 h"
     )
     shown = everything_said(message.blocks)
-    assert "12 started; half within" in shown and "and 4 more" in shown
-    assert "1 run is not yet metered" in shown and "*lasts*\nuntil about 18 Jan at this pace" in shown
-    assert "2026-01-01 to 2026-01-07" in shown
+    assert message.blocks[1]["text"]["text"].splitlines() == list(answers_of(a_report())), "each in a line of its own"
+    assert "and 4 more" in shown and "1 run is not yet metered" in shown
+    assert "*the week before*\n135 GPU-hours, 10 credits" in shown
+    assert "Thu ·  Fri ▂  Sat ▃  Sun ▄  Mon ▆  Tue ▇  Wed █" in shown
 
 
 def test_a_day_of_nothing_is_not_a_day_of_little() -> None:
     used = tuple(DayUse(f"2026-01-0{1 + day}", 0, gpu_ms) for day, gpu_ms in enumerate((0, 1, 8, 0)))
-    assert "day by day ·▁█·" in everything_said(report.report(replace(a_report(), days=used)).blocks)
+    assert "Thu ·  Fri ▁  Sat █  Sun ·" in everything_said(report.report(replace(a_report(), days=used)).blocks)
 
 
 def test_a_report_counts_one_and_several_as_people_do() -> None:
@@ -316,7 +322,7 @@ def test_a_report_counts_one_and_several_as_people_do() -> None:
 @pytest.mark.parametrize(("until", "said"), [("2026-12-31", "31 Dec"), ("2027-02-01", "1 Feb 2027")])
 def test_a_report_names_the_year_where_it_is_another(until: str, said: str) -> None:
     message = report.report(replace(a_report(), lasts_until_day=until))
-    assert message.text.endswith(f"which lasts until about {said}")
+    assert f"which lasts until about {said};" in message.text
 
 
 def a_blocker(code: str, need: str | None, have: str | None, held_by: tuple[str, ...] = ()) -> BlockerLine:

@@ -42,7 +42,10 @@ async def test_the_form_opens_with_the_clusters_and_is_submitted_once_however_of
 @pytest.mark.parametrize(
     ("changed", "wrong", "told"),
     [
-        ({"gpu": "16"}, "name", "no node can hold"),
+        ({"gpu": "16"}, "gpu", "no node can hold"),
+        ({"cpu": "65"}, "cpu", "no node can hold"),
+        ({"ram": "4096"}, "ram", "no node can hold"),
+        ({"hours": "90"}, "hours", "needs"),
         ({"cpu": "many"}, "cpu", "cpu"),
         ({"name": "x!"}, "name", "may hold only"),
         ({"cluster": "elsewhere"}, "cluster", "no cluster"),
@@ -116,7 +119,7 @@ async def test_E56_approve_three_times_is_one_approval_and_a_second_press_is_tol
     answers = [await asks.interact(body) for _ in range(3)]
     assert [len(one) for one in answers] == [1, 0, 0]
     assert state_of(asks, card.id) is State.QUEUED
-    assert "cannot approve" in said(await asks.press(ADMIN, Action.APPROVE, card.id))
+    assert "somebody has decided already" in said(await asks.press(ADMIN, Action.APPROVE, card.id))
 
 
 async def test_E57_approve_after_cancel_does_nothing_and_says_why(asks: Scene) -> None:

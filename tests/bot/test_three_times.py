@@ -141,6 +141,7 @@ PRESSES: dict[Action, tuple[str, str, bool]] = {
     Action.START: (MEMBER, "{stopped}", CHANGES),
     Action.RESUME: (MEMBER, "{suspended}", CHANGES),
     Action.EXTEND: (MEMBER, "{queued} 1", CHANGES),
+    Action.GIVE: (ADMIN, "{queued} 3600s 3600s", CHANGES),
     Action.WHY: (MEMBER, "{queued}", LOOKS),
     Action.LOGS: (MEMBER, "{queued}", LOOKS),
     Action.SHOW: (MEMBER, "{queued}", LOOKS),

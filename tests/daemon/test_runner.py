@@ -285,7 +285,7 @@ def test_E30_without_memory_it_ends_and_the_next_one_leads_at_once(
     embedded.cluster()
     work = embedded.submit(hours="1")
 
-    def no_room(*_: object) -> int:
+    def no_room(*_: object, **__: object) -> int:
         raise MemoryError
 
     daemon = embedded.daemon()

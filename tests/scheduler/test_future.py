@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -10,11 +11,12 @@ from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
 from core.domain.errors import Conflict
-from core.scheduler import Board, Dependency, Policy, plan
-from core.scheduler.forecast import Estimate, forecast, quality
+from core.scheduler import Board, Dependency, Policy, plan, policy_named
+from core.scheduler.forecast import Estimate, chart, forecast, quality
+from core.scheduler.twins import twin_of
 from core.scheduler.whatif import Preview, at_other_sizes, demand_version, what_if
-from tests.scheduler.boards import NOW, carry_out, job, node, random_board, running, service
-from tests.scheduler.test_pass import content
+from tests.scheduler.boards import NOW, carry_out, job, node, random_board, random_item, running, service
+from tests.scheduler.test_pass import content, rebuilt
 
 N = node("n", cpu=2)
 
@@ -36,7 +38,7 @@ def test_estimates_follow_from_limits_and_from_the_usual_share_of_them() -> None
 
 
 def test_bars_show_what_runs_and_what_will() -> None:
-    bars = {bar.id: bar for bar in forecast(queue_of_three(), Policy(), NOW).bars}
+    bars = {bar.id: bar for bar in chart(queue_of_three(), Policy(), NOW).bars}
     assert (bars["busy"].since, bars["busy"].until, bars["busy"].starts) == (NOW - HOUR, NOW + 2 * HOUR, False)
     assert (bars["b"].since, bars["b"].until, bars["b"].starts) == (NOW + 4 * HOUR, NOW + 6 * HOUR, True)
     assert bars["a"].claims[0].node_id == N.id
@@ -86,6 +88,56 @@ def test_a_forecast_comes_true_when_everybody_uses_the_whole_limit(seed: int) ->
     assert came.keys() >= {n for n, e in told.estimates.items() if e.p90 is not None and e.p90 < NOW + 20 * HOUR}
 
 
+@given(seed=st.integers(0, 1_000_000), most_work=st.integers(0, 200))
+@settings(max_examples=40, deadline=None)
+def test_a_bound_makes_a_forecast_say_less_and_never_anything_else(seed: int, most_work: int) -> None:
+    board = random_board(seed, crowd=25)
+    whole = forecast(board, Policy(), NOW)
+    some = [one for place, one in enumerate(sorted(board.waiting)) if place % 3 != seed % 3]
+    told = forecast(board, Policy(), NOW, only=some, most_work=most_work)
+    assert told.estimates.keys() == set(some) and told.seen_until <= whole.seen_until
+    for one, estimate in told.estimates.items():
+        sure = whole.estimates[one]
+        assert estimate.p50 in (None, sure.p50) and estimate.p90 in (None, sure.p90)
+        if estimate.p50 is None:
+            assert sure.p50 is None or sure.p50 >= told.seen_until
+
+
+def test_a_forecast_that_looked_at_nothing_but_now_says_so() -> None:
+    told = forecast(queue_of_three(), Policy(), NOW, most_work=0)
+    assert set(told.estimates.values()) == {Estimate(None, None)}
+    assert told.seen_until == NOW + HOUR // 2, "nothing happens before the first end"
+    assert forecast(queue_of_three(), Policy(), NOW).seen_until == NOW + 7 * 24 * HOUR
+
+
+def test_a_chart_ends_where_the_work_did() -> None:
+    seen = chart(queue_of_three(), Policy(), NOW, most_work=4)
+    whole = chart(queue_of_three(), Policy(), NOW)
+    assert NOW < seen.seen_until < whole.seen_until
+    assert {bar for bar in whole.bars if bar.since < seen.seen_until} == set(seen.bars)
+
+
+@pytest.mark.parametrize("name", ["priority", "fair", "smart"])
+@given(seed=st.integers(0, 1_000_000))
+@settings(max_examples=40, deadline=None)
+def test_a_twin_goes_its_own_way_and_decides_like_a_board_built_anew(name: str, seed: int) -> None:
+    draw, policy = random.Random(seed), policy_named(name)
+    board = random_board(seed, crowd=25)
+    decided, before = plan(board, policy, NOW), content(board)
+    twin, now = twin_of(board), NOW
+    for step in range(6):
+        carry_out(twin, plan(twin, policy, now))
+        now += draw.randrange(1, 90) * MINUTE
+        for holding in [h for h in twin.holdings.values() if h.ends_at is not None and h.ends_at <= now]:
+            twin.ended(holding.id, now)
+        twin.add_waiting(random_item(draw, f"late{step}", now))
+        anew = rebuilt(twin, seed)
+        anew.facts.mix, anew.facts.longest_wait = twin.facts.mix, twin.facts.longest_wait
+        if name != "smart":  # which learns on the way
+            assert plan(twin, policy, now) == plan(anew, policy, now)
+    assert content(board) == before and plan(board, policy, NOW) == decided
+
+
 def test_the_score_counts_starts_within_the_estimate() -> None:
     told = Estimate(NOW + HOUR, NOW + 2 * HOUR)
     kept = quality([(told, NOW), (told, NOW + 90 * MINUTE), (told, NOW + 3 * HOUR), (Estimate(None, None), NOW)])
@@ -105,7 +157,7 @@ def test_a_preview_writes_nothing_and_says_what_the_next_pass_would_do(seed: int
         board.unpin(lapsed.id)
     before = content(board)
     wish = job("wish", gpu=1, cpu=1, priority=60)
-    told = what_if(board, Policy(), NOW, wish, most_passes=20)
+    told = what_if(board, Policy(), NOW, wish, most_work=600)
     assert content(board) == before and told.board_version == board.version
     if told.refusal is not None:
         return
@@ -114,6 +166,26 @@ def test_a_preview_writes_nothing_and_says_what_the_next_pass_would_do(seed: int
     assert told.starts_now == ("wish" in {s.id for s in made.starts})
     assert len(told.victims) == sum(len(p.victims) for p in made.preempts if p.for_id == "wish")
     assert bool(told.blockers) == (not told.starts_now and not told.victims)
+
+
+@given(seed=st.integers(0, 1_000_000), most_work=st.integers(0, 300))
+@settings(max_examples=40, deadline=None)
+def test_a_bound_makes_a_preview_say_less_and_never_anything_else(seed: int, most_work: int) -> None:
+    board = random_board(seed, crowd=25)
+    wish = job("wish", gpu=1, cpu=1, hours=2, priority=60)
+    whole, told = (what_if(board, Policy(), NOW, wish, most_work=most) for most in (None, most_work))
+    if whole.estimate is None or told.estimate is None:
+        assert whole.refusal is not None and told.refusal is not None
+        return
+    assert replace(told, estimate=None, delayed=(), seen_until=0) == replace(
+        whole, estimate=None, delayed=(), seen_until=0
+    )
+    assert told.estimate.p50 in (None, whole.estimate.p50) and told.estimate.p90 in (None, whole.estimate.p90)
+    if told.estimate.p50 is None:
+        assert whole.estimate.p50 is None or whole.estimate.p50 >= told.seen_until
+    for delay in told.delayed:
+        alike = [d for d in whole.delayed if (d.id, d.from_at) == (delay.id, delay.from_at)]
+        assert any(delay.to_at in (None, d.to_at) for d in alike)
 
 
 def test_a_preview_names_the_price_the_victims_and_the_delayed() -> None:

@@ -223,6 +223,7 @@ NAMES_NOTHING: dict[str, Way] = {
     "browsing.backwards": lambda *_: False,
     "browsing.mine": lambda *_: False,
     "browsing.deleted": lambda *_: False,
+    "browsing.everywhere": lambda *_: False,
     "browsing.limit": lambda *_: 10,
     "browsing.driver": lambda *_: "scripted",
     "browsing.settings": lambda *_: {},

@@ -77,6 +77,8 @@ class ApprovalsScreen(Frame):
 
     @on(DeploymentSeen)
     def _deployment_seen(self, seen: DeploymentSeen) -> None:
+        if seen.card.id != self.query_one(LineTable).key:
+            return  # the cursor has moved on: nobody shall decide on one and read of another
         why = text(seen.card.reason or "", Tone.WAIT)
         lines = [text(seen.card.name, Tone.LOUD), why, text(""), *fact_lines(seen.card, self.console.now())[1:]]
         self.query_one(".reasons", Hanging).hang(lines)

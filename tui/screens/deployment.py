@@ -75,12 +75,12 @@ class DeploymentScreen(Frame):
         Binding("f", "follow", "Follow the log", show=False),
     ]
 
-    def __init__(self, reference: str, tab: str = "facts") -> None:
+    def __init__(self, reference: str, tab: str = "facts", org: str | None = None) -> None:
         super().__init__()
-        self._reference, self._tab = reference, tab
+        self._reference, self._tab, self._org = reference, tab, org
         self._card: DeploymentCard | None = None
         self._cursor: str | None = None
-        self._log_ended = self._reading = False
+        self._at_end = self._reading = False
         self._state_of_log = "…"
         self._timer: Timer | None = None
 
@@ -109,7 +109,7 @@ class DeploymentScreen(Frame):
         self.action_tab(self._tab)
 
     def look(self) -> None:
-        self.ask(questions.deployment(self._reference), "card")
+        self.ask(questions.within(self._org, questions.deployment(self._reference)), "card")
         self._read_log()
 
     def leave(self) -> None:
@@ -137,16 +137,17 @@ class DeploymentScreen(Frame):
 
     def _read_log(self) -> None:
         """Only while it is looked at and can grow."""
-        if self._log_ended or self._reading or not self.is_current or self.query_one(TabbedContent).active != "logs":
+        over = self._at_end and self._card is not None and is_final(self._card.state)
+        if over or self._reading or not self.is_current or self.query_one(TabbedContent).active != "logs":
             return
         self._reading = True  # one at a time, or what one piece brings would come twice
-        self.ask(questions.log(self._reference, self._cursor, _TAIL), "log")
+        self.ask(questions.within(self._org, questions.log(self._reference, self._cursor, _TAIL)), "log")
 
     @on(LogSeen)
     def _log_seen(self, seen: LogSeen) -> None:
         first, self._reading = self._cursor is None, False
         self._cursor = seen.log.cursor
-        self._log_ended = seen.log.ended and (self._card is None or is_final(self._card.state))
+        self._at_end = seen.log.ended
         field = self.query_one(LinesOfLog)
         if first:
             field.begin_anew()
@@ -217,7 +218,7 @@ class DeploymentScreen(Frame):
         verb = named(("submit",))
         if self._card is None or verb is None:
             return
-        line = Command(verb, given=_asked_again(self._card, verb.arguments)).line
+        line = Command(verb, given=_asked_again(self._card, verb.arguments), org=self._org).line
         self.app.copy_to_clipboard(line)
         self.console.echo(joined(text("copied ", Tone.DIM), text(line)))
 
@@ -230,6 +231,10 @@ class DeploymentScreen(Frame):
 
     def owners(self) -> Sequence[str]:
         return [self._card.owner] if self._card else []
+
+    def org_of(self, subject: str) -> str | None:
+        del subject
+        return self._org
 
     def names(self) -> Iterable[str]:
         return [self._card.id] if self._card else []

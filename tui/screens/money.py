@@ -103,6 +103,8 @@ class MoneyScreen(Frame):
 
     @on(PostingSeen)
     def _posting_seen(self, seen: PostingSeen) -> None:
+        if self.app.screen is not self:
+            return  # whoever asked has gone on to something else
         verb = named(("posting",))
         assert verb is not None
         self.app.push_screen(AnswerScreen(Command(verb, {"number": (str(seen.card.number),)}), seen.card))

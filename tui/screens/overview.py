@@ -19,8 +19,9 @@ from tui.feed import event_line
 from tui.messages import DiagnosisSeen, OverviewSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
-from tui.widgets.capacity import cluster_bars, device_map, name_of
+from tui.widgets.capacity import cluster_bars, name_of
 from tui.widgets.columns import Cell, Column
+from tui.widgets.devices import DeviceMap
 from tui.widgets.hanging import Hanging
 from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, joined, stacked, text
@@ -44,7 +45,7 @@ class OverviewScreen(Frame):
                 with Panel("capacity", classes="capacity"), VerticalScroll(can_focus=False):
                     yield Plain(text("…", Tone.DIM), classes="bars")
                 with Panel("GPUs", classes="gpus"), VerticalScroll(can_focus=False):
-                    yield Plain(classes="map")
+                    yield DeviceMap()
                 with Panel("begin here", classes="begin"):
                     yield Hanging(_BEGIN)
             with Vertical(classes="side"):
@@ -113,7 +114,8 @@ class OverviewScreen(Frame):
         width = self.query_one(".capacity VerticalScroll").scrollable_content_region.width
         bars = [line for cluster in seen.clusters for line in cluster_bars(cluster, width)]
         self.query_one(".bars", Plain).say(stacked(bars) if bars else _no_clusters())
-        self.query_one(".map", Plain).say(stacked(device_map(seen.devices, width)))
+        room = self.query_one(".gpus VerticalScroll").size.height
+        self.query_one(DeviceMap).draw(seen.devices, width, room)
         self.query_one(".gpus").display = bool(seen.devices)
         has_begun = any(event.kind.startswith("deployment.") for event in seen.feed)
         self.query_one(".begin").display = not (seen.devices and has_begun)
@@ -143,8 +145,10 @@ class OverviewScreen(Frame):
 
     @on(LineTable.Chosen)
     def _chosen(self, event: LineTable.Chosen) -> None:
-        if event.key.startswith("dep-"):
-            self.console.open_deployment(event.key)
+        lines = self._seen.queue if self._seen else ()
+        line = next((line for _, line in lines if line.id == event.key), None)
+        if line is not None:
+            self.console.open_deployment(event.key, org=line.org)
 
     @on(DiagnosisSeen)
     def _diagnosis_seen(self, seen: DiagnosisSeen) -> None:

@@ -71,21 +71,23 @@ class QueueScreen(Frame):
         if line is None or line.id is None:
             self.query_one(".reasons", Hanging).hang(_of_others(line))
         else:
-            self.ask(questions.why(line.id), "why")
+            self.ask(questions.within(line.org, questions.why(line.id)), "why")
 
     @on(WhySeen)
     def _why_seen(self, seen: WhySeen) -> None:
-        lines = why_lines(seen.card, self.console.now())
-        chosen = self._chosen
-        if chosen is not None and chosen.latest_at is not None:
-            now = self.console.now()
+        now, chosen = self.console.now(), self._chosen
+        if chosen is None or chosen.id != seen.card.id:
+            return  # the cursor has moved on
+        lines = why_lines(seen.card, now)
+        if chosen.latest_at is not None:
             lines.append(text(f"likely {until(chosen.estimate_at, now)}, at the latest {until(chosen.latest_at, now)}"))
         self.query_one(".reasons", Hanging).hang(lines)
 
     @on(LineTable.Chosen)
     def _opened(self, event: LineTable.Chosen) -> None:
-        if self._lines[event.key][1].id is not None:
-            self.console.open_deployment(event.key)
+        line = self._lines[event.key][1]
+        if line.id is not None:
+            self.console.open_deployment(line.id, org=line.org)
 
     def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
         line = self._chosen
@@ -103,6 +105,10 @@ class QueueScreen(Frame):
         line = self._chosen
         return [line.owner] if line is not None and line.owner else []
 
+    def org_of(self, subject: str) -> str | None:
+        found = self._lines.get(subject)
+        return found[1].org if found is not None else None
+
     def names(self) -> Iterable[str]:
         return [line.id for _, line in self._lines.values() if line.id]
 
@@ -115,9 +121,7 @@ class QueueScreen(Frame):
 def _of_others(line: QueueLine | None) -> list[Line]:
     if line is None:
         return []
-    if line.org is None:
-        return [text("of another organization: its reasons are not yours to see", Tone.DIM)]
-    return [text(f"of {line.org}: its reasons are told where it is", Tone.DIM), text(f":org switch {line.org}")]
+    return [text("of another organization: its reasons are not yours to see", Tone.DIM)]
 
 
 def _cells(cluster: str, line: QueueLine, now: int) -> Sequence[Cell]:

@@ -17,7 +17,7 @@ from core.views.foresight import PreviewCard
 from core.views.money import Sum
 from tui import questions
 from tui.actions import Command, named
-from tui.amounts import sum_of, until
+from tui.amounts import span, sum_of, until
 from tui.messages import ChoicesSeen, Did, NotDone, PreviewSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
@@ -88,7 +88,7 @@ class SubmitScreen(Frame):
     def _try(self) -> None:
         """Ask what it would do, once there is enough to ask."""
         command = self.command
-        if "name" not in command.texts or "cluster" not in command.texts or self._doing:
+        if not self._can_be_tried:
             return
         try:
             _ = command.values
@@ -98,8 +98,15 @@ class SubmitScreen(Frame):
         tried = Command(command.verb, {**command.texts, "dry_run": ("yes",)})
         self.ask(questions.preview(tried), "preview")
 
+    @property
+    def _can_be_tried(self) -> bool:
+        texts = self.query_one(Fields).texts
+        return "name" in texts and "cluster" in texts and not self._doing
+
     @on(PreviewSeen)
     def _preview_seen(self, seen: PreviewSeen) -> None:
+        if not self._can_be_tried:
+            return  # of what has been submitted meanwhile, or taken back
         self.query_one(".verdict", Hanging).hang(_verdict(seen.card, self.console.now()))
 
     def show_refusal(self, error: BursarError) -> None:
@@ -135,7 +142,7 @@ class SubmitScreen(Frame):
         self.query_one(".verdict", Hanging).hang([text("submitted", Tone.GOOD)])
         self.app.post_message(Did(event.command, event.answer))
         reference = getattr(event.answer, "id", None)
-        if reference is not None:
+        if reference is not None and self.app.screen is self:
             self.console.open_deployment(str(reference))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -167,6 +174,8 @@ def _verdict(card: PreviewCard, now: int) -> list[Line]:
     elif card.estimate_at is not None:
         latest = f", at the latest {until(card.latest_at, now)}" if card.latest_at is not None else ""
         begins = ("◌ ", f"waits; likely starts {until(card.estimate_at, now)}{latest}", Tone.BUSY)
+    elif card.not_before_at is not None:
+        begins = ("◌ ", f"waits; not expected within {span(card.not_before_at - now)}", Tone.WAIT)
     else:
         begins = ("◌ ", "waits; when it starts cannot be foreseen", Tone.WAIT)
     sign, words, tone = begins
@@ -181,6 +190,8 @@ def _verdict(card: PreviewCard, now: int) -> list[Line]:
     for delay in card.delayed:
         moved = f"{until(delay.from_at, now)} → {until(delay.to_at, now)}"
         lines.append(text(f"delays {delay.id or 'one of another organization'}: {moved}", Tone.DIM))
+    if card.delayed_more:
+        lines.append(text(f"delays {card.delayed_more} more", Tone.DIM))
     if card.blockers and not card.starts_now:
         lines.append(text(""))
         for blocker in card.blockers:

@@ -36,6 +36,7 @@ WORK: dict[Action, PressWork] = {
     Action.START: acts.start,
     Action.RESUME: acts.resume,
     Action.EXTEND: extend.pressed,
+    Action.GIVE: extend.given,
     Action.WHY: look.why,
     Action.LOGS: look.logs,
     Action.SHOW: look.show,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, func, insert, literal, select, update
 
@@ -24,8 +24,9 @@ dependencies = work.Dependency.__table__  # type: ignore[attr-defined]
 preemptions = work.Preemption.__table__  # type: ignore[attr-defined]
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentRow:
+class DeploymentRow(NamedTuple):
+    """A tuple, since thousands are read and moved at a time: a dataclass of so many fields takes ten times as long."""
+
     id: str
     handle: str
     org_id: str
@@ -35,9 +36,9 @@ class DeploymentRow:
     kind: Kind
     state: State
     image: str | None
-    command: tuple[str, ...]
-    env: Mapping[str, str]
-    labels: Mapping[str, str]
+    command_text: str  # as the store has it, and so the next two: few who read a row ask for what they say
+    env_text: str
+    labels_text: str
     public_ip: str | None
     payer: str
     flavor: str | None
@@ -62,6 +63,18 @@ class DeploymentRow:
     preempted_at: int | None = None
     exit_code: int | None = None
     reason: str | None = None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return () if self.command_text == "[]" else tuple(json.loads(self.command_text))
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        return _table(self.env_text)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return _table(self.labels_text)
 
     @property
     def account(self) -> AccountKey:
@@ -182,7 +195,7 @@ class Deployments:
     def _found(self, *conditions: object, newest_first: bool = False, limit: int | None = None) -> list[DeploymentRow]:
         statement = select(*_IN_ORDER).where(self._scope.covers(deployments), *conditions)  # type: ignore[arg-type]
         statement = statement.order_by(deployments.c.id.desc() if newest_first else deployments.c.id).limit(limit)
-        return [_row(row) for row in self._connection.execute(statement)]
+        return [_row(row) for row in self._connection.execute(statement).all()]
 
     def change(self, deployment_id: str, **values: object) -> None:
         """What is not its state: limit, priority, position in time."""
@@ -231,30 +244,39 @@ class Deployments:
 
 
 def _values(row: DeploymentRow) -> dict[str, object]:
-    values = {name: getattr(row, name) for name in _FIELDS}
+    values: dict[str, Any] = row._asdict()
     amounts: Resources = values.pop("resources")
     values.update(amount_values(amounts))
-    values.update(kind=row.kind.value, state=row.state.value, command=json.dumps(row.command))
-    values.update(env=_text(row.env), labels=_text(row.labels))
+    for name in _TEXTS:
+        values[_column_of(name)] = values.pop(name)
+    values.update(kind=row.kind.value, state=row.state.value)
     values["stop_cause"] = row.stop_cause.value if row.stop_cause else None
     return values
 
 
-def _text(table: Mapping[str, str]) -> str:
-    return json.dumps(dict(table)) if table else "{}"
+def as_text(said: Sequence[str] | Mapping[str, str]) -> str:
+    """A command, an environment or labels as the store has them."""
+    if isinstance(said, Mapping):
+        return json.dumps(dict(said)) if said else "{}"
+    return json.dumps(said) if said else "[]"
+
+
+def _table(text: str) -> dict[str, str]:
+    return {} if text == "{}" else dict(json.loads(text))
+
+
+def _column_of(field: str) -> str:
+    return field.removesuffix("_text")
 
 
 def _row(row: Sequence[Any]) -> DeploymentRow:
-    """From `_IN_ORDER`. Thousands are read at a time: what is nearly always empty or the same is not parsed anew."""
+    """From `_IN_ORDER`."""
     values = list(row)
     values[_SIZE : _SIZE + len(_AMOUNTS)] = [Resources(*values[_SIZE : _SIZE + len(_AMOUNTS)])]
     values[_KIND], values[_STATE] = _KINDS[values[_KIND]], _STATES[values[_STATE]]
-    values[_COMMAND] = () if values[_COMMAND] == "[]" else tuple(json.loads(values[_COMMAND]))
-    for place in (_ENV, _LABELS):
-        values[place] = {} if values[place] == "{}" else json.loads(values[place])
     if values[_CAUSE] is not None:
         values[_CAUSE] = StopCause(values[_CAUSE])
-    return DeploymentRow(*values)
+    return DeploymentRow._make(values)
 
 
 # True of each, and a way to those in a few states by the index of clusters and states: what has ended is not looked at.
@@ -263,14 +285,13 @@ ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))
 # The instants from which ages are counted, and those that were counted from the last change of its state.
 _DATED = ("submitted_at", "eligible_since", "state_since", "preempted_at")
 _LIES_AHEAD = ("not_before", "stop_by")
-_FIELDS = tuple(field.name for field in fields(DeploymentRow))
+_FIELDS = DeploymentRow._fields
 _COLUMNS = tuple(deployments.c.keys())
 # The columns as the fields of a row follow each other, with the four amounts in the place of its resources.
 _AMOUNTS = [deployments.c[name] for name in Resources.__slots__]
-_IN_ORDER = [c for name in _FIELDS for c in (_AMOUNTS if name == "resources" else [deployments.c[name]])]
-_SIZE, _KIND, _STATE, _COMMAND, _ENV, _LABELS, _CAUSE = map(
-    _FIELDS.index, ("resources", "kind", "state", "command", "env", "labels", "stop_cause")
-)
+_IN_ORDER = [c for name in _FIELDS for c in (_AMOUNTS if name == "resources" else [deployments.c[_column_of(name)]])]
+_TEXTS = ("command_text", "env_text", "labels_text")
+_SIZE, _KIND, _STATE, _CAUSE = map(_FIELDS.index, ("resources", "kind", "state", "stop_cause"))
 _KINDS = {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in State}
 

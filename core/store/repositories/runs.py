@@ -112,6 +112,12 @@ class Runs:
         found = _allocations_of(self._scope.is_everything).among(self._connection, deployment_ids, self._scope.bound)
         return [_allocation(row) for row in found]
 
+    def gpu_models_of(self, deployment_ids: Sequence[str]) -> dict[str, str | None]:
+        """What model of GPU there is where each of them holds its place."""
+        return dict(
+            _gpu_models_of(self._scope.is_everything).among(self._connection, deployment_ids, self._scope.bound)
+        )
+
     def allocations_on(self, cluster_id: str) -> list[AllocationRow]:
         """Everything that is held on a cluster now, whoever holds it."""
         here = allocations.c.node_id.in_(select(nodes.c.id).where(nodes.c.cluster_id == cluster_id))
@@ -257,6 +263,13 @@ def _held(scope: ColumnElement[bool]) -> Select[Any]:
 @cache
 def _allocations_of(everything: bool) -> Fixed:
     return Fixed(_held(covered(allocations, everything=everything)).where(Among(allocations.c.deployment_id)))
+
+
+@cache
+def _gpu_models_of(everything: bool) -> Fixed:
+    placed = select(allocations.c.deployment_id, nodes.c.gpu_model).join(nodes, nodes.c.id == allocations.c.node_id)
+    these = (covered(allocations, everything=everything), allocations.c.released_at.is_(None))
+    return Fixed(placed.where(*these, Among(allocations.c.deployment_id)).order_by(allocations.c.replica))
 
 
 @cache

@@ -181,9 +181,9 @@ async def test_a_rejection_wants_a_reason_and_keeps_the_form_until_it_has_one(sc
 async def test_a_node_is_drained_and_takes_work_again(scene: Scene) -> None:
     async with sitting(scene, "olga", "5") as desk:
         await desk.cursor_on("node-2")
-        assert "○ drained" in await desk.press("x")
+        assert "◒ draining" in await desk.press("x"), "something still runs there"
         assert (desk.offers("drain"), desk.offers("resume")) == (None, True)
-        assert "○ drained" not in await desk.press("r")
+        assert "◒ draining" not in await desk.press("r")
 
 
 async def test_an_invite_shows_its_code_once(scene: Scene) -> None:
