@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,10 +54,9 @@ def test_what_is_asked_by_keys_is_found_by_an_index(world: World, asked: str) ->
 
 def plan_of(world: World, statement: Fixed) -> list[str]:
     with world.store.read() as connection:
-        text, order, preset = statement._for(connection)
-        given = {name: "[]" if name == "keys" else "x" for name in order or ()} | preset
-        explained = f"EXPLAIN QUERY PLAN {text}"
-        rows = connection.connection.cursor().execute(explained, [given[name] for name in order or ()])
+        text, form, preset = statement._for(connection)
+        given = defaultdict(lambda: "x", {"keys": "[]", **preset})
+        rows = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {text}", form(given))
         return [str(row[3]) for row in rows.fetchall()]
 
 
