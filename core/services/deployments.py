@@ -221,7 +221,7 @@ class Deployments:
         trigger: Trigger,
         stop_cause: StopCause,
         before_start: RefundCause,
-    ) -> list[DeploymentRow]:
+    ) -> tuple[DeploymentRow, ...]:
         """Move them; what lives on an engine goes through STOPPING, and the daemon proves its end."""
         stop_by = unit.now + self._settings.scheduling.kill_wait_ms * 1000
         changes = {"stop_cause": stop_cause, "stop_by": stop_by}
@@ -232,7 +232,7 @@ class Deployments:
             unit.runs.unpin([row.id for row in over])
         for cluster_id in dict.fromkeys(row.cluster_id for row in moved):
             unit.clusters.touch(cluster_id)
-        return moved
+        return tuple(moved)
 
 
 def _fingerprint(unit: Unit, request: SubmitRequest) -> str:
