@@ -59,6 +59,15 @@ def test_the_last_runs_of_each_member_order_the_queue_again_after_a_restart(smar
     assert board.facts.last_runs == learned == {(world.org_id, world.olga.account_id): (7 * 60, 9 * 60)}
     first = next(item for item, _ in board.queue(SMART).walk(world.clock.now(), Closed()))
     assert first.member == world.olga.account_id, "four hours asked for, but eight minutes expected"
+    past = board.facts.arrivals
+    assert [one.at for one in past] == sorted(one.at for one in past), "as they came"
+    assert [(one.ran_ms, one.ended_at is not None) for one in past] == [
+        (5 * 60_000, True),
+        (7 * 60_000, True),
+        (9 * 60_000, True),
+        (0, False),
+        (0, False),
+    ], "a service takes no part, and those that wait are not over"
 
 
 def test_what_is_usually_asked_for_is_the_mix_by_which_places_are_chosen(smart_world: World) -> None:
