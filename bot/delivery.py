@@ -14,19 +14,24 @@ from bot import charts
 from bot.blocks import notice
 from bot.blocks.approval import Decision, approval
 from bot.blocks.deployment import card
+from bot.blocks.more_time import more_time
 from bot.blocks.parts import Message
-from bot.blocks.report import alt_text, report
+from bot.blocks.report import Note, alt_text, report
 from bot.desk import Desk, in_thread
-from bot.markup import moment_utc
 from bot.outcomes import Fate, Outcome, outcome_of
 from bot.payloads import Who
 from core.domain.chat import DeliveryKind, NoticeKind
 from core.domain.errors import BursarError, NotFound
+from core.domain.lifecycle import State
+from core.domain.roles import Caller
 from core.views import csv_text
 from core.views.chat import Parcel
+from core.views.money import Sum
 from core.views.reports import ReportCard
+from core.views.work import DeploymentCard
 
 _AT_ONCE = 10
+REFRESH_EVERY_US = 60_000_000  # of fifty updates a minute that Slack takes, most are left for what happens
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
 
@@ -36,6 +41,7 @@ class Courier:
         self._owner = owner
         self._late_after_us = late_after_us
         self._goes_on_at = 0
+        self._refreshes_at = 0
 
     async def round(self) -> int:
         """Read on, take what is due, and deliver it; how much was found to do."""
@@ -48,14 +54,20 @@ class Courier:
         return read + len(parcels)
 
     async def tick(self) -> int:
-        return await in_thread(self._desk.deliveries.tick)
+        found, now = await in_thread(self._desk.deliveries.tick), self._desk.deliveries.now()
+        if now < self._refreshes_at:
+            return found
+        self._refreshes_at = now + REFRESH_EVERY_US
+        return found + await in_thread(self._desk.deliveries.refresh)
 
     async def deliver(self, parcel: Parcel) -> None:
         try:
             content, report_card = await in_thread(self._content, parcel)
         except BursarError as error:
-            await in_thread(self._desk.deliveries.never, parcel, error.message)
-            return
+            if not isinstance(error, NotFound) or parcel.message_ts is None or parcel.kind is DeliveryKind.REPORT:
+                await in_thread(self._desk.deliveries.never, parcel, error.message)
+                return
+            content, report_card = notice.out_of_reach(), None
         except Exception as found:  # noqa: BLE001 - one that cannot be drawn must not keep the others waiting
             self._desk.written_down(found, f"delivery {parcel.kind.value}")
             await in_thread(self._desk.deliveries.never, parcel, f"a bug in Bursar ({type(found).__name__})")
@@ -121,22 +133,37 @@ class Courier:
         if visitor.caller is None or not visitor.belongs:
             raise NotFound("not_linked", "its reader is not linked any more", None)
         view = self._desk.bursar.deployments.show(visitor.caller, str(parcel.data["deployment"]))
+        now = self._desk.deliveries.now()
         if kind is None:
-            return card(view) if parcel.kind is DeliveryKind.CARD else approval(view, _decision(parcel))
+            if parcel.kind is DeliveryKind.CARD:
+                return card(view, now)
+            if "more_ms" in parcel.data:
+                return more_time(view, parcel.data, _decision(parcel))
+            return approval(view, _decision(parcel), self._left_to(visitor.caller, view))
         if kind is NoticeKind.ENDED:
             return notice.ended(view, parcel.data, self._desk.deliveries.refund_of(visitor.caller, view.id))
-        return notice.OF_DEPLOYMENT[kind](view, parcel.data)
+        return notice.OF_DEPLOYMENT[kind](view, {**parcel.data, "now": now})
 
-    def _notes(self, parcel: Parcel) -> tuple[str, ...]:
+    def _left_to(self, decider: Caller, view: DeploymentCard) -> Sum | None:
+        """What its owner could spend besides, as long as there is something to decide and they belong here."""
+        if view.state is not State.AWAITING_APPROVAL:
+            return None
+        try:
+            wallet = self._desk.bursar.credits.wallet(decider, view.owner)
+        except NotFound:
+            return None
+        return Sum(wallet.credits.available_ucr, wallet.gpu_hours.available_gpu_ms)
+
+    def _notes(self, parcel: Parcel) -> tuple[Note, ...]:
         """What a reader must know of this posting: that it is late, that it was corrected, that no chart comes."""
         now, slot = self._desk.deliveries.now(), parcel.data.get("slot")
-        notes = []
+        notes: list[Note] = []
         if parcel.message_ts is not None:
-            notes.append(f"corrected {moment_utc(now)}")
+            notes.append(("corrected", now))
         elif isinstance(slot, int) and now - slot > self._late_after_us:
-            notes.append(f"late: it was due {moment_utc(slot)}")
+            notes.append(("late: it was due", slot))
         if not charts.can_draw():
-            notes.append(charts.MISSING)
+            notes.append((charts.MISSING, None))
         return tuple(notes)
 
     # What stands in the thread
@@ -174,7 +201,7 @@ def _files(report_card: ReportCard) -> list[dict[str, Any]]:
     name = f"bursar-{report_card.first_day}-to-{report_card.last_day}"
     table = csv_text.of_report(report_card).csv.encode()
     files: list[dict[str, Any]] = [{"file": table, "filename": f"{name}.csv", "title": f"{name}.csv"}]
-    if charts.can_draw():
+    if charts.can_draw() and charts.worth_drawing(report_card):
         picture = {"file": charts.png(report_card), "filename": f"{name}.png", "title": "use by day"}
         files.insert(0, {**picture, "alt_txt": alt_text(report_card)})
     return files

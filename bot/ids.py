@@ -16,6 +16,7 @@ class Action(StrEnum):
     START = "start"
     RESUME = "resume"
     EXTEND = "extend"
+    GIVE = "give_hours"
     WHY = "why"
     LOGS = "logs"
     SHOW = "show"
@@ -28,6 +29,7 @@ class Action(StrEnum):
     REGISTER = "register"
     LINK = "link"
     NEW_REQUEST = "new_request"
+    AGAIN = "ask_again"
     CHECK = "check_request"
     CONFIRM = "confirm"
     CHANGED = "changed"  # an input that says so at once

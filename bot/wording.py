@@ -9,7 +9,7 @@ from bot.markup import moment, safe_slack
 from core.commands.table import VERBS
 from core.domain.lifecycle import State
 from core.views.money import Sum
-from core.views.reports import rough_credits, rough_gpu_hours
+from core.views.reports import said_credits, said_gpu_hours
 from core.views.wording import NOTHING, Wording, both_books, label
 
 __all__ = ["NOTHING", "OWN_WORDS", "both_books", "label", "rough_books", "shown", "slashed", "state_words"]
@@ -43,9 +43,9 @@ def state_words(state: State) -> str:
 
 def rough_books(amount: Sum) -> str:
     """Both books as people read them at a glance, to a hundredth; a book with nothing in it is left out."""
-    parts = [f"{rough_credits(amount.credits_ucr)} credits"] if amount.credits_ucr or not amount.gpu_ms else []
+    parts = [said_credits(amount.credits_ucr)] if amount.credits_ucr or not amount.gpu_ms else []
     if amount.gpu_ms:
-        parts.append(f"{rough_gpu_hours(amount.gpu_ms)} GPU-hours")
+        parts.append(said_gpu_hours(amount.gpu_ms))
     return ", ".join(parts)
 
 

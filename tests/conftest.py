@@ -22,6 +22,15 @@ settings.register_profile("whatever the machine", deadline=None, suppress_health
 settings.load_profile("whatever the machine")
 
 
+LIVE_WITHIN_S = 900  # what a live test needs may have to be fetched first, and a busy host takes seconds for each step
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("live") is not None:
+            item.add_marker(pytest.mark.timeout(LIVE_WITHIN_S))
+
+
 def pytest_collection_finish() -> None:
     """All that was imported stays to the end, so no collection of garbage need walk through it again."""
     gc.collect()
@@ -56,8 +65,11 @@ def sqlite_at_head(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres_server() -> Iterator[postgres.Postgres]:
     if postgres.binaries() is None:
         pytest.skip("PostgreSQL: no initdb and pg_ctl on this machine")
-    with postgres.running() as server:
-        yield server
+    try:
+        with postgres.running() as server:
+            yield server
+    except postgres.Impossible as reason:
+        pytest.skip(f"PostgreSQL: {reason}")
 
 
 _numbers = count(1)

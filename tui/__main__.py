@@ -63,7 +63,7 @@ class ThisMachine:
 
     def console(self, place: Place, org: str | None) -> int:
         with _loading():
-            from tui.app import run_console  # noqa: PLC0415 - see above
+            from tui.sitting import run_console  # noqa: PLC0415 - see above
 
         return run_console(place, self.now, sys.stderr.write, org)
 

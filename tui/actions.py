@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from core.commands.reading import values_of
 from core.commands.table import VERBS
 from core.commands.verbs import Argument, Kind, Values, Verb
-from core.domain.lifecycle import TRANSITIONS, State, Trigger
-from core.domain.roles import NEEDS_ORG, Principal, TokenScope, allows
+from core.domain.lifecycle import FINAL, TRANSITIONS, State, Trigger
+from core.domain.roles import NEEDS_ORG, Caller, Principal, TokenScope, allows
 from core.views.people import AccountCard
 
 _BY_PATH = {verb.path: verb for verb in VERBS}
@@ -25,7 +25,9 @@ Texts = Mapping[str, Sequence[str]]
 class Command:
     """A verb with what was typed for it: can be shown as a line, and asked of the services.
 
-    `known_as` is what people call the thing that it is for; `undo` brings back what was before it.
+    `known_as` is what people call the thing that it is for; `undo` brings back what was before it; `shows` is for an
+    answer that is worth a look, such as a code that is told only once; `org` is the organization in which it is
+    asked, where that is another one than that in which one works.
     """
 
     verb: Verb
@@ -33,15 +35,20 @@ class Command:
     given: Values | None = None  # where a line was read already
     known_as: str = ""
     undo: Command | None = None
+    shows: bool = False
+    org: str | None = None
 
     @property
     def values(self) -> Values:
         return self.given if self.given is not None else values_of(self.verb, self.texts)
 
+    def asked_by(self, caller: Caller) -> Caller:
+        return caller if self.org is None else replace(caller, org=self.org)
+
     @property
     def line(self) -> str:
         """As it could be typed into a shell; secrets are not in it."""
-        words = ["bursar", *self.verb.path]
+        words = ["bursar", *(["--org", self.org] if self.org is not None else []), *self.verb.path]
         last: list[str] = []
         for argument in self.verb.positionals:
             texts = [text for text in self._texts(argument) if text]
@@ -75,9 +82,11 @@ class Action:
     fill: bool = False
     sure: bool = False
     shows: bool = False  # its answer is worth a look: a code, a card
+    asks: bool = False  # where nothing under the cursor is its subject, its form asks for one
     trigger: Trigger | None = None
     preset: Texts = field(default_factory=dict)
     hidden: tuple[str, ...] = ()  # arguments that its form does not ask for
+    unfit: frozenset[State] = frozenset()  # what is not moved by it, but would be refused all the same
 
     @property
     def verb(self) -> Verb:
@@ -85,7 +94,7 @@ class Action:
 
     def applies_to(self, state: State) -> bool:
         """Whether a deployment in this state can be moved so."""
-        return self.trigger is None or (state, self.trigger) in TRANSITIONS
+        return state not in self.unfit and (self.trigger is None or (state, self.trigger) in TRANSITIONS)
 
     def on(self, subject: str | None) -> Command:
         given = {} if self.subject is None or subject is None else {self.subject: (subject,)}
@@ -107,8 +116,8 @@ SUSPEND = _deployment("suspend", "z", "Suspend", Trigger.SUSPEND)
 GO_ON = _deployment("resume", "Z", "Go on", Trigger.RESUME)
 DELETE = _deployment("delete", "ctrl+d", "Delete", Trigger.DELETE, sure=True)
 UNDELETE = _deployment("undelete", "U", "Undelete", Trigger.UNDELETE)
-EXTEND = _deployment("extend", "e", "Extend", fill=True)
-PRIORITY = _deployment("priority", "p", "Priority", fill=True, hidden=("if_still",))
+EXTEND = _deployment("extend", "e", "Extend", fill=True, unfit=FINAL | {State.STOPPED, State.STOPPING})
+PRIORITY = _deployment("priority", "p", "Priority", fill=True, hidden=("if_still",), unfit=FINAL)
 APPROVE = _deployment("approve", "a", "Approve", Trigger.APPROVE)
 APPROVE_WITH = Action(
     "approve_with", "A", "Approve with changes", ("approve",), "deployment", fill=True, trigger=Trigger.APPROVE
@@ -135,7 +144,7 @@ REMOVE = Action("remove", "ctrl+d", "Remove", ("org", "remove"), "user", sure=Tr
 LINK_SLACK = Action("link_slack", "l", "Link Slack", ("slack", "link"), fill=True)
 UNLINK_SLACK = Action("unlink_slack", "U", "Unlink Slack", ("slack", "unlink"), sure=True)
 
-GRANT = Action("grant", "t", "Grant", ("grant",), "user", fill=True, hidden=("treasury", "key"))
+GRANT = Action("grant", "t", "Grant", ("grant",), "user", fill=True, asks=True, hidden=("treasury", "key"))
 FILL = Action(
     "fill",
     "f",
@@ -146,6 +155,8 @@ FILL = Action(
     hidden=("user", "treasury", "key"),
 )
 TRANSFER = Action("transfer", "m", "Transfer", ("transfer",), fill=True, hidden=("key", "treasury"))
+REPORT = Action("report", "R", "Last week", ("report", "show"), shows=True)
+USAGE = Action("usage", "U", "Use of a period", ("usage",), fill=True, shows=True)
 REVERSE = Action("reverse", "v", "Reverse", ("reverse",), "number", fill=True, hidden=("key",))
 
 REFUSE_SLACK = Action("refuse_slack", "x", "Refuse", ("slack", "refuse"), "user")
@@ -172,6 +183,11 @@ def may(who: AccountCard | None, verb: Verb, owner: str | None = None) -> bool:
 
 def named(path: Sequence[str]) -> Verb | None:
     return _BY_PATH.get(tuple(path))
+
+
+def held_on(cluster: str, node: str) -> str:
+    """The filter for what has its place on a node now."""
+    return f"cluster=={cluster} node=={node}"
 
 
 # What takes an action back by doing its opposite; it works from then on, and brings nothing back that was lost.

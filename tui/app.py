@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -22,8 +19,7 @@ from core.domain.lifecycle import State
 from core.domain.roles import Caller, not_logged_in
 from core.views.people import Done
 from tui.actions import Command, named
-from tui.bugs import write_down
-from tui.cli.place import Place
+from tui.completion import Names
 from tui.console import Console
 from tui.embedded import Embedded
 from tui.gateway import Gateway
@@ -38,6 +34,7 @@ from tui.screens.outcomes import OutcomesScreen
 from tui.screens.sure import SureScreen
 from tui.theme import DARK, LIGHT, LOOKS, THEMES, Tone
 from tui.together import Together
+from tui.widgets.nav import ways
 from tui.widgets.plain import text
 from tui.widgets.prompt import Prompt
 
@@ -58,9 +55,6 @@ _SERVE_AT = 2  # beats: the background side must not keep the first screen waiti
 _HOME = "overview"
 _UNDOES = " (u undoes)"
 _OVER = "your session is over; what you were doing is still here"
-_LEFT_ALONE = (
-    "This console led. What runs goes on; what waits starts once a console or a daemon leads again:\n  bursar daemon\n"
-)
 
 
 class BursarConsole(Console):
@@ -86,6 +80,7 @@ class BursarConsole(Console):
         self.preferences = preferences or Preferences()
         self._embedded, self._beat_s = embedded, beat_s
         self._frames: dict[str, Frame] = {}
+        self._forgotten: list[Frame] = []  # of somebody else, until another one is shown in place of the last
         self._trail, self._before = [_HOME], _HOME
         self._whose: tuple[str | None, str | None] = (None, None)
         self._left: int | None = None  # the sitting that was left, whose beats are no longer of interest
@@ -147,14 +142,34 @@ class BursarConsole(Console):
         """
         assert beaten.who is not None
         whose = (beaten.who.name, beaten.who.org)
-        if whose != self._whose and self._whose != (None, None):
-            self._frames.clear()
+        if self._whose[0] not in (None, whose[0]):
+            self._leave()
+        elif whose != self._whose and self._whose != (None, None):
+            self._forget_frames()
         self._whose = whose
         is_known = self.who == beaten.who
         if not is_known:
             self.who = beaten.who
         self._enter()
         return is_known
+
+    def _leave(self) -> None:
+        """Nothing of who was here is left for who comes next: not on the screen, not behind it, not on its way."""
+        self._whose, self.who, self._trail, self._before = (None, None), None, [_HOME], _HOME
+        self._forget_frames()
+        self.forget_who_left()
+
+    def _forget_frames(self) -> None:
+        self._forgotten += self._frames.values()
+        self._frames.clear()
+        self.approvals = 0
+
+    def sits_down(self, name: str) -> None:
+        """Another one than before never sees what lies below the screen that asked who they are."""
+        if self._whose[0] not in (None, name):
+            self._leave()
+            self.go(_HOME)
+            self.beat()
 
     def _enter(self) -> None:
         """To a screen of the one who is here now, unless they are still being asked who they are."""
@@ -209,7 +224,8 @@ class BursarConsole(Console):
         self._all_told(self.settled(event.command))
         self.beat()
         self._look()
-        if self.screen_stack and event.command.given is not None and not isinstance(event.answer, Done):
+        wanted = event.command.shows or event.command.given is not None
+        if self.screen_stack and wanted and not isinstance(event.answer, Done):
             self.push_screen(AnswerScreen(event.command, event.answer))
 
     @on(NotDone)
@@ -244,14 +260,42 @@ class BursarConsole(Console):
         self._trail = (
             [*self._trail[: self._trail.index(wanted)], wanted] if wanted in self._trail else [*self._trail, wanted]
         )
+        left = self.screen
         self.switch_screen(self._frame(wanted))
+        while self._forgotten:
+            self.uninstall_screen(frame := self._forgotten.pop())
+            if frame is not left:  # which goes by itself
+                frame.remove()
 
     def back(self) -> None:
         if len(self._trail) > 1:
             self.go(self._trail[-2])
 
-    def open_deployment(self, reference: str, tab: str = "facts") -> None:
-        self.push_screen(_screen("deployment", "DeploymentScreen")(reference, tab))
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Who has not said yet who they are finds nothing."""
+        return super().check_action(action, parameters) if action != "command_palette" else not self._is_asking
+
+    def open_deployment(self, reference: str, tab: str = "facts", org: str | None = None) -> None:
+        self.push_screen(_screen("deployment", "DeploymentScreen")(reference, tab, org))
+
+    @property
+    def names(self) -> Names:
+        found: dict[str, dict[str, str]] = {}
+        here = self.screen_stack[-1]
+        frames = [*([here] if isinstance(here, Frame) else []), *self._frames.values()]
+        for frame in frames:
+            for kind, words in frame.names().items() if frame.is_mounted else ():
+                for word, meaning in words.items():
+                    found.setdefault(kind, {}).setdefault(word, meaning)
+        return found
+
+    def submit_like(self, reference: str, org: str | None = None) -> None:
+        self._frame("submit").come_for(reference, org)
+        self.go("submit")
+
+    def show_deployments(self, filter_: str) -> None:
+        self._frame("deployments").come_for(filter_)
+        self.go("deployments")
 
     def _frame(self, place: str) -> Frame:
         """Kept between visits, so that a cursor and a filter are still there."""
@@ -265,6 +309,7 @@ class BursarConsole(Console):
 
     def run_line(self, line: str) -> None:
         word = line.strip().lower()
+        word = ways().get(word, word)
         if word in _FRAMES:
             self.go(word)
         elif word in self._own:
@@ -319,8 +364,8 @@ class BursarConsole(Console):
     def _log_out(self) -> None:
         verb = named(("logout",))
         assert verb is not None
-        self._whose, self.who, self._left = (None, None), None, self.gateway.sitting
-        self._frames.clear()
+        self._left = self.gateway.sitting
+        self._leave()
         self.go(_HOME)
         self.do([Command(verb)])
 
@@ -338,32 +383,3 @@ def _outcome(answer: object) -> str:
     if isinstance(answer, Done):
         return f"✓ {answer.message}"
     return "✓ done"
-
-
-def run_console(place: Place, now: Callable[[], int], say: Callable[[str], object], org: str | None = None) -> int:
-    """Until it is left; its exit code. The terminal is given back first, then the lead and the store.
-
-    `say` is for the terminal that one is back in: who leaves work without anybody to lead it shall know.
-    """
-
-    def note(trace: str) -> str | None:
-        written = write_down(place.home, now(), "bursar console", trace)
-        return str(written) if written else None
-
-    _log_to(place.home / "logs")
-    gateway = Gateway(place, note, org)
-    console = BursarConsole(gateway, now, Embedded(gateway.background, note), preferences=Preferences.of(place))
-    try:
-        console.run()
-    finally:
-        if console.end():
-            with suppress(OSError):  # where the terminal is gone, there is nobody to tell
-                say(_LEFT_ALONE)
-    return console.return_code or 0
-
-
-def _log_to(folder: Path) -> None:
-    """Whatever the background side has to say must not be written over the screen."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    logging.basicConfig(filename=folder / "console.log", format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("bursar").setLevel(logging.INFO)

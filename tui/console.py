@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from textual.app import App
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.message import Message
 from textual.reactive import var
 
@@ -17,6 +18,7 @@ from core.domain.errors import BursarError
 from core.views.browsing import Pulse
 from core.views.people import AccountCard
 from tui.actions import Command, only_if_still
+from tui.completion import Names
 from tui.gateway import Gateway
 from tui.preferences import Preferences
 from tui.theme import Tone
@@ -25,6 +27,7 @@ from tui.widgets.plain import joined, text
 
 _MOST_ECHOES = 200
 _MOST_UNDONE = 50
+_NEWS = 10_000_000  # for so long something that was told is still news on another screen
 
 
 @dataclass
@@ -52,6 +55,16 @@ class Console(App[int]):
         self.log_of_commands: list[Content] = []
         self._together: list[Together] = []
         self._undoable: list[tuple[Command, ...]] = []
+        self._echoed: tuple[int, Content] | None = None
+
+    def _handle_exception(self, error: Exception) -> None:
+        """While screens are taken down, what comes late to one may find its parts gone already: that is no bug."""
+        if self.is_running or not isinstance(error, NoMatches):
+            super()._handle_exception(error)
+
+    def sits_down(self, name: str) -> None:
+        """Somebody has logged in here."""
+        raise NotImplementedError
 
     def go(self, place: str) -> None:
         """To one of the main screens."""
@@ -61,7 +74,21 @@ class Console(App[int]):
         """To the main screen before this one."""
         raise NotImplementedError
 
-    def open_deployment(self, reference: str, tab: str = "facts") -> None:
+    def open_deployment(self, reference: str, tab: str = "facts", org: str | None = None) -> None:
+        """`org` where it belongs to another one than that in which one works."""
+        raise NotImplementedError
+
+    @property
+    def names(self) -> Names:
+        """What the screens have seen and a command could name; what is on the one in front comes first."""
+        raise NotImplementedError
+
+    def submit_like(self, reference: str, org: str | None = None) -> None:
+        """Ask for the same once more, with something changed."""
+        raise NotImplementedError
+
+    def show_deployments(self, filter_: str) -> None:
+        """Those that fit, of as many organizations as one may see."""
         raise NotImplementedError
 
     def run_line(self, line: str) -> None:
@@ -101,6 +128,12 @@ class Console(App[int]):
             self._can_undo((command,))
         return None
 
+    def forget_who_left(self) -> None:
+        """Who comes next shall neither read nor take back what they have done, nor hear how it turned out."""
+        self.log_of_commands, self._together, self._undoable = [], [], []
+        self._echoed = None
+        self.gateway.leave()
+
     def _can_undo(self, done: Sequence[Command]) -> None:
         undos = tuple(only_if_still(c.undo, c) for c in reversed(done) if c.undo is not None)
         if undos:
@@ -115,7 +148,14 @@ class Console(App[int]):
         hint = f"  {error.hint.splitlines()[0]}" if error.hint else ""
         self.echo(joined(text(f"✗ {error.message}", Tone.BAD), text(hint, Tone.DIM)))
 
+    @property
+    def news(self) -> Content | None:
+        """What was told last, unless that is a while ago."""
+        at, content = self._echoed or (0, None)
+        return content if self.now() - at < _NEWS else None
+
     def echo(self, content: Content) -> None:
+        self._echoed = (self.now(), content)
         for screen in reversed(self.screen_stack):
             screen.post_message(Echo(content))
 

@@ -12,7 +12,7 @@ from core.views.instances import head_of, pairs_of
 from core.views.money import PostingCard, Sum
 from core.views.work import DeploymentCard
 from tui.amounts import NOTHING, age, credits_of, gpu_hours_of, size_of, span, sum_of, until
-from tui.format import instant
+from tui.format import instant, shown
 from tui.theme import LOOKS, Tone
 from tui.widgets.hanging import Line
 from tui.widgets.plain import joined, look, text
@@ -42,6 +42,8 @@ def fact_lines(card: DeploymentCard, now: int) -> list[Line]:
     if card.command:
         lines.append(fact("command", shlex.join(card.command)))
     limit = format_duration(card.hours_ms) if card.hours_ms is not None else "until it is stopped"
+    for followed in card.after:
+        lines.append(fact("after", f"{followed.name} ({followed.id}), {shown('state', followed.state)}"))
     lines += [
         fact("priority", str(card.priority)),
         fact("limit", limit),

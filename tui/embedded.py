@@ -75,6 +75,8 @@ class Embedded:
             except BursarError as error:
                 self._failed = error.message
             except Exception as bug:  # noqa: BLE001 - the last net: written down, told, and tried again
+                if self._ended.is_set():
+                    return  # the store was closed under it, since it took longer to end than anybody waits
                 self._failed = f"a bug in the background side ({type(bug).__name__})"
                 self._note("".join(traceback.format_exception(bug)))
             finally:

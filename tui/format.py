@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, tzinfo
 
 from core.domain.text import safe_text
@@ -9,7 +10,7 @@ from core.views.wording import NOTHING, Wording, has_wording, is_amount, is_inst
 
 _MICRO = 1_000_000
 
-__all__ = ["NOTHING", "has_wording", "instant", "is_amount", "is_instant", "iso", "label", "shown"]
+__all__ = ["NOTHING", "by_number", "has_wording", "instant", "is_amount", "is_instant", "iso", "label", "shown"]
 
 
 def shown(field: str, value: object, *, zone: tzinfo | None = None) -> str:
@@ -25,3 +26,8 @@ def instant(microseconds: int, zone: tzinfo | None = None) -> str:
 def iso(microseconds: int) -> str:
     """For programs: `2026-11-20T05:42:02Z`."""
     return datetime.fromtimestamp(microseconds // _MICRO, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def by_number(name: str) -> list[tuple[int, str]]:
+    """What names are put in order by: `node-2` stands before `node-10`."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]

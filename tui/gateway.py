@@ -6,7 +6,7 @@ import asyncio
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from textual.dom import DOMNode
 from textual.message import Message
@@ -34,6 +34,11 @@ class Installed(Opened, Protocol):
     def daemon(self) -> Callable[[], Background]: ...
 
 
+class _Asking(NamedTuple):
+    work: Work
+    stay: int | None  # whose answer it is; None where it is anybody's
+
+
 class Gateway:
     def __init__(self, place: Place, note: Callable[[str], str | None], org: str | None = None) -> None:
         self._place = place
@@ -44,7 +49,8 @@ class Gateway:
         self._caller: Caller | None = None
         self._seat = threading.Lock()  # guards who is logged in: the caller and the number of the sitting
         self.sitting = 0  # another number for each who sits down here, and once they have left
-        self._waiting: dict[tuple[int, str], Work | None] = {}
+        self._stay = 0  # another number for each person; told by the console, which knows who has left
+        self._waiting: dict[tuple[int, str], _Asking | None] = {}
         self._doing = 0
         self.org = org
 
@@ -105,12 +111,12 @@ class Gateway:
         self._sit(bursar.accounts.authenticate(answer.access_token, FACE, self.org))
         return LoggedOn(answer.name)
 
-    def do(self, command: Command) -> Did:
-        """What the command line would do with the same words."""
+    def do(self, command: Command, caller: Caller | None = None) -> Did:
+        """What the command line would do with the same words; asked for by that caller, or by who is here."""
         verb = command.verb
         if not callable(verb.call):
             raise Invalid("terminal_only", f"'{verb.name}' runs by itself", f"in a terminal: {command.line}")
-        answer = verb.call(self.bursar(), self.caller(), command.values)
+        answer = verb.call(self.bursar(), command.asked_by(caller or self.caller()), command.values)
         if isinstance(answer, Iterator):
             answer = "".join(_closed(answer))
         if verb.session is OnSession.ENDED:
@@ -137,40 +143,52 @@ class Gateway:
         """Whether every question that was asked has its answer."""
         return not self._waiting and not self._doing
 
+    def leave(self) -> None:
+        """Who was here has left: what they asked for is done, but its answer is not for who comes next."""
+        self._stay += 1
+
     def ask(self, receiver: DOMNode, question: Question, *, about: str) -> None:
         """One at a time about the same thing: while one is on its way, only the latest of the others is kept."""
-        self.ask_anybody(receiver, lambda: question(self.bursar(), self.caller()), about=about)
+        self._ask(receiver, _Asking(lambda: question(self.bursar(), self.caller()), self._stay), about)
 
     def ask_anybody(self, receiver: DOMNode, work: Work, *, about: str) -> None:
         """For what needs nobody to be logged in."""
+        self._ask(receiver, _Asking(work, None), about)
+
+    def _ask(self, receiver: DOMNode, asking: _Asking, about: str) -> None:
         key = (id(receiver), about)
         if key in self._waiting:
-            self._waiting[key] = work
+            self._waiting[key] = asking
             return
         self._waiting[key] = None
-        receiver.run_worker(self._asked(receiver, work, about), group=about, exit_on_error=False)
+        receiver.run_worker(self._asked(receiver, asking, about), group=about, exit_on_error=False)
 
     def ask_to_do(self, receiver: DOMNode, command: Command) -> None:
-        """Each one, and to its end, even where nobody waits for the answer any more."""
+        """Each one by who asks for it, and to its end; where its screen has gone meanwhile, the console hears of it."""
+        app, caller, stay = receiver.app, self._caller, self._stay
 
         async def doing() -> None:
             try:
-                answer = asyncio.to_thread(self._answer, lambda: self.do(command), lambda e: NotDone(command, e))
-                receiver.post_message(await answer)
+                answer = await asyncio.to_thread(
+                    self._answer, lambda: self.do(command, caller), lambda e: NotDone(command, e)
+                )
+                if stay == self._stay and not receiver.post_message(answer):
+                    app.post_message(answer)
             finally:
                 self._doing -= 1
 
         self._doing += 1
-        receiver.run_worker(doing(), group="doing", exit_on_error=False)
+        app.run_worker(doing(), group="doing", exit_on_error=False)
 
-    async def _asked(self, receiver: DOMNode, work: Work, about: str) -> None:
+    async def _asked(self, receiver: DOMNode, first: _Asking, about: str) -> None:
         key = (id(receiver), about)
-        following: Work | None = work
+        asking: _Asking | None = first
         try:
-            while following is not None:
-                message = await asyncio.to_thread(self._answer, following, lambda error: Refused(error, about))
-                receiver.post_message(message)
-                following, self._waiting[key] = self._waiting[key], None
+            while asking is not None:
+                message = await asyncio.to_thread(self._answer, asking.work, lambda error: Refused(error, about))
+                if asking.stay in (None, self._stay):
+                    receiver.post_message(message)
+                asking, self._waiting[key] = self._waiting[key], None
         finally:
             del self._waiting[key]
 

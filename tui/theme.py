@@ -66,13 +66,22 @@ NODE_LOOKS: dict[str, Look] = {
     "up": Look("●", "up", Tone.GOOD),
     "cordoned": Look("◑", "cordoned", Tone.WAIT),
     "drained": Look("○", "drained", Tone.WAIT),
+    "draining": Look("◒", "draining", Tone.WAIT),
     "down": Look("✗", "down", Tone.BAD),
     "paused": Look("◑", "paused", Tone.WAIT),
 }
 
 
-def node_look(state: str) -> Look:
-    return NODE_LOOKS.get(state, Look("?", state, Tone.DIM))
+FREE = Look("·", "free", Tone.DIM)
+SHARED = Look("◆", "shared", Tone.BUSY)
+OTHERS = Look("■", "another organization's", Tone.DIM)
+DEVICE_LOOKS = (FREE, SHARED, OTHERS)  # what runs on a device alone has the sign of its state
+
+
+def node_look(state: str, *, is_held: bool = False) -> Look:
+    """Of a drained node it matters whether something still runs there."""
+    word = "draining" if state == "drained" and is_held else state
+    return NODE_LOOKS.get(word, Look("?", word, Tone.DIM))
 
 
 def _variables(*, muted: str, rule: str, thumb: str, track: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from core.domain.resources import format_cpu, format_gpu, format_memory
 from core.views.chat import LinkLine, PendingLink
 from core.views.foresight import BarLine, QueueLine
 from core.views.money import EntryLine, Sum
+from core.views.operations import AuditLine
 from core.views.people import InviteCard, MemberRow
 from core.views.reports import ScheduleLine
 from core.views.work import ClusterLine, DeploymentLine
@@ -55,9 +56,11 @@ def asked_size(line: DeploymentLine) -> str:
     return f"{format_cpu(line.cpu_milli)} CPU, {format_memory(line.ram_mib)}"
 
 
-def deployment_line(line: DeploymentLine) -> str:
+def deployment_line(line: DeploymentLine, *, own: bool = False) -> str:
+    """Whose it is goes without saying where all are one's own."""
     since = f" since {moment(line.started_at)}" if line.started_at and line.state is State.RUNNING else ""
-    where = f"{asked_size(line)} on {safe_slack(line.cluster)} · {safe_slack(line.owner)} · {line.id}"
+    whose = "" if own else f" · {safe_slack(line.owner)}"
+    where = f"{asked_size(line)} on {safe_slack(line.cluster)}{whose} · {line.id}"
     return f"*{safe_slack(line.name)}* · {state_words(line.state)}{since}\n{where}"
 
 
@@ -114,7 +117,7 @@ def cluster_line(line: ClusterLine) -> str:
     else:
         shown = bar(total.cpu_milli - free.cpu_milli, total.cpu_milli)
     rest = f"{format_cpu(free.cpu_milli)} of {format_cpu(total.cpu_milli)} CPU, {format_memory(free.ram_mib)} free"
-    return f"*{safe_slack(line.name)}* · {safe_slack(line.state)} · {safe_slack(line.driver)}\n{shown} · {rest}"
+    return f"*{safe_slack(line.name)}* · {safe_slack(line.state)}\n{shown} · {rest}"
 
 
 def _member(line: MemberRow) -> str:
@@ -134,6 +137,12 @@ def _entry(line: EntryLine) -> str:
     if line.deployment:
         parts.append(safe_slack(line.deployment))
     return " · ".join(parts) + (f" · {safe_slack(line.reason, 200)}" if line.reason else "")
+
+
+def _happened(line: AuditLine) -> str:
+    """Who did what to what; the values before and after are for a terminal, where they have room."""
+    did = f"*{safe_slack(line.actor)}* {safe_slack(line.verb)} {safe_slack(line.target, 200)}"
+    return f"{line.seq} · {moment(line.at)} · {did}"
 
 
 def channel_words(channel: str) -> str:
@@ -174,6 +183,7 @@ def _link(line: LinkLine) -> str:
 
 
 _LINES: dict[type, Callable[[Any], str]] = {
+    AuditLine: _happened,
     BarLine: _stretch,
     ClusterLine: cluster_line,
     DeploymentLine: deployment_line,

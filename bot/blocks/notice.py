@@ -1,59 +1,84 @@
-"""Something that happened, told once, below the card of the deployment it happened to."""
+"""Something that happened, told once, below the card of the deployment it happened to.
+
+Each names what it is about: a notification shows a message without what stands above it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.blocks.deployment import extend_button
+from bot.blocks.deployment import after_it, extend_button, logs_button, ran_ms
 from bot.blocks.lists import channel_words
 from bot.blocks.parts import Block, Message, button, buttons, context, message, section
 from bot.ids import COMMAND, Action
 from bot.markup import moment, moment_utc, safe_slack
-from bot.wording import both_books, rough_books, state_words
+from bot.wording import rough_books, state_words
 from core.domain.chat import DeliveryKind, FundsLevel, NoticeKind
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State
+from core.domain.resources import format_duration
 from core.views.money import Sum
 from core.views.work import DeploymentCard
 
 Facts = Mapping[str, object]
 
+_MINUTE, _SOON_MIN = 60_000_000, 60
+
 
 def approved(view: DeploymentCard, facts: Facts) -> Message:
     by = str(facts.get("by", ""))
     return _said(
-        f"{view.name} was approved by {by} and is in the queue", f"✓ approved by {safe_slack(by)}; in the queue"
+        f"{view.name} was approved by {by} and is in the queue",
+        f"{_named(view)} ✓ approved by {safe_slack(by)}; in the queue",
     )
 
 
 def started(view: DeploymentCard, _facts: Facts) -> Message:
     node = view.node or view.cluster
-    costs = both_books(view.rate)
-    return _said(f"{view.name} runs on {node}, {costs} an hour", f"▶ runs on {safe_slack(node)}, {costs} an hour")
+    costs = rough_books(view.rate)
+    return _said(
+        f"{view.name} runs on {node}; {costs} an hour", f"{_named(view)} ▶ runs on {safe_slack(node)}; {costs} an hour"
+    )
 
 
 def limit_near(view: DeploymentCard, facts: Facts) -> Message:
-    ends_at = facts.get("ends_at")
-    ends = ends_at if isinstance(ends_at, int) else 0
-    blocks = [section(f"⚠ its time limit comes {moment(ends)}; then it is stopped"), buttons(extend_button(view.id))]
-    return message(f"{view.name} reaches its time limit at {moment_utc(ends)} and is stopped then", blocks)
+    ends, now = (value if isinstance(value, int) else 0 for value in (facts.get("ends_at"), facts.get("now")))
+    minutes = max(0, -(-(ends - now) // _MINUTE))
+    soon = f" in {minutes} min" if 0 < minutes < _SOON_MIN else ""
+    blocks = [
+        section(f"⚠ {_named(view)} reaches its time limit{soon}: it is stopped {moment(ends)}"),
+        buttons(extend_button(view)),
+    ]
+    return message(f"{view.name} reaches its time limit{soon} and is stopped then, {moment_utc(ends)}", blocks)
 
 
 def preempted(view: DeploymentCard, facts: Facts) -> Message:
     reason = str(facts.get("reason") or "preempted") + (f" ({facts['for']})" if facts.get("for") else "")
     then = "it stops with its disk and can be started again" if view.kind is Kind.VM else "it goes back into the queue"
-    return _said(f"{view.name}: {reason}; {then}", f"◍ {safe_slack(reason)}; {then}")
+    return _said(f"{view.name}: {reason}; {then}", f"{_named(view)} ◍ {safe_slack(reason)}; {then}")
+
+
+def hours(view: DeploymentCard, facts: Facts) -> Message:
+    """Somebody else has given it more time than it had, or less than was asked for."""
+    limit, by = facts.get("limit_ms"), str(facts.get("by", ""))
+    may = f"may run {format_duration(limit)} in all" if isinstance(limit, int) else "has another time limit"
+    return _said(f"{view.name} {may}, says {by}", f"{_named(view)} {may}, says *{safe_slack(by)}*")
 
 
 def ended(view: DeploymentCard, facts: Facts, refund: Sum) -> Message:
-    """How, what it has cost, and what came back."""
-    state, cost = str(facts.get("state", view.state.value)).replace("_", " "), rough_books(view.cost)
+    """How, why and after how long, what it has cost, and what came back; and what it wrote is one press away."""
+    state = str(facts.get("state", view.state.value)).replace("_", " ")
+    cost = rough_books(view.cost) if view.cost != Sum() else "nothing"
     back = f", {rough_books(refund)} given back" if refund.credits_ucr or refund.gpu_ms else ""
     why = f" — {view.reason}" if view.reason else ""
     by = str(facts.get("by", ""))
     whose = f" by {by}" if state in _BY_SOMEBODY and by not in ("", view.owner, "daemon") else ""
-    said = f"{state_words(State(str(facts['state'])))}{safe_slack(whose)} · cost {cost}{back}"
-    return _said(f"{view.name}: {state}{whose}{why}; cost {cost}{back}", said + safe_slack(why))
+    lasted = f" after {format_duration(ran_ms(view))}" if ran_ms(view) else ""
+    text = f"{view.name}: {state}{whose}{lasted}{why}; cost {cost}{back}"
+    said = f"{_named(view)} {state_words(State(str(facts['state'])))}{safe_slack(f'{whose}{lasted}{why}')}"
+    stopped = facts["state"] == State.STOPPED.value
+    acts = [logs_button(view)] * bool(view.runs) if stopped else after_it(view)
+    return message(text, [section(f"{said} · cost {cost}{back}"), *([buttons(*acts)] if acts else [])])
 
 
 _BY_SOMEBODY = frozenset({State.REJECTED.value, State.CANCELLED.value, State.STOPPED.value, State.COMPLETED.value})
@@ -155,6 +180,24 @@ def given(facts: Facts) -> Message:
     return message(f"{by} gave you {amount}" + (f": {reason}" if reason else ""), blocks)
 
 
+def removed(facts: Facts) -> Message:
+    by, org = str(facts.get("by", "")), str(facts.get("org") or "")
+    text = f"{by} took you out of {org}: nothing of it comes to you any more, and what you had is back in its treasury"
+    return message(
+        text, [section(safe_slack(text)), context(f"a code from an admin lets you in again: `{COMMAND} join`")]
+    )
+
+
+def out_of_reach() -> Message:
+    """Stands where a message stood whose reader may see what it is about no more; its buttons are of no use."""
+    text = "what stood here is not yours to see any more"
+    return message(text, [context(text)])
+
+
+def _named(view: DeploymentCard) -> str:
+    return f"*{safe_slack(view.name)}*"
+
+
 def _said(text: str, shown: str) -> Message:
     return message(text, [section(shown)])
 
@@ -164,6 +207,7 @@ OF_DEPLOYMENT = {
     NoticeKind.STARTED: started,
     NoticeKind.LIMIT_NEAR: limit_near,
     NoticeKind.PREEMPTED: preempted,
+    NoticeKind.HOURS: hours,
 }
 # Notices that are about no deployment: what they say is all in their facts.
 OF_ITSELF = {
@@ -173,4 +217,5 @@ OF_ITSELF = {
     NoticeKind.REPORT_FAILED: report_failed,
     NoticeKind.FUNDS: funds,
     NoticeKind.GIVEN: given,
+    NoticeKind.REMOVED: removed,
 }

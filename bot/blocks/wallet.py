@@ -6,27 +6,35 @@ from bot.blocks.parts import Message, fields, message, section
 from bot.markup import moment, moment_utc, safe_slack
 from bot.wording import rough_books
 from core.views.money import Sum, WalletCard
-from core.views.reports import rough_credits, rough_gpu_hours
+from core.views.reports import rough_credits, rough_gpu_hours, said_credits, said_gpu_hours
 
 
 def wallet(card: WalletCard) -> Message:
-    credits_left = rough_credits(card.credits.available_ucr)
-    hours_left = rough_gpu_hours(card.gpu_hours.available_gpu_ms)
-    text = f"{card.owner} in {card.org}: {credits_left} credits and {hours_left} GPU-hours to spend"
+    credits_left = said_credits(card.credits.available_ucr)
+    hours_left = said_gpu_hours(card.gpu_hours.available_gpu_ms)
+    text = f"{card.owner} in {card.org}: {credits_left} and {hours_left} to spend"
     ends = _runs_out(card)
     text += f"; they run out at {moment_utc(ends)}" if ends is not None else ""
-    return message(text, [section(f"*{safe_slack(card.owner)}* in {safe_slack(card.org)}"), fields(pairs(card))])
+    whose = f"{safe_slack(card.owner)} in {safe_slack(card.org)}"
+    blocks = [section(f"*{credits_left}* and *{hours_left}* to spend · {whose}")]
+    if rest := pairs(card)[len(to_spend(card)) :]:
+        blocks.append(fields(rest))
+    return message(text, blocks)
+
+
+def to_spend(card: WalletCard) -> list[tuple[str, str]]:
+    return [
+        ("credits to spend", rough_credits(card.credits.available_ucr)),
+        ("GPU-hours to spend", rough_gpu_hours(card.gpu_hours.available_gpu_ms)),
+    ]
 
 
 def pairs(card: WalletCard) -> list[tuple[str, str]]:
     ends = _runs_out(card)
-    found = [
-        ("credits to spend", rough_credits(card.credits.available_ucr)),
-        ("GPU-hours to spend", rough_gpu_hours(card.gpu_hours.available_gpu_ms)),
-    ]
+    found = to_spend(card)
     if card.credits.held_ucr or card.gpu_hours.held_gpu_ms:
-        held = f"{rough_credits(card.credits.held_ucr)} credits"
-        found.append(("set aside", f"{held}, {rough_gpu_hours(card.gpu_hours.held_gpu_ms)} GPU-hours"))
+        held = Sum(card.credits.held_ucr, card.gpu_hours.held_gpu_ms)
+        found.append(("set aside", rough_books(held)))
     burns = Sum(card.credits.burn_per_hour_ucr, card.gpu_hours.burn_per_hour_gpu_ms)
     if burns.credits_ucr or burns.gpu_ms:
         found.append(("burns an hour", rough_books(burns)))

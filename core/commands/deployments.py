@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.commands.asking import asked, changes, plain, spec_file, validation, workloads
-from core.commands.verbs import Argument, Bursar, Kind, Values, Verb, if_still, nothing_to_add
+from core.commands.verbs import KEY, Argument, Bursar, Kind, Values, Verb, if_still, nothing_to_add
 from core.domain.browsing import Look, Order
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind as DeploymentKind
@@ -96,6 +96,13 @@ def _logs(bursar: Bursar, caller: Caller, values: Values) -> object:
     return logs(caller, values["deployment"], replica=values["replica"] or 0, tail=values["tail"])
 
 
+def _cancel(bursar: Bursar, caller: Caller, values: Values) -> object:
+    name, count = values["deployment"], values["count"]
+    if count is None:
+        return bursar.deployments.cancel(caller, name)
+    return bursar.deployments.cancel_all(caller, [f"{name}-{number}" for number in range(1, count + 1)])
+
+
 def _act(word: str, text: str, more: str = "") -> Verb:
     return Verb(
         (word,),
@@ -137,7 +144,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("count", "so many alike, all or none", Kind.COUNT, bounds=(1, _LARGEST_SWEEP), default="one"),
             Argument("dry_run", "only say what it would do: fit, start, cost, whom it delays", Kind.FLAG),
             Argument("if_version", "only if the cluster is still at this version", placeholder="V"),
-            Argument("key", "asked again with the same key, nothing happens twice", placeholder="K"),
+            KEY,
             Argument("file", "read it from a spec file", Kind.FILE, placeholder="SPEC", short="-f"),
         ),
         more="Where there is only one cluster it need not be named. With --count N there are NAME-1 to NAME-N, "
@@ -207,7 +214,19 @@ VERBS: tuple[Verb, ...] = (
             Argument("replica", "of which of several alike", Kind.COUNT, bounds=(0, 999), default="0"),
         ),
     ),
-    _act("cancel", "give a deployment up; what it has not used comes back"),
+    Verb(
+        ("cancel",),
+        "give a deployment up; what it has not used comes back",
+        Permission.DEPLOYMENT_ACT,
+        _cancel,
+        (
+            _DEPLOYMENT,
+            Argument("count", "so many alike, NAME-1 to NAME-N", Kind.COUNT, bounds=(1, _LARGEST_SWEEP)),
+        ),
+        more="With --count N all that live of NAME-1 to NAME-N, in one step, as `submit` took them.",
+        columns=("id", "name", "owner", "state", "cluster"),
+        facts=_ACTED_ON,
+    ),
     _act("stop", "stop a deployment so that it can be started again", "Stopped, it costs nothing but a kept disk."),
     _act("start", "put a stopped deployment back into the queue"),
     _act(
@@ -223,7 +242,7 @@ VERBS: tuple[Verb, ...] = (
         "give a job more time",
         Permission.DEPLOYMENT_ACT,
         lambda bursar, caller, values: bursar.decisions.extend(caller, asked(changes.ExtendRequest, _with_id(values))),
-        (_DEPLOYMENT, Argument("hours", "how much more", Kind.DURATION, required=True)),
+        (_DEPLOYMENT, Argument("hours", "how much more", Kind.DURATION, required=True), KEY),
         facts=_ACTED_ON,
     ),
     Verb(

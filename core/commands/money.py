@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands.asking import asked, csv_text, money_requests, plain
-from core.commands.verbs import Argument, Bursar, Kind, Values, Verb
+from core.commands.verbs import KEY, Argument, Bursar, Kind, Values, Verb
 from core.domain.errors import BursarError, Conflict, Invalid
 from core.domain.quota import UseHeading
 from core.domain.roles import Caller, Permission
@@ -16,7 +16,6 @@ _AMOUNTS = (
     Argument("gpu_hours", "GPU-hours to move", Kind.GPU_HOURS),
 )
 _REASON = Argument("reason", "why, for the record")
-_KEY = Argument("key", "asked again with the same key, nothing happens twice", placeholder="K")
 _PERIOD = (
     Argument("from", "the first instant or day of the period, such as 2026-11-01", placeholder="T"),
     Argument("to", "the first instant or day behind the period", placeholder="T"),
@@ -86,7 +85,7 @@ VERBS: tuple[Verb, ...] = (
         "give a member a part of the treasury",
         Permission.WALLET_GRANT,
         lambda bursar, caller, values: bursar.credits.grant(caller, asked(money_requests.GrantRequest, values)),
-        (_USER, _TREASURY, *_AMOUNTS, _REASON, _KEY),
+        (_USER, _TREASURY, *_AMOUNTS, _REASON, KEY),
         more="With --treasury an operator fills the treasury itself.",
         facts=_MOVED,
     ),
@@ -101,7 +100,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("from", "out of this member's wallet; for admins", placeholder="USER"),
             *_AMOUNTS,
             _REASON,
-            _KEY,
+            KEY,
         ),
         facts=_MOVED,
     ),
@@ -146,7 +145,7 @@ VERBS: tuple[Verb, ...] = (
         "post the mirror of a posting, once; nothing is ever edited",
         Permission.LEDGER_REVERSE,
         lambda bursar, caller, values: bursar.credits.reverse(caller, asked(money_requests.ReverseRequest, values)),
-        (_NUMBER, Argument("reason", "why, for the record", required=True), _KEY),
+        (_NUMBER, Argument("reason", "why, for the record", required=True), KEY),
         facts=_MOVED,
     ),
     Verb(

@@ -118,6 +118,7 @@ class Argument:
     repeated: bool = False
     choices: tuple[str, ...] = ()
     bounds: tuple[int, int] = (1, 10_000)  # of a count
+    besides: tuple[str, ...] = ()  # words that may stand in the place of an amount
     default: str = ""  # as it is shown: what holds where it is not given
     placeholder: str = ""
     short: str = ""  # one dash and one letter, where everybody types it so
@@ -142,6 +143,9 @@ class Argument:
     def few_choices(self) -> bool:
         """Whether the choices are so few that they can stand for themselves."""
         return 0 < len(self.choices) <= _FEW
+
+
+KEY = Argument("key", "asked again with the same key, nothing happens twice", placeholder="K")
 
 
 def if_still(what: str, of: tuple[str, ...] | tuple[int, int]) -> Argument:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import platform
 import threading
 from collections.abc import Callable
@@ -29,9 +28,6 @@ from core.views.operations import RoundDone
 T = TypeVar("T")
 
 _MOST_ROUNDS = 1_000
-# Python looks for circles whenever 700 objects more are alive. A plan makes tens of thousands, none of them a circle:
-# to look so often would be a quarter of the work.
-_LOOK_FOR_CIRCLES = (20_000, 20, 20)
 
 
 class Daemon:
@@ -70,7 +66,6 @@ class Daemon:
         if leads and self._ground.leadership.epoch != led:
             self._begin_anew()
             setting.follow(self._ground)
-            gc.set_threshold(*_LOOK_FOR_CIRCLES)
         return leads
 
     def _begin_anew(self) -> None:
@@ -154,13 +149,17 @@ class Daemon:
                 rounds += 1
                 in_this_round = self.round()
                 moved += in_this_round
-                if not in_this_round:
+                if not in_this_round and self._is_sure():
                     break
         except BaseException:
             self._ground.leadership.let_go()
             raise
         self._ground.leadership.resign()
         return RoundDone(True, rounds, moved, self.troubles())
+
+    def _is_sure(self) -> bool:
+        """Else the round took longer than the lease lasts, and may have left work undone for that alone."""
+        return self._ground.leadership.is_sure(self._ground.units.now())
 
     def _still_leads(self) -> bool:
         """Many rounds may take longer than a lease lasts: it is renewed when half of it is over."""

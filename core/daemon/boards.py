@@ -17,7 +17,7 @@ from core.scheduler.preemption import next_to_ripen
 from core.scheduler.values import Claim, Holding, Waiting
 from core.store import feed
 from core.store.queries import touched
-from core.store.queries.board import board_of, entries_of, last_ended_at, pin_value
+from core.store.queries.board import board_of, entries_of, is_waited_at, last_ended_at, pin_value
 from core.store.queries.past import remember_past
 from core.store.queries.shares import remember_use
 from core.store.repositories.clusters import ClusterRow
@@ -59,6 +59,14 @@ class KeptBoard:
     def ripens_at(self, now: int) -> int | None:
         """When somebody who waits may evict one more, as far as the last pass knew."""
         return None if self._board is None else next_to_ripen(self._board, self._rules, now)
+
+    def may_wait(self, unit: Unit, cluster: ClusterRow) -> bool:
+        """Nobody waits whom it could help, and it would have to be built anew: that has time until all is quiet."""
+        is_near = self._board is not None and feed.newest(unit.connection) - self._seq <= MOST_NEWS
+        if is_near or is_waited_at(unit, cluster):
+            return False
+        self.forget()
+        return True
 
     def current(self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...], policy: Policy = DEFAULT) -> Board:
         newest = feed.newest(unit.connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
 from typing import Protocol
 
 from core.daemon.calls import Engine
@@ -10,6 +11,9 @@ from core.domain.engines import Capabilities, Registry, Spec, Token
 from core.store.repositories.clusters import ClusterRow, NodeRow
 from core.store.repositories.deployments import DeploymentRow
 from core.store.repositories.runs import AllocationRow
+
+# Those of all that lives are asked for at each look.
+_token = lru_cache(maxsize=50_000)(Token)
 
 
 class Launched(Protocol):
@@ -50,7 +54,7 @@ class Engines:
         return self._registry.capabilities(cluster.driver)
 
     def token(self, row: Launched, replica: int = 0) -> Token:
-        return Token(self.install, row.handle, row.generation, replica)
+        return _token(self.install, row.handle, row.generation, replica)
 
     def tokens(self, row: Launched) -> list[Token]:
         return [self.token(row, replica) for replica in range(row.replicas)]

@@ -138,13 +138,8 @@ def _see_running(unit: Unit, begun: Sequence[tuple[DeploymentRow, int]]) -> list
     values = {"ended_at": None, "attempts": 0}
     moves = [Move(row, Trigger.SEEN_RUNNING, None, {"started_at": at, **values}) for row, at in begun]
     moved = move_all(unit, moves)
-    places = {place.deployment_id: place.node_id for place in unit.runs.allocations_of([row.id for row in moved])}
-    clusters = {row.cluster_id for row in moved}
-    models = {node.id: node.gpu_model for cluster in clusters for node in unit.clusters.nodes_of(cluster)}
-    beginnings = [
-        settlement.Beginning(row, at, models[places[row.id]] if row.id in places else None)
-        for row, (_, at) in zip(moved, begun, strict=True)
-    ]
+    models = unit.runs.gpu_models_of([row.id for row in moved])
+    beginnings = [settlement.Beginning(row, at, models.get(row.id)) for row, (_, at) in zip(moved, begun, strict=True)]
     settlement.open_runs(unit, beginnings)
     return moved
 

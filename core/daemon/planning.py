@@ -9,7 +9,8 @@ from core.daemon.boards import KeptBoard
 from core.daemon.ground import Ground
 from core.domain.lifecycle import StopCause, Trigger
 from core.ledger.refunds import RefundCause
-from core.scheduler import Plan, Preempt, Start, plan
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Plan, Preempt, Start
 from core.scheduler.values import Claim
 from core.store import settlement
 from core.store.moves import Move, move, move_all
@@ -24,14 +25,19 @@ from core.store.units import Unit
 _MOST_STARTS = 500
 
 
-def plan_cluster(ground: Ground, cluster: ClusterRow, board: KeptBoard, foreign: tuple[Claim, ...]) -> int:
+def plan_cluster(
+    ground: Ground, cluster: ClusterRow, board: KeptBoard, foreign: tuple[Claim, ...], *, in_haste: bool = False
+) -> int:
     """Decide and write in one unit, so that what was decided on is what is written to. How many moved.
 
-    What is too much for one unit is written in the next ones, as long as nobody else changes the cluster meanwhile.
+    What is too much for one unit is written in the next ones, as long as nobody else changes the cluster meanwhile. In
+    haste nothing is made ready for who may come later.
     """
     try:
         with ground.units.lead(ground.leadership) as unit:
             current = unit.clusters.by_id(cluster.id) or cluster
+            if in_haste and board.may_wait(unit, current):
+                return 0
             policy = policy_for(unit, ground.settings)
             kept = board.current(unit, current, foreign, policy)
             decided, later = _bounded(plan(kept, policy, unit.now))

@@ -7,14 +7,15 @@ since the boot, which no one sets. What is over stays dated as it was.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
-from core.clock import SECOND
+from core.clock import DAY, SECOND
 from core.daemon.ground import Ground
 from core.daemon.logs import told
 from core.store import boots, settlement
 from core.store.repositories.runs import RunRow
 from core.store.units import Unit
+
+LONG_UNSEEN = DAY
 
 log = logging.getLogger("bursar.daemon")
 
@@ -31,8 +32,10 @@ def follow(ground: Ground) -> int:
         by = boot.set_since(before) if before is not None else 0
         if by:
             runs = _move(unit, by, watched=leadership.boot is not None)
-            verb = "clock.set_forward" if by > 0 else "clock.set_back"
+            verb = boots.SET_FORWARD if by > 0 else boots.SET_BACK
             unit.record(verb, "clock", {"at": unit.now - by}, {"at": unit.now, "runs": runs})
+        elif before is not None and before.id != boot.id:
+            _note_what_nobody_saw(unit)
         if before is None or by or before.id != boot.id:
             before = boot
             boots.keep(unit.connection, boot)
@@ -40,6 +43,13 @@ def follow(ground: Ground) -> int:
     if by:
         log.warning("the clock was set: what did not pass is not counted", extra=told(seconds=by / SECOND))
     return by
+
+
+def _note_what_nobody_saw(unit: Unit) -> None:
+    """After a reboot the clock is believed, but it may be years ahead: nothing is old enough to go by that time."""
+    known = boots.last_written(unit.connection)
+    if unit.now - known > LONG_UNSEEN:
+        unit.record(boots.UNSEEN, "clock", {"at": known}, {"at": unit.now})
 
 
 def _move(unit: Unit, by: int, *, watched: bool) -> int:
@@ -61,6 +71,6 @@ def _move(unit: Unit, by: int, *, watched: bool) -> int:
 
 def _moved(run: RunRow, by: int, not_before: int) -> RunRow:
     if by > 0:
-        return replace(run, segments=run.line.set_forward(by, run.seen_at).segments)
+        return run._replace(segments=run.line.set_forward(by, run.seen_at).segments)
     line, seen_at = run.line.set_back(-by, run.seen_at, not_before=not_before)
-    return replace(run, segments=line.segments, started_at=line.start, seen_at=seen_at)
+    return run._replace(segments=line.segments, started_at=line.start, seen_at=seen_at)

@@ -6,39 +6,59 @@ A dry run says what would go. What stays for ever: the ledger, the audit, and a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from core.daemon.ground import Ground
 from core.domain.engines import Observed, Phase, Token
 from core.domain.errors import BursarError
 from core.domain.lifecycle import FINAL, Trigger
+from core.settings import Retention
+from core.store import boots
 from core.store.moves import move
 from core.store.queries import retention
 from core.store.repositories.deployments import DeploymentRow
+from core.store.units import Unit
 from core.views.background import CleanupReport
 
 _PART = 200
 _MOST_PARTS = 50
 
 
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """The instants before which each kind of thing has been kept for long enough, by time that has passed."""
+
+    terminated: int
+    logs: int
+    events: int
+    answers: int
+    sessions: int
+
+    @classmethod
+    def at(cls, unit: Unit, kept: Retention) -> _Old:
+        ages = (kept.terminated_ms, kept.logs_ms, kept.events_ms, kept.request_keys_ms, kept.sessions_ms)
+        return cls(*(boots.surely_older(unit.connection, unit.now, age_ms * 1000) for age_ms in ages))
+
+
 def sweep(ground: Ground, *, apply: bool) -> CleanupReport:
-    instances = tuple(_swept_instances(ground, apply=apply))
-    tombstones = tuple(_tombstones(ground, apply=apply))
-    kept = ground.settings.retention
-    now = ground.units.now()
+    # A unit of the leader is refused where the clock was set and nobody has looked at that yet.
+    with ground.units.lead(ground.leadership) if apply else ground.units.look() as unit:
+        old = _Old.at(unit, ground.settings.retention)
+    instances = tuple(_swept_instances(ground, old.logs, apply=apply))
+    tombstones = tuple(_tombstones(ground, old.terminated, apply=apply))
     with ground.units.lead(ground.leadership) if apply else ground.units.look() as unit:
         done = unit.connection
-        events = retention.events_before(done, now - kept.events_ms * 1000, remove=apply)
-        answers = retention.answers_before(done, now - kept.request_keys_ms * 1000, remove=apply)
-        sessions = retention.sessions_before(done, now - kept.sessions_ms * 1000, remove=apply)
+        events = retention.events_before(done, old.events, remove=apply)
+        answers = retention.answers_before(done, old.answers, remove=apply)
+        sessions = retention.sessions_before(done, old.sessions, remove=apply)
         if apply and (tombstones or instances or events or answers or sessions):
             counts = {"tombstones": len(tombstones), "instances": len(instances), "events": events}
             unit.record("cleanup", "store", after={**counts, "answers": answers, "sessions": sessions})
     return CleanupReport(apply, tombstones, instances, events, answers, sessions)
 
 
-def _tombstones(ground: Ground, *, apply: bool) -> Iterator[str]:
+def _tombstones(ground: Ground, before: int, *, apply: bool) -> Iterator[str]:
     """Part by part, so that nobody waits long for the one writer."""
-    before = ground.units.now() - ground.settings.retention.terminated_ms * 1000
     if not apply:
         with ground.units.look() as unit:
             most = _PART * _MOST_PARTS
@@ -55,7 +75,7 @@ def _tombstones(ground: Ground, *, apply: bool) -> Iterator[str]:
             return
 
 
-def _swept_instances(ground: Ground, *, apply: bool) -> Iterator[str]:
+def _swept_instances(ground: Ground, before: int, *, apply: bool) -> Iterator[str]:
     """What engines keep of runs that ended long ago: records, logs, and disks of machines that are deleted."""
     with ground.units.look() as unit:
         clusters = unit.clusters.all()
@@ -65,7 +85,7 @@ def _swept_instances(ground: Ground, *, apply: bool) -> Iterator[str]:
         except BursarError:
             continue  # it is swept the next time
         over = [one for one in seen.instances if one.token is not None and not one.is_live]
-        for token in _forgettable(ground, over):
+        for token in _forgettable(ground, over, before):
             if apply:
                 try:
                     ground.engines.of(cluster).forget(token)
@@ -74,8 +94,7 @@ def _swept_instances(ground: Ground, *, apply: bool) -> Iterator[str]:
             yield str(token)
 
 
-def _forgettable(ground: Ground, over: list[Observed]) -> list[Token]:
-    before = ground.units.now() - ground.settings.retention.logs_ms * 1000
+def _forgettable(ground: Ground, over: list[Observed], before: int) -> list[Token]:
     with ground.units.look() as unit:
         rows: dict[str, DeploymentRow | None] = {}
         for one in over:

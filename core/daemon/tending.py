@@ -42,6 +42,7 @@ class Tender:
         self._unsure: tuple[tuple[Token, State], ...] = ()
         self._look_at = 0
         self._moved_at = 0
+        self._moves = True  # or did so in the last pass; at first nobody knows
         self._plan_at = 0
 
     def anew(self) -> Tender:
@@ -64,7 +65,8 @@ class Tender:
             moved += self._look(cluster)
             if self.standing.error is not None:
                 return moved  # blind: nothing is started where nothing is seen
-        planned = planning.plan_cluster(self._ground, cluster, self.board, self.foreign)
+        in_haste = self._moves or moved > 0
+        planned = planning.plan_cluster(self._ground, cluster, self.board, self.foreign, in_haste=in_haste)
         moved += planned
         started, error = starting.start_pending(self._ground, cluster, self._asked, self._shown, self._missing)
         moved += started
@@ -117,6 +119,7 @@ class Tender:
 
     def _plan_next(self, cluster: ClusterRow, moved: int) -> None:
         now = self._now()
+        self._moves = moved > 0
         if moved:
             self._moved_at = now
         with self._ground.units.look() as unit:

@@ -56,6 +56,7 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation, shown: showing
         foreign = _foreign(unit, cluster, seen)
         expected = {one.id: ground.engines.tokens(one) for one in holding}
         calm = _calm(unit, holding, expected, by_token)
+    missing = _missing_starts(seen, holding, expected, by_token)
     stale = [one for one in holding if one.id in calm and _is_stale(one.seen_at, seen.at)]
     for start in range(0, len(stale), _NOTED_AT_ONCE):
         part = stale[start : start + _NOTED_AT_ONCE]
@@ -64,7 +65,7 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation, shown: showing
             unit.runs.note_seen([one.run_id for one in part if one.run_id is not None], seen.at)
             showing.write(unit, news)
         shown.keep(news)
-    rest = [one.id for one in holding if one.id not in calm]
+    rest = [one.id for one in holding if one.id not in calm and one.id not in missing]
     judged = _Judge(ground.engines.capabilities(cluster), seen)
     for start in range(0, len(rest), _JUDGED_AT_ONCE):
         part_of_rest = rest[start : start + _JUDGED_AT_ONCE]
@@ -77,7 +78,7 @@ def judge(ground: Ground, cluster: ClusterRow, seen: Observation, shown: showing
     shown.forget_all_but(by_token)
     known = {token for tokens in expected.values() for token in tokens}
     strays = tuple(one for token, one in by_token.items() if one.is_live and token not in known)
-    return Look(judged.moved, foreign, frozenset(judged.missing), strays, tuple(judged.widows), tuple(judged.unlike))
+    return Look(judged.moved, foreign, missing | judged.missing, strays, tuple(judged.widows), tuple(judged.unlike))
 
 
 def _calm(
@@ -97,6 +98,19 @@ def _calm(
     runs = unit.runs.open_of_each(list(uneven))
     rows = unit.deployments.by_ids(list(uneven))
     return calm | {row.id for row in rows if pacing.is_paced(row, runs.get(row.id), uneven[row.id])}
+
+
+def _missing_starts(
+    seen: Observation,
+    holding: Sequence[Outline],
+    expected: Mapping[str, list[Token]],
+    by_token: Mapping[Token, Observed],
+) -> frozenset[str]:
+    """What shall start and surely has not begun to, such as a large plan as a whole: nothing more is to be judged."""
+    if not seen.complete:
+        return frozenset()
+    starting = [one.id for one in holding if one.state is State.STARTING]
+    return frozenset(id_ for id_ in starting if not any(token in by_token for token in expected[id_]))
 
 
 def _is_stale(seen_at: int | None, now: int) -> bool:

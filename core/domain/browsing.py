@@ -11,7 +11,7 @@ from core.domain.names import did_you_mean
 from core.domain.text import refuse_controls, visible
 
 LONGEST_FILTER = 200
-FIELDS = ("id", "name", "owner", "cluster", "kind", "state", "image")
+FIELDS = ("id", "name", "owner", "org", "cluster", "node", "kind", "state", "image")
 
 
 class Order(StrEnum):
@@ -37,15 +37,16 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A text that must stand in a field, or in any; `without` turns it round."""
+    """A text that must stand in a field, or in any; `exact` where it must be all of it, `without` turns it round."""
 
     text: str
     field: str | None = None
     without: bool = False
+    exact: bool = False
 
 
 def read_filter(text: str) -> tuple[Word, ...]:
-    """`train owner=ana !state=failed`: every word must fit; `!` says without."""
+    """`train owner=ana !state=failed node==gpu-1`: every word must fit; `!` says without, `==` that and no more."""
     if len(text) > LONGEST_FILTER:
         raise Invalid("too_long", f"filter: at most {LONGEST_FILTER} characters (got {len(text)})", "say it shorter")
     refuse_controls(text, "filter")
@@ -59,4 +60,4 @@ def _word(part: str) -> Word:
         return Word(name, None, without)
     if name not in FIELDS:
         raise Invalid("unknown_field", f"filter: there is no field {visible(name)}", did_you_mean(name, FIELDS))
-    return Word(value, name, without)
+    return Word(value.removeprefix("="), name, without, exact=value.startswith("="))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.domain.validation import HoursMs, Priority, Reason, Reference, Request
+from core.domain.validation import HoursMs, Keyed, Priority, Reason, Reference, Request
 
 
-class ExtendRequest(Request):
-    """More hours on top of those that a job has."""
+class ExtendRequest(Keyed):
+    """More hours on top of those that a job has; `if_still` are those that somebody saw when it was asked for."""
 
     deployment: Reference = Field(alias="id")
     hours_ms: HoursMs = Field(alias="hours")
+    if_still: HoursMs | None = None
 
 
 class PriorityRequest(Request):

@@ -26,6 +26,7 @@ class NoticeKind(StrEnum):
     STARTED = "started"
     LIMIT_NEAR = "limit_near"
     PREEMPTED = "preempted"
+    HOURS = "hours"  # somebody else has changed how long it may run
     ENDED = "ended"
     MORE = "more"  # so much was asked for at once that not all of it is told
     LINKED = "linked"
@@ -33,6 +34,7 @@ class NoticeKind(StrEnum):
     REPORT_FAILED = "report_failed"
     FUNDS = "funds"  # how far a wallet or the treasury is used up
     GIVEN = "given"  # somebody has filled one's wallet
+    REMOVED = "removed"  # somebody was taken out of the organization
 
 
 class FundsLevel(StrEnum):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
@@ -23,11 +21,11 @@ from core.domain.validation import (
     FlavorName,
     GpuMilli,
     GpuModel,
+    Keyed,
     RamMib,
     Reason,
     Reference,
     Request,
-    RequestKey,
     agrees,
     amount_by,
     field_type,
@@ -39,17 +37,6 @@ from core.domain.validation import (
 MOST_POSTING_NUMBER = 2**53
 LIFTED = -1
 _LIFT = "none"
-
-
-class Keyed(Request):
-    """Something that happens once however often it is asked with the same key."""
-
-    key: RequestKey | None = None
-
-    def fingerprint(self, org_id: str) -> str:
-        """Equal for two requests that ask for the same."""
-        asked = [type(self).__name__, org_id, self.model_dump(mode="json", exclude={"key"})]
-        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 class Move(Keyed):

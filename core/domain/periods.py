@@ -22,6 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_TEXT = 40
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?"
+_HOUR = slice(11, 13)
 _FORM = re.compile(rf"{_DAY}([T ]{_TIME})?", re.ASCII)
 _RIGHT = "a day such as 2026-11-01, or an instant such as 2026-11-01T09:00:00Z"
 
@@ -43,6 +44,8 @@ def read_instant(text: str, name: str, zone: str) -> int:
     if len(text) > _LONGEST_TEXT or not _FORM.fullmatch(text):
         raise Invalid("instant_malformed", f"{name}: {visible(text)} is not an instant", f"give {_RIGHT}")
     try:
+        if text[_HOUR] == "24":
+            raise ValueError  # from Python 3.14 on it would be the next midnight
         read = datetime.fromisoformat(text)
     except ValueError:
         raise Invalid("instant_impossible", f"{name}: there is no {visible(text)}", f"give {_RIGHT}") from None

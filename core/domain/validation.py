@@ -6,6 +6,8 @@ errors; the checks themselves stand with their subjects and are plain functions.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -170,6 +172,17 @@ HoursMs = Annotated[int, amount_by(parse_hours, "hours")]
 Priority = Annotated[int, whole(0, 100)]
 RequestKey = Annotated[str, text_by(_check_key)]
 Reason = Annotated[str, free_text(least=1, most=500, lines=True)]
+
+
+class Keyed(Request):
+    """Something that happens once however often it is asked with the same key."""
+
+    key: RequestKey | None = None
+
+    def fingerprint(self, org_id: str) -> str:
+        """Equal for two requests that ask for the same."""
+        asked = [type(self).__name__, org_id, self.model_dump(mode="json", exclude={"key"})]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def _refuse_unwritable(value: object, name: str) -> None:

@@ -6,9 +6,10 @@ due past the instant a caller can prove: it passes the last proof of life, not t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -155,9 +156,10 @@ _COMES_TO_REST = {
 }
 
 
+@lru_cache(maxsize=1_000)
 def prices_after(
     state: State, rate: RunRate, *, engine_keeps_suspended: bool = True
-) -> dict[Trigger, tuple[State, int]]:
+) -> Mapping[Trigger, tuple[State, int]]:
     """For each thing people can do in this state: where it leads to and what an hour costs there.
 
     A stop is shown with what it ends in, and a start with what it is for: running.

@@ -13,7 +13,7 @@ class Code(StrEnum):
 
     GATE = "gate"  # a condition outside the scheduler: approval, credits, a hold by a person
     DEPENDENCY = "dependency"  # another deployment has to end first
-    NOT_BEFORE = "not_before"  # a start time or a pause between attempts lies ahead
+    NOT_BEFORE = "not_before"  # a pause between attempts
     QUOTA_MEMBER = "quota_member"  # the member holds as much at once as is allowed
     QUOTA_ORG = "quota_org"  # the org does
     IMPOSSIBLE = "impossible"  # no node of the cluster could hold it even when empty

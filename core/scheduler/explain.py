@@ -147,7 +147,7 @@ class Teller:
             ends_at = None if holding is None else holding.ends_at
             yield Blocker(Code.DEPENDENCY, holders=(dependency.id,), earliest=ends_at, detail=detail)
         if item.not_before is not None and item.not_before > self._now:
-            yield Blocker(Code.NOT_BEFORE, earliest=item.not_before, detail="its own start time lies ahead")
+            yield Blocker(Code.NOT_BEFORE, earliest=item.not_before, detail="tried again after a pause")
 
     def _over_quota(self, item: Waiting) -> Iterator[Blocker]:
         for short in shortfalls(self._board, self._made.policy.quotas, item):

@@ -170,18 +170,22 @@ def places_on(node: Node, shape: Shape) -> int:
     return most
 
 
-def _largest_that_could(nodes: list[Node], shape: Shape) -> tuple[str, str]:
-    """The message and the hint: which of the wishes is out of reach, and the most that is within it."""
+def _largest_that_could(nodes: list[Node], shape: Shape) -> tuple[str, str, dict[str, object]]:
+    """The message, the hint and the field: which wish is out of reach, and the most that is within it."""
     need = shape.resources
     if not nodes:
-        return "the cluster has no node", "an operator adds one"
+        return "the cluster has no node", "an operator adds one", {"cluster": {}}
     labelled = [node for node in nodes if shape.labels <= node.labels]
     if not labelled:
-        return f"no node has the labels {', '.join(sorted(shape.labels))}", "leave a label out"
+        return f"no node has the labels {', '.join(sorted(shape.labels))}", "leave a label out", {"labels": {}}
     models = {d.model for node in labelled for d in node.devices}
     if need.gpu_milli and shape.gpu_models and not shape.gpu_models & models:
         wanted = " or ".join(sorted(shape.gpu_models))
-        return f"no node has a GPU of model {wanted}", f"models here: {', '.join(sorted(models)) or 'none'}"
+        return (
+            f"no node has a GPU of model {wanted}",
+            f"models here: {', '.join(sorted(models)) or 'none'}",
+            {"gpu_model": {}},
+        )
     most_gpu = max(
         sum(d.milli for d in n.devices if not shape.gpu_models or d.model in shape.gpu_models) for n in labelled
     )
@@ -194,12 +198,13 @@ def _largest_that_could(nodes: list[Node], shape: Shape) -> tuple[str, str]:
     for word, unit, asked, most, said in kinds:
         if asked > most > 0:
             hint = f"ask for at most {said(most)}, or for several replicas"
-            return f"no node can hold {said(asked)}{unit}; the largest has {said(most)}", hint
+            return f"no node can hold {said(asked)}{unit}; the largest has {said(most)}", hint, {word: {}}
         if asked > most:
             hint = f"leave {word} out, or an operator gives it some: bursar cluster set CLUSTER {word}=N"
-            return f"no node can hold {said(asked)}{unit}; none has any", hint
+            return f"no node can hold {said(asked)}{unit}; none has any", hint, {word: {}}
     largest = max(labelled, key=lambda n: (n.totals.gpu_milli, n.totals.cpu_milli, n.totals.ram_mib, n.name))
     return (
         f"no node can hold {format_resources(need)} at once; the largest has {format_resources(largest.totals)}",
         "ask for less, or for several replicas",
+        {"cluster": {}},
     )

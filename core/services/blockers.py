@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.domain.lifecycle import State
+from core.domain.lifecycle import State, StopCause
 from core.scheduler.advice import counted
-from core.scheduler.decisions import Blocker
+from core.scheduler.decisions import Blocker, Code
 from core.store import leases
 from core.store.queries import health
 from core.store.repositories.clusters import ClusterRow
+from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit
 from core.views.foresight import BlockerLine
 
@@ -42,6 +43,38 @@ def beside_the_plan(unit: Unit, cluster: ClusterRow) -> tuple[BlockerLine, ...]:
 
 def _stands(code: str, message: str, suggestion: str) -> BlockerLine:
     return BlockerLine(code, message, None, None, (), None, suggestion)
+
+
+_STOPPED_FOR = {
+    StopCause.USER: "somebody stopped it",
+    StopCause.RUN_OUT: "the balance is used up",
+    StopCause.PREEMPTED: "preempted",
+    StopCause.PREEMPTED_VM: "preempted",
+    StopCause.CANCELLED: "somebody gave it up",
+    StopCause.COMPLETED: "an admin declared it done",
+    StopCause.TIME_LIMIT: "time limit reached",
+    StopCause.DELETED: "somebody deleted it",
+}
+
+
+def of_its_own(row: DeploymentRow, now: int) -> tuple[BlockerLine, ...]:
+    """What has happened to it, and what comes of that: how long it may still take to end, when it is tried again."""
+    if row.state is State.STOPPING:
+        cause = row.reason or _STOPPED_FOR[row.stop_cause or StopCause.USER]
+        if row.stop_by is not None and row.stop_by > now:
+            return (_tells("stopping", f"{cause}; asked to end, and killed if it has not by then", row.stop_by),)
+        return (_tells("stopping", f"{cause}; its engine is told to kill it, and has not shown yet that it is gone"),)
+    if row.reason is None:
+        return ()
+    if row.state is not State.QUEUED:
+        return (_tells(row.state.value, row.reason),)
+    if row.not_before is not None and row.not_before > now:
+        return (_tells(Code.NOT_BEFORE.value, f"{row.reason}; tried again after a pause", row.not_before),)
+    return (_tells("earlier", row.reason),)
+
+
+def _tells(code: str, message: str, earliest_at: int | None = None) -> BlockerLine:
+    return BlockerLine(code, message, None, None, (), earliest_at, None)
 
 
 def _line(blocker: Blocker, holders: tuple[str, ...]) -> BlockerLine:

@@ -14,8 +14,8 @@ from core.domain.roles import Permission, allows, require
 from core.domain.text import visible
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
-from core.services.deployments import find
 from core.services.postings import posting_card
+from core.services.references import find
 from core.services.usecase import reads
 from core.store.leases import current
 from core.store.queries import browsing
@@ -60,11 +60,14 @@ class Browsing:
         backwards: bool = False,
         mine: bool = False,
         deleted: bool = False,
+        everywhere: bool = False,
     ) -> tuple[str, ...]:
         """The ids of all deployments that fit, in order; `lines` reads as many of them as are shown.
 
-        What is deleted is among them where it is asked for, be it by the filter.
+        What is deleted is among them where it is asked for, be it by the filter; those of all organizations for
+        operators, who ask for them.
         """
+        unit = _looking(unit, everywhere=everywhere)
         words = read_filter(filter)
         deleted = deleted or any(word.field == "state" and word.text == State.DELETED for word in words)
         states = [state.value for state in State if deleted or state is not State.DELETED]
@@ -79,15 +82,16 @@ class Browsing:
         )
 
     @reads(Permission.DEPLOYMENT_READ)
-    def lines(self, unit: Unit, ids: tuple[str, ...]) -> tuple[DeploymentLine, ...]:
-        """These deployments, in the order in which they are named."""
+    def lines(self, unit: Unit, ids: tuple[str, ...], *, everywhere: bool = False) -> tuple[DeploymentLine, ...]:
+        """These deployments, in the order in which they are named; of all organizations each with its own."""
+        unit = _looking(unit, everywhere=everywhere)
         if len(ids) > MOST_LINES:
             raise Invalid("too_many", f"ids: at most {MOST_LINES} at once (got {len(ids)})", "ask for fewer at once")
         found = {row.handle: row for row in unit.deployments.by_handles(ids)}
         missing = next((handle for handle in ids if handle not in found), None)
         if missing is not None:
             raise NotFound("deployment_not_found", f"no deployment {visible(missing)} here", "bursar list shows them")
-        return cards.lines(unit, [found[handle] for handle in ids])
+        return cards.lines(unit, [found[handle] for handle in ids], with_org=everywhere)
 
     @reads(Permission.DEPLOYMENT_READ)
     def feed(self, unit: Unit, limit: int = 50) -> Page[EventLine]:
@@ -133,10 +137,17 @@ class Browsing:
         return Page(tuple(lines))
 
 
+def _looking(unit: Unit, *, everywhere: bool) -> Unit:
+    if not everywhere:
+        return unit
+    require(unit.me, Permission.DEPLOYMENT_READ_ALL)
+    return unit.for_all("operators see the installation")
+
+
 def _holders(unit: Unit, everyone: Unit, ids: Iterable[str]) -> dict[str, Holder]:
     """Deployments of one's own organization by their ids; the others are only among them for an operator.
 
-    An id is a word of one organization: those of another one would be found by no verb that is asked in this one.
+    An id is a word of one organization: for those of another one a verb is told which.
     """
     found = everyone.deployments.by_ids(sorted(ids))
     rows = [row for row in found if row.org_id == unit.me.org_id or unit.me.operator]
@@ -146,7 +157,7 @@ def _holders(unit: Unit, everyone: Unit, ids: Iterable[str]) -> dict[str, Holder
     names = {owner_id: owner.name if owner else None for owner_id, owner in owners.items()}
     return {
         row.id: Holder(
-            None if row.org_id in orgs else row.handle,
+            row.handle,
             row.name,
             names[row.owner_id],
             row.state,

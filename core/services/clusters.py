@@ -10,9 +10,10 @@ from core.domain.errors import BursarError, Conflict, Forbidden, Invalid, NotFou
 from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.domain.names import check_gpu_model, suggested_name
 from core.domain.node_settings import FIRST_NODE, for_node
-from core.domain.resources import NOTHING, Resources, format_resources, parse_hours
+from core.domain.resources import NOTHING, format_resources, parse_hours
 from core.domain.roles import Caller, Permission, require
 from core.domain.text import visible
+from core.services import cluster_cards as cards
 from core.services import resizing
 from core.services.references import picked
 from core.services.still import demand_still
@@ -20,11 +21,10 @@ from core.services.usecase import composed, reads, writes
 from core.settings import Settings
 from core.store.handles import free_handle
 from core.store.repositories.clusters import ClusterRow, NodeRow
-from core.store.repositories.runs import AllocationRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.people import Done
-from core.views.work import ClusterCard, ClusterLine, FoundNode, GpuSlot, HereCard, NodeCard
+from core.views.work import ClusterCard, ClusterLine, FoundNode, HereCard
 
 if TYPE_CHECKING:  # the request models come with pydantic's time, and only their values are looked at here
     from core.domain.cluster_requests import ClusterChange, NewCluster, NewNode, Sharing
@@ -40,7 +40,7 @@ class Clusters:
     def here(self, unit: Unit) -> Page[HereCard]:
         """The engines of this host, for whoever sits at it; none of them is asked anything."""
         del unit  # nothing of the store is told
-        return Page(tuple(_here_card(engine) for engine in self._registry.here()))
+        return Page(tuple(cards.here_card(engine) for engine in self._registry.here()))
 
     @composed(Permission.CLUSTER_CREATE)
     def discover(
@@ -57,10 +57,10 @@ class Clusters:
             allowed = [engine for engine in self._registry.here() if self._may_make(unit, engine.driver)]
         if driver is not None:
             given = dict(settings or {})
-            return Page(tuple(_found_card(found, driver, given) for found in self._found(driver, given)))
+            return Page(tuple(cards.found_card(found, driver, given) for found in self._found(driver, given)))
         if settings:
             raise Invalid("settings_without_driver", "settings of which driver?", "give --driver as well")
-        return Page(tuple(card for engine in allowed for card in self._told_by(engine)))
+        return Page(tuple(node for engine in allowed for node in self._told_by(engine)))
 
     def _told_by(self, engine: EngineHere) -> tuple[FoundNode, ...]:
         try:
@@ -68,7 +68,7 @@ class Clusters:
         except BursarError as error:
             why = f"{error.message} ({error.hint})" if error.hint else error.message
             return (FoundNode(engine.driver, NOTHING, None, (), engine.driver, engine.settings, why),)
-        return tuple(_found_card(node, engine.driver, engine.settings) for node in found)
+        return tuple(cards.found_card(node, engine.driver, engine.settings) for node in found)
 
     def _found(self, driver: str, settings: Mapping[str, str]) -> tuple[NodeFound, ...]:
         """Ask the engine; no cluster needs to be there for that."""
@@ -119,7 +119,7 @@ class Clusters:
             for node in found:
                 unit.clusters.add_node(_node_found(unit, row.id, node))
             unit.record("cluster.create", row.handle, after=after)
-            return card_of(unit, row)
+            return cards.card(unit, row)
 
     @composed(Permission.CLUSTER_CHANGE)
     def add_node(self, caller: Caller, request: NewNode) -> ClusterCard:
@@ -144,7 +144,7 @@ class Clusters:
             unit.clusters.touch(row.id)
             after: dict[str, object] = {"node": node.name, "total": format_resources(node.totals), **own}
             unit.record("cluster.add_node", row.handle, after=after)
-            return card_of(unit, self._mine(unit, request.cluster))
+            return cards.card(unit, self._mine(unit, request.cluster))
 
     def _may_add(self, unit: Unit, request: NewNode) -> ClusterRow:
         require(unit.me, Permission.CLUSTER_CHANGE)
@@ -182,7 +182,7 @@ class Clusters:
             after["node"] = new.name
         unit.clusters.touch(row.id)
         unit.record("cluster.change", row.handle, before, after)
-        return card_of(unit, self._mine(unit, row.handle))
+        return cards.card(unit, self._mine(unit, row.handle))
 
     @writes(Permission.CLUSTER_SHARE)
     def share(self, unit: Unit, request: Sharing) -> ClusterCard:
@@ -195,15 +195,15 @@ class Clusters:
             raise Conflict("already_shared", f"{org.name} may use {row.name} already", None)
         unit.clusters.share(row.id, org.id)
         unit.record("cluster.share", row.handle, after={"org": org.name})
-        return card_of(unit, row)
+        return cards.card(unit, row)
 
     @reads(Permission.CLUSTER_READ)
     def list(self, unit: Unit) -> Page[ClusterLine]:
-        return Page(tuple(_line_of(card_of(unit, row)) for row in unit.clusters.all()))
+        return Page(tuple(cards.line(cards.card(unit, row)) for row in unit.clusters.all()))
 
     @reads(Permission.CLUSTER_READ)
     def show(self, unit: Unit, reference: str) -> ClusterCard:
-        return card_of(unit, visible_cluster(unit, reference))
+        return cards.card(unit, visible_cluster(unit, reference))
 
     @writes(Permission.CLUSTER_CHANGE)
     def set_node_state(
@@ -218,7 +218,7 @@ class Clusters:
         unit.clusters.set_node_state(found.id, state)
         unit.clusters.touch(row.id)
         unit.record("cluster.node", row.handle, {"node": found.name, "state": found.state}, {"state": state})
-        return card_of(unit, self._mine(unit, cluster))
+        return cards.card(unit, self._mine(unit, cluster))
 
     @writes(Permission.CLUSTER_CHANGE)
     def pause(self, unit: Unit, reference: str) -> ClusterCard:
@@ -234,7 +234,7 @@ class Clusters:
         unit.clusters.set_state(row.id, state)
         unit.clusters.touch(row.id)
         unit.record("cluster.state", row.handle, {"state": row.state}, {"state": state})
-        return card_of(unit, self._mine(unit, reference))
+        return cards.card(unit, self._mine(unit, reference))
 
     @writes(Permission.CLUSTER_CHANGE)
     def delete(self, unit: Unit, reference: str) -> Done:
@@ -292,88 +292,22 @@ def named_or_only(unit: Unit, reference: str | None) -> ClusterRow:
     raise Invalid("which_cluster", message, f"say which: {names}" if rows else first)
 
 
-def used_by(allocations: list[AllocationRow]) -> Resources:
-    total = NOTHING
-    for allocation in allocations:
-        total += allocation.resources
-    return total
-
-
-def card_of(unit: Unit, row: ClusterRow) -> ClusterCard:
-    """Used and free are derived from what is held at this moment; nothing is counted twice."""
-    held: dict[str, list[AllocationRow]] = {}
-    for allocation in unit.runs_everywhere("capacity is one for all who use the cluster").allocations_on(row.id):
-        held.setdefault(allocation.node_id, []).append(allocation)
-    nodes = tuple(_node_card(node, held.get(node.id, [])) for node in unit.clusters.nodes_of(row.id))
-    total, used = NOTHING, NOTHING
-    for node in nodes:
-        total, used = total + node.total, used + node.used
-    owner = unit.orgs.by_id(row.org_id)
-    shared = [unit.orgs.by_id(org_id) for org_id in unit.clusters.shared_with(row.id)]
-    owns = row.org_id == unit.me.org_id or unit.me.operator
-    return ClusterCard(
-        id=row.handle,
-        name=row.name,
-        org=owner.name if owner and owns else "another organization",
-        driver=row.driver,
-        state=row.state,
-        total=total,
-        used=used,
-        free=total - used,
-        nodes=nodes,
-        shared_with=tuple(sorted(org.name for org in shared if org)) if owns else (),
-        settings=row.settings if owns else {},
-        default_limit_ms=row.default_limit_ms,
-        version=row.version,
-        created_at=row.created_at,
-    )
-
-
-def _line_of(card: ClusterCard) -> ClusterLine:
-    return ClusterLine(
-        card.id, card.name, card.org, card.driver, card.state, len(card.nodes), card.total, card.used, card.free
-    )
-
-
-def _node_card(node: NodeRow, held: list[AllocationRow]) -> NodeCard:
-    used = used_by(held)
-    free = [1000] * (node.totals.gpu_milli // 1000)
-    if node.totals.gpu_milli % 1000:
-        free.append(node.totals.gpu_milli % 1000)
-    for allocation in held:
-        for index, milli in allocation.shares:
-            free[index] -= milli
-    ids = [node.gpu_ids[i] if i < len(node.gpu_ids) else str(i) for i in range(len(free))]
-    slots = tuple(GpuSlot(i, ids[i], left) for i, left in enumerate(free))
-    return NodeCard(
-        node.name, node.state, node.totals, used, node.totals - used, node.gpu_model, slots, dict(node.labels)
-    )
-
-
 def _node_found(unit: Unit, cluster_id: str, found: NodeFound) -> NodeRow:
-    """A node as the engine tells of it, with its devices by the engine's own names."""
+    """A node as the engine tells of it, with its devices by the engine's own names.
+
+    One with GPUs of several models has none: who asks for a model must not be given another.
+    """
     models = sorted({check_gpu_model(gpu.model) for gpu in found.gpus})
     return NodeRow(
         id=unit.ids.new(),
         cluster_id=cluster_id,
         name=suggested_name(found.name) or FIRST_NODE,
         totals=found.capacity,
-        gpu_model=models[0] if models else None,
+        gpu_model=models[0] if len(models) == 1 else None,
         gpu_ids=tuple(gpu.id for gpu in found.gpus),
         labels=dict(found.labels),
         state="up" if found.up else "down",
     )
-
-
-def _found_card(found: NodeFound, driver: str, settings: Mapping[str, str]) -> FoundNode:
-    models = sorted({gpu.model for gpu in found.gpus})
-    ids = tuple(gpu.id for gpu in found.gpus)
-    return FoundNode(found.name, found.capacity, ", ".join(models) or None, ids, driver, settings)
-
-
-def _here_card(engine: EngineHere) -> HereCard:
-    words = [f"--driver {engine.driver}", *(f"--set {name}={value}" for name, value in engine.settings.items())]
-    return HereCard(engine.driver, engine.settings, f"cluster create here {' '.join(words)}")
 
 
 def _new_node(unit: Unit, cluster_id: str, name: str, size: NewCluster | NewNode) -> NodeRow:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from core.domain.approval import approves_own
 from core.domain.changes import ApproveRequest, ExtendRequest, PriorityRequest, RejectRequest
 from core.domain.errors import Conflict, Forbidden, Invalid
@@ -11,18 +9,21 @@ from core.domain.lifecycle import FINAL, State, StopCause, Trigger
 from core.domain.resources import format_duration
 from core.domain.roles import Permission, Role, allows, require
 from core.ledger.admission import job_hold
+from core.ledger.amounts import Amounts
 from core.ledger.refunds import RefundCause
 from core.services import affording, submission
 from core.services import deployment_cards as cards
-from core.services.deployments import find
+from core.services.references import find
 from core.services.still import demand_still
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import settlement
 from core.store.moves import move
+from core.store.repositories.chat import PersonRow
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
+from core.views.people import Done
 from core.views.work import DeploymentCard, DeploymentLine
 
 
@@ -70,17 +71,38 @@ class Decisions:
     @writes(Permission.DEPLOYMENT_ACT)
     def extend(self, unit: Unit, request: ExtendRequest) -> DeploymentCard:
         """More time for a job, on top of what it has; its cost is set aside at once."""
-        row = find(unit, request.deployment)
-        require(unit.me, Permission.DEPLOYMENT_ACT, owner_id=row.owner_id)
-        if row.limit_ms is None:
-            raise Conflict("no_limit", f"a {row.kind.value} runs until it is stopped", "it needs no extension")
-        if row.state in FINAL or row.state in (State.STOPPED, State.STOPPING):
-            raise Conflict("has_ended", f"{row.handle} is {row.state.value}", "start or submit it anew with more hours")
-        limit_ms = row.limit_ms + request.hours_ms
-        self._refuse_unasked(unit, row, limit_ms)
+        fingerprint = request.fingerprint(unit.org_id)
+        first = unit.answers.first(unit.me.account_id, request.key, fingerprint) if request.key is not None else None
+        if first is not None:
+            return cards.card(unit, find(unit, first))
+        row, had_ms = _extensible(unit, request)
+        limit_ms = had_ms + request.hours_ms
+        if why := self._to_be_asked(unit, row, limit_ms):
+            message = f"{format_duration(limit_ms)} in all need an admin's yes: {why}"
+            raise Forbidden("needs_approval", message, f"an admin can give them: bursar extend {row.handle}")
         moved = self._with_hours(unit, row, limit_ms)
+        if request.key is not None:
+            unit.answers.keep(unit.me.account_id, request.key, "extend", fingerprint, row.handle)
         unit.clusters.touch(row.cluster_id)
         return cards.card(unit, moved)
+
+    @writes(Permission.DEPLOYMENT_ACT)
+    def ask_for_hours(self, unit: Unit, request: ExtendRequest) -> Done:
+        """Ask the admins for time that one may not take oneself. Nothing changes until one of them gives it."""
+        row, had_ms = _extensible(unit, request)
+        limit_ms = had_ms + request.hours_ms
+        why = self._to_be_asked(unit, row, limit_ms)
+        if not why:
+            raise Conflict("not_needed", "nobody has to agree to that", f"take it: bursar extend {row.handle}")
+        affording.demand(unit, row, self._more(unit, row, had_ms, limit_ms))
+        told = sorted({unit.slack.account_name(one.account_id) for one in self._reached(unit)})
+        if not told:
+            hint = f"tell one of them: bursar extend {row.handle}"
+            raise Conflict("nobody_to_ask", "no admin can be reached in Slack", hint)
+        asks: dict[str, object] = {"had_ms": had_ms, "more_ms": request.hours_ms, "why": why}
+        unit.record("deployment.ask_hours", row.handle, after=asks)
+        more = format_duration(request.hours_ms)
+        return Done(f"{' and '.join(told)} {'is' if len(told) == 1 else 'are'} asked for {more} more for {row.name}")
 
     @writes(Permission.DEPLOYMENT_ACT)
     def set_priority(self, unit: Unit, request: PriorityRequest) -> DeploymentCard:
@@ -97,27 +119,27 @@ class Decisions:
         before: dict[str, object] = {"priority": row.priority}
         unit.record("deployment.priority", row.handle, before, {"priority": request.priority})
         unit.clusters.touch(row.cluster_id)
-        return cards.card(unit, replace(row, priority=request.priority, updated_at=unit.now))
+        return cards.card(unit, row._replace(priority=request.priority, updated_at=unit.now))
 
-    def _refuse_unasked(self, unit: Unit, row: DeploymentRow, limit_ms: int) -> None:
-        """What somebody would have had to agree to beforehand is not to be had by asking for the rest later."""
+    def _to_be_asked(self, unit: Unit, row: DeploymentRow, limit_ms: int) -> str:
+        """Why an admin must agree: what they would have been asked beforehand is not to be had bit by bit later."""
         if row.state is State.AWAITING_APPROVAL or allows(unit.me, Permission.DEPLOYMENT_DECIDE):
-            return
+            return ""
         in_all = job_hold(affording.dearest_rate(unit, row), limit_ms)
-        longer = replace(row, limit_ms=limit_ms, priority=0)  # its priority was judged when it was given
+        longer = row._replace(limit_ms=limit_ms, priority=0)  # its priority was judged when it was given
         policy = submission.approval_policy(unit, self._settings)
-        reasons = submission.reasons_to_ask(unit, longer, in_all, policy)
-        if reasons:
-            why = "; ".join(reason.text for reason in reasons)
-            message = f"{format_duration(limit_ms)} in all need an admin's yes: {why}"
-            raise Forbidden("needs_approval", message, f"an admin can give them: bursar extend {row.handle}")
+        return "; ".join(reason.text for reason in submission.reasons_to_ask(unit, longer, in_all, policy))
+
+    def _more(self, unit: Unit, row: DeploymentRow, had_ms: int, limit_ms: int) -> Amounts:
+        rate = affording.dearest_rate(unit, row)
+        return job_hold(rate, limit_ms) - job_hold(rate, had_ms)
 
     def _with_hours(self, unit: Unit, row: DeploymentRow, limit_ms: int) -> DeploymentRow:
         """The same job with another time limit, and its hold changed by the difference."""
         if row.limit_ms is None:
             raise Invalid("hours_not_for_kind", f"hours: a {row.kind.value} has no time limit", "leave hours out")
         rate = affording.dearest_rate(unit, row)
-        more = job_hold(rate, limit_ms) - job_hold(rate, row.limit_ms)
+        more = self._more(unit, row, row.limit_ms, limit_ms)
         if limit_ms >= row.limit_ms:
             affording.demand(unit, row, more)
             row = settlement.take_hold(unit, row, more, reason="more time")
@@ -127,7 +149,23 @@ class Decisions:
         before: dict[str, object] = {"limit_ms": row.limit_ms}
         unit.deployments.change(row.id, limit_ms=limit_ms, updated_at=unit.now)
         unit.record("deployment.hours", row.handle, before, {"limit_ms": limit_ms})
-        return replace(row, limit_ms=limit_ms, updated_at=unit.now)
+        return row._replace(limit_ms=limit_ms, updated_at=unit.now)
 
     def _admins(self, unit: Unit) -> set[str]:
         return {member.account_id for member in unit.members.all() if member.role is Role.ADMIN}
+
+    def _reached(self, unit: Unit) -> list[PersonRow]:
+        return unit.slack.recipients(unit.org_id, self._admins(unit))
+
+
+def _extensible(unit: Unit, request: ExtendRequest) -> tuple[DeploymentRow, int]:
+    """What shall run longer, and how long it may so far."""
+    row = find(unit, request.deployment)
+    require(unit.me, Permission.DEPLOYMENT_ACT, owner_id=row.owner_id)
+    if row.limit_ms is None:
+        raise Conflict("no_limit", f"a {row.kind.value} runs until it is stopped", "it needs no extension")
+    if row.state in FINAL or row.state in (State.STOPPED, State.STOPPING):
+        raise Conflict("has_ended", f"{row.handle} is {row.state.value}", "start or submit it anew with more hours")
+    seen = None if request.if_still is None else format_duration(request.if_still)
+    demand_still(f"the time limit of {row.handle}", format_duration(row.limit_ms), seen)
+    return row, row.limit_ms

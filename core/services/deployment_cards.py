@@ -18,18 +18,22 @@ from core.store.repositories.instances import InstanceRow
 from core.store.repositories.runs import RunRow
 from core.store.units import Unit
 from core.views.money import Sum
-from core.views.work import DeploymentCard, DeploymentLine, InstanceCard, NextStep, RunLineView
+from core.views.work import DeploymentCard, DeploymentLine, FollowedLine, InstanceCard, NextStep, RunLineView
 
 _DECISIONS = frozenset({Trigger.APPROVE, Trigger.REJECT, Trigger.COMPLETE})  # not offered to whom they would be refused
 
 
 def card(
-    unit: Unit, row: DeploymentRow, registry: Registry | None = None, *, just_held: Amounts | None = None
+    unit: Unit,
+    row: DeploymentRow,
+    registry: Registry | None = None,
+    *,
+    just_held: Amounts | None = None,
+    may_follow: bool = True,
 ) -> DeploymentCard:
     """`just_held` is given for what has just been submitted: then nothing else is known of it yet."""
     cluster = unit.clusters.by_id(row.cluster_id)
     may_suspend = cluster is None or registry is None or _may_suspend(registry, cluster.driver)
-    decides = allows(unit.me, Permission.DEPLOYMENT_DECIDE)
     # What was never placed has neither runs nor a place, and so no cost.
     was_placed = row.generation > 0
     runs = unit.runs.of_deployment(row.id) if was_placed else []
@@ -73,14 +77,28 @@ def card(
         rate=as_sum(hourly(rate)),
         cost=as_sum(cost_until_now(unit, row, runs) if was_placed else NOTHING),
         held=as_sum(held),
+        after=_followed(unit, row) if may_follow else (),
         runs=tuple(_run_view(unit, run) for run in runs),
-        next=tuple(
-            NextStep(trigger.value, state, price)
-            for trigger, (state, price) in prices_after(row.state, rate).items()
-            if (may_suspend or trigger is not Trigger.SUSPEND) and (decides or trigger not in _DECISIONS)
-        ),
+        next=_next_steps(unit, row, rate, may_suspend=may_suspend),
         version=cluster.version if cluster else 0,
         instances=tuple(_instance_card(shown, row) for shown in unit.instances.of(row.id)) if was_placed else (),
+    )
+
+
+def _followed(unit: Unit, row: DeploymentRow) -> tuple[FollowedLine, ...]:
+    found = sorted(unit.deployments.dependencies_of([row.id]), key=lambda followed: followed.after_id)
+    return tuple(
+        FollowedLine(one.after_handle, one.after_name, one.after_state, "any" if one.any_outcome else "ok")
+        for one in found
+    )
+
+
+def _next_steps(unit: Unit, row: DeploymentRow, rate: RunRate, *, may_suspend: bool) -> tuple[NextStep, ...]:
+    decides = allows(unit.me, Permission.DEPLOYMENT_DECIDE)
+    return tuple(
+        NextStep(trigger.value, state, price)
+        for trigger, (state, price) in prices_after(row.state, rate).items()
+        if (may_suspend or trigger is not Trigger.SUSPEND) and (decides or trigger not in _DECISIONS)
     )
 
 

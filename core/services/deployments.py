@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.domain.browsing import Look, Order
 from core.domain.engines import Registry
-from core.domain.errors import BursarError, Conflict, Invalid
+from core.domain.errors import BursarError, Conflict, Invalid, NotFound
 from core.domain.lifecycle import State, StopCause, Trigger, after
 from core.domain.names import did_you_mean
 from core.domain.roles import Permission, require
@@ -16,12 +16,12 @@ from core.ledger.refunds import RefundCause
 from core.services import affording
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
-from core.services.references import picked
+from core.services.references import find
 from core.services.sights import Sights
 from core.services.usecase import reads, writes
 from core.settings import Settings
-from core.store import settlement
-from core.store.moves import move
+from core.store import boots, settlement
+from core.store.moves import Move, move, move_all
 from core.store.queries import browsing, retention
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit, Units
@@ -81,7 +81,7 @@ class Deployments:
                 answers.append(self._card(unit, find(unit, answer)))
                 continue
             request, row, hold = next(fresh)
-            answers.append(cards.card(unit, row, self._registry, just_held=hold))
+            answers.append(cards.card(unit, row, self._registry, just_held=hold, may_follow=bool(request.after)))
             if request.key is not None:
                 unit.answers.keep(unit.me.account_id, request.key, "submit", _fingerprint(unit, request), row.handle)
         return answers
@@ -121,6 +121,24 @@ class Deployments:
         """Give it up. Before it starts everything set aside comes back; after that, what it has not used."""
         row = self._mine(unit, reference)
         return self._end(unit, row, Trigger.CANCEL, StopCause.CANCELLED, RefundCause.CANCELLED_BEFORE_START)
+
+    @writes(Permission.DEPLOYMENT_ACT)
+    def cancel_all(self, unit: Unit, names: Sequence[str]) -> Page[DeploymentLine]:
+        """Give up all of these that live, such as the tasks of a sweep: in one step, all or none."""
+        if not 1 <= len(names) <= MOST_AT_ONCE:
+            message = f"count: {len(names)} is not between 1 and {MOST_AT_ONCE}"
+            raise Invalid("out_of_range", message, "cancel in parts")
+        wanted = [name.lower() for name in names]
+        living = unit.deployments.living_named(wanted)
+        found = {row.name: row for row in unit.deployments.by_handles(list(living.values()))}
+        rows = [found[name] for name in dict.fromkeys(wanted) if name in found]
+        if not rows:
+            said = f"no deployment of these {len(names)} names lives here"
+            raise NotFound("deployment_not_found", said, "bursar list shows what does")
+        for row in rows:
+            require(unit.me, Permission.DEPLOYMENT_ACT, owner_id=row.owner_id)
+        moved = self._end_all(unit, rows, Trigger.CANCEL, StopCause.CANCELLED, RefundCause.CANCELLED_BEFORE_START)
+        return Page(cards.lines(unit, moved))
 
     @writes(Permission.DEPLOYMENT_ACT)
     def stop(self, unit: Unit, reference: str) -> DeploymentCard:
@@ -168,7 +186,8 @@ class Deployments:
         row = self._mine(unit, reference)
         after(row.state, Trigger.UNDELETE)
         window_us = self._settings.retention.undelete_ms * 1000
-        if unit.now - row.state_since >= window_us or retention.is_compacted(unit.connection, row):
+        is_over = row.state_since <= boots.surely_older(unit.connection, unit.now, window_us)
+        if is_over or retention.is_compacted(unit.connection, row):
             raise Conflict("too_late", f"{row.handle} was deleted too long ago", "submit it anew")
         taken = unit.deployments.living_named([row.name]).get(row.name)
         if taken is not None:
@@ -193,14 +212,27 @@ class Deployments:
     def _end(
         self, unit: Unit, row: DeploymentRow, trigger: Trigger, stop_cause: StopCause, before_start: RefundCause
     ) -> DeploymentCard:
-        """Move it; what lives on an engine goes through STOPPING, and the daemon proves its end."""
-        grace = self._settings.scheduling.kill_wait_ms * 1000
-        moved = move(unit, row, trigger, stop_cause=stop_cause, stop_by=unit.now + grace)
-        if moved.state is not State.STOPPING:
-            settlement.release_hold(unit, moved, before_start)
-            unit.runs.unpin([moved.id])
-        unit.clusters.touch(row.cluster_id)
-        return self._card(unit, moved)
+        return self._card(unit, self._end_all(unit, [row], trigger, stop_cause, before_start)[0])
+
+    def _end_all(
+        self,
+        unit: Unit,
+        rows: Sequence[DeploymentRow],
+        trigger: Trigger,
+        stop_cause: StopCause,
+        before_start: RefundCause,
+    ) -> tuple[DeploymentRow, ...]:
+        """Move them; what lives on an engine goes through STOPPING, and the daemon proves its end."""
+        stop_by = unit.now + self._settings.scheduling.kill_wait_ms * 1000
+        changes = {"stop_cause": stop_cause, "stop_by": stop_by}
+        moved = move_all(unit, [Move(row, trigger, None, changes) for row in rows])
+        over = [row for row in moved if row.state is not State.STOPPING]
+        if over:
+            settlement.release_holds(unit, over, before_start)
+            unit.runs.unpin([row.id for row in over])
+        for cluster_id in dict.fromkeys(row.cluster_id for row in moved):
+            unit.clusters.touch(cluster_id)
+        return tuple(moved)
 
 
 def _fingerprint(unit: Unit, request: SubmitRequest) -> str:
@@ -233,6 +265,7 @@ def _listed(unit: Unit, wanted: Look, *, with_org: bool = False) -> Page[Deploym
             order=order,
             backwards=False,
             cluster_id=cluster_id,
+            most=limit + 1 if after is None else None,
         )
         begin = handles.index(after.handle) + 1 if after is not None and after.handle in handles else 0
         some = handles[begin : begin + limit + 1]
@@ -247,17 +280,6 @@ def _order(word: str) -> Order:
     if word not in known:
         raise Invalid("unknown_order", f"sort: there is no {visible(word)}", did_you_mean(word, known))
     return Order(word)
-
-
-def find(unit: Unit, reference: str) -> DeploymentRow:
-    """By id, by the beginning of one, or by name: who lives comes before who has ended, the newest before the older."""
-    return picked(
-        reference,
-        unit.deployments.referred(reference.lower()),
-        lambda row: (row.handle, row.name),
-        what="deployment",
-        see="bursar list",
-    )
 
 
 def _states(words: tuple[str, ...]) -> tuple[State, ...]:

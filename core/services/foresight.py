@@ -15,9 +15,9 @@ from core.domain.workloads import SubmitRequest
 from core.scheduler.estimates import Estimate, Stretch, quality
 from core.scheduler.explain import Explanation, explain, first_in_queue, not_yet_in_queue
 from core.scheduler.forecast import Bar, Forecast, chart, forecast
-from core.services.blockers import MUST_BE_TENDED, beside_the_plan, in_short, lines_of
+from core.services.blockers import MUST_BE_TENDED, beside_the_plan, in_short, lines_of, of_its_own
 from core.services.clusters import named_or_only
-from core.services.deployments import find
+from core.services.references import find
 from core.services.sights import Sights
 from core.services.submission import Desk
 from core.services.trying import MOST_WORK, cluster_of, tried
@@ -26,7 +26,7 @@ from core.settings import Settings
 from core.store.repositories.deployments import DeploymentRow
 from core.store.repositories.estimates import SCORED
 from core.store.units import Unit, Units
-from core.views.foresight import BarLine, BlockerLine, ForecastCard, PreviewCard, QueueLine, WhyCard
+from core.views.foresight import BarLine, ForecastCard, PreviewCard, QueueLine, WhyCard
 from core.views.operations import Page
 
 MOST_EXPLAINED = 200
@@ -46,12 +46,14 @@ class Foresight:
         cluster = cluster_of(unit, row)
         besides = beside_the_plan(unit, cluster) if row.state in MUST_BE_TENDED else ()
         if row.state is not State.QUEUED:
-            lines = (*_own_reason(row), *besides)
+            lines = (*of_its_own(row, unit.now), *besides)
             return WhyCard(row.handle, row.name, row.state, None, False, None, cluster.version, lines)
         with self._sights.of(unit, cluster) as (board, policy):
             found = explain(board, policy, unit.now, [row.id])[row.id]
         starts = found.starts and not besides
-        lines = (*besides, *lines_of(unit, found.blockers))
+        own = of_its_own(row, unit.now)
+        told = {line.code for line in own}
+        lines = (*besides, *own, *(line for line in lines_of(unit, found.blockers) if line.code not in told))
         return WhyCard(
             row.handle, row.name, row.state, found.position, starts, found.promised_at, cluster.version, lines
         )
@@ -101,12 +103,6 @@ def _rows(unit: Unit, ids: list[str]) -> dict[str, DeploymentRow]:
     return {row.id: row for row in everywhere.by_ids(ids)}
 
 
-def _own_reason(row: DeploymentRow) -> tuple[BlockerLine, ...]:
-    if row.reason is None:
-        return ()
-    return (BlockerLine(row.state.value, row.reason, None, None, (), None, None),)
-
-
 def _queue_line(
     unit: Unit, row: DeploymentRow, explained: Explanation, foreseen: Forecast, stretch: Stretch
 ) -> QueueLine:
@@ -118,7 +114,7 @@ def _queue_line(
     first = explained.blockers[0] if explained.blockers else None
     return QueueLine(
         position=explained.position,
-        id=row.handle if own else None,
+        id=row.handle if seen else None,
         name=row.name if seen else None,
         owner=owner.name if owner else None,
         priority=row.priority if seen else None,

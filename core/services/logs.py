@@ -8,7 +8,7 @@ from core.clock import Clock
 from core.domain.engines import LogChunk, Registry, Token
 from core.domain.errors import Conflict
 from core.domain.roles import Caller, Permission, require
-from core.services.deployments import find
+from core.services.references import find
 from core.services.usecase import composed
 from core.store.installation import known_identity
 from core.store.repositories.clusters import ClusterRow

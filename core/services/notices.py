@@ -24,7 +24,9 @@ MOST_WAITING = 20  # of the cards and of the approvals that somebody has still t
 MOST_FAILURES = 3
 _WARNINGS_MIN = (15, 5)
 _WALLET, _TREASURY, _MONEY, _DEPLOYMENT = "wallet.", "treasury.", "money.", "deployment."
-_HEARD = (_WALLET, _TREASURY, _MONEY, _DEPLOYMENT)
+_REMOVED = "member.remove"
+_HOURS, _ASKED_HOURS = "deployment.hours", "deployment.ask_hours"
+_HEARD = (_WALLET, _TREASURY, _MONEY, _DEPLOYMENT, _REMOVED)
 
 _NOTICE_OF: dict[str, NoticeKind] = {
     Trigger.APPROVE.value: NoticeKind.APPROVED,
@@ -65,6 +67,8 @@ class News:
                 _of_wallet(self._unit, one, org_id, self._rules)
             elif one.verb.startswith(_TREASURY):
                 _of_treasury(self._unit, one, org_id)
+            elif one.verb == _REMOVED:
+                _of_member(self._unit, one, org_id)
             else:
                 _of_money(self._unit, one, org_id)
 
@@ -75,6 +79,7 @@ class News:
         if row.handle in self._shown:
             unit.deliveries.freshen(DeliveryKind.CARD, row.handle, unit.now)
             unit.deliveries.freshen(DeliveryKind.APPROVAL, row.handle, unit.now, _decision(one))
+            self._settle_asks(one)
         for person in self._who(org_id, row.owner_id):
             self._shown.add(row.handle)
             if self._has_card(row, person):
@@ -82,12 +87,31 @@ class News:
             else:
                 self._tell_of_more(one, org_id, person, DeliveryKind.CARD)
         if one.verb == "deployment.submit" and one.after.get("state") == State.AWAITING_APPROVAL.value:
-            self._shown.add(row.handle)
-            for person in self._deciders(org_id):
-                if self._bears(person, DeliveryKind.APPROVAL):
-                    want(unit, person, org_id, DeliveryKind.APPROVAL, row.handle, {"deployment": row.handle})
-                else:
-                    self._tell_of_more(one, org_id, person, DeliveryKind.APPROVAL)
+            self._ask(one, org_id, row.handle, {"deployment": row.handle})
+        if one.verb == _ASKED_HOURS:
+            asked: dict[str, object] = {"deployment": row.handle, "by": one.actor, **one.after}
+            subject = f"{row.handle}:hours:{one.after['had_ms']}"
+            unit.deliveries.say_instead(DeliveryKind.APPROVAL, subject, asked, unit.now)
+            self._ask(one, org_id, subject, asked)
+
+    def _ask(self, one: Happened, org_id: str, subject: str, data: dict[str, object]) -> None:
+        """Everybody who may decide."""
+        self._shown.add(one.target)
+        for person in self._deciders(org_id):
+            if self._bears(person, DeliveryKind.APPROVAL):
+                want(self._unit, person, org_id, DeliveryKind.APPROVAL, subject, data)
+            else:
+                self._tell_of_more(one, org_id, person, DeliveryKind.APPROVAL)
+
+    def _settle_asks(self, one: Happened) -> None:
+        """Where more time was asked for: it was given, or it is of no use any more."""
+        given = one.verb == _HOURS
+        if not given and "state" not in one.after:
+            return
+        decision: dict[str, object] | None = {"decision": ["given", one.actor, one.at]} if given else None
+        asks = self._unit.deliveries.of_subjects(DeliveryKind.APPROVAL, f"{one.target}:hours")
+        for subject in {ask.subject for ask in asks}:
+            self._unit.deliveries.freshen(DeliveryKind.APPROVAL, subject, self._unit.now, decision)
 
     def _who(self, org_id: str, account_id: str) -> list[PersonRow]:
         if (org_id, account_id) not in self._people:
@@ -162,11 +186,15 @@ def _decision(one: Happened) -> dict[str, object] | None:
 def _notice(unit: Unit, one: Happened, row: DeploymentRow, person: PersonRow) -> None:
     trigger, state = one.verb.removeprefix(_DEPLOYMENT), str(one.after.get("state", ""))
     kind = _NOTICE_OF.get(trigger)
+    if one.verb == _HOURS and one.actor != unit.slack.account_name(row.owner_id):
+        kind = NoticeKind.HOURS
     if kind is None and state in _ENDED and one.after.get("trigger") == trigger:
         kind = NoticeKind.ENDED
     if kind is None:
         return
     data: dict[str, object] = {"notice": kind.value, "deployment": row.handle, "by": one.actor, "state": state}
+    if kind is NoticeKind.HOURS:
+        data["limit_ms"] = one.after.get("limit_ms")
     if kind is NoticeKind.PREEMPTED:
         data["reason"] = one.after.get("reason")
         data["for"] = _for_whom(unit, row, str(data["reason"]))
@@ -195,13 +223,24 @@ def warn_of_limits(unit: Unit) -> int:
     return found
 
 
+# Of people
+
+
+def _of_member(unit: Unit, one: Happened, org_id: str) -> None:
+    """Who was taken out by somebody else is told by whom; from then on nothing of the organization reaches them."""
+    gone = unit.accounts.by_name(one.target)
+    data: dict[str, object] = {"notice": NoticeKind.REMOVED.value, "by": one.actor, "org": unit.slack.org_name(org_id)}
+    for person in unit.slack.recipients(org_id, {gone.id} if gone else ()):
+        want(unit, person, org_id, DeliveryKind.NOTICE, f"removed:{one.seq}", data)
+
+
 # Of reports
 
 
 def tell_of_failure(unit: Unit, row: DeliveryRow, reason: str) -> None:
     """Who asked for a report is told that it cannot be posted; after several in a row nothing more is tried."""
     schedule = unit.schedules.by_handle(str(row.data.get("schedule", "")))
-    if schedule is None or schedule.deleted_at is not None:
+    if schedule is None or schedule.deleted_at is not None or unit.slack.org_name(row.org_id) is None:
         return
     newest = unit.deliveries.of_subjects(DeliveryKind.REPORT, schedule.handle)[:MOST_FAILURES]
     paused = len(newest) == MOST_FAILURES and all(one.state is DeliveryState.DEAD for one in newest)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from core.domain.errors import Conflict, NotFound
 from core.domain.names import nearest
 from core.domain.text import visible
+from core.store.units import Unit
+
+if TYPE_CHECKING:
+    from core.store.repositories.deployments import DeploymentRow
 
 T = TypeVar("T")
 _FEW, _MOST_COMPARED = 3, 100
@@ -42,6 +46,17 @@ def picked(
         )
     raise NotFound(
         f"{what}_not_found", f"no {what} {visible(reference)} here", f"{_perhaps(wanted, others)}{see} shows them"
+    )
+
+
+def find(unit: Unit, reference: str) -> DeploymentRow:
+    """By id, by the beginning of one, or by name: who lives comes before who has ended, the newest before the older."""
+    return picked(
+        reference,
+        unit.deployments.referred(reference.lower()),
+        lambda row: (row.handle, row.name),
+        what="deployment",
+        see="bursar list",
     )
 
 

@@ -41,10 +41,7 @@ def report_card(unit: Unit, period: Period, zone: str) -> ReportCard:
         lasts_until_day=_lasts_until(used, left, period, zone),
         waits=_waits(reports.waits_ms(connection, scope, period)),
         unposted_runs=reports.unposted_runs(connection, scope, min(period.until, unit.now)),
-        users=tuple(
-            UsageLine(one.what, one.amounts.ucr, one.amounts.gpu_ms, one.postings)
-            for one in use.used_by(connection, scope, UseHeading.USER, period)
-        ),
+        users=_users(unit, period),
         deployments=_deployments(unit, period),
         days=tuple(_day(unit, day, zone) for day in days_of(period, zone)),
     )
@@ -92,7 +89,14 @@ def _deployments(unit: Unit, period: Period) -> tuple[DeploymentUse, ...]:
 def _day(unit: Unit, day: Period, zone: str) -> DayUse:
     assert day.since is not None
     used = use.use_of(unit.connection, unit.scope, day)
-    return DayUse(local_date(day.since, zone), used.ucr, used.gpu_ms)
+    return DayUse(local_date(day.since, zone), used.ucr, used.gpu_ms, _users(unit, day) if used != NOTHING else ())
+
+
+def _users(unit: Unit, period: Period) -> tuple[UsageLine, ...]:
+    return tuple(
+        UsageLine(one.what, one.amounts.ucr, one.amounts.gpu_ms, one.postings)
+        for one in use.used_by(unit.connection, unit.scope, UseHeading.USER, period)
+    )
 
 
 def _sum(amounts: Amounts) -> Sum:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from core.clock import MINUTE
@@ -18,19 +18,20 @@ from core.domain.resources import Resources
 from core.domain.roles import Role
 from core.domain.workloads import Dependency, SubmitRequest
 from core.ledger.accounts import AccountKey
-from core.ledger.admission import lacking
+from core.ledger.admission import suffices
 from core.ledger.amounts import Amounts, Book
-from core.scheduler import Node, refuse_impossible
+from core.scheduler.placement import refuse_impossible
+from core.scheduler.values import Node
 from core.services import affording
 from core.services.clusters import named_or_only
 from core.services.funds import surely_available
-from core.services.references import picked
+from core.services.references import find
 from core.settings import Limits, Settings
 from core.store import settlement
 from core.store.handles import free_handles
 from core.store.queries.board import node_value, waiting_value
 from core.store.repositories.clusters import ClusterRow
-from core.store.repositories.deployments import DeploymentRow
+from core.store.repositories.deployments import DeploymentRow, as_text
 from core.store.units import Unit
 
 
@@ -58,7 +59,9 @@ class Desk:
         self._registry = registry
         self._named = unit.deployments.living_named([request.name for request in requests])
         self._handles = iter(free_handles(unit.ids, "dep", len(requests), unit.deployments.known_handles))
+        self._clusters: dict[str | None, ClusterRow] = {}
         self._kinds: dict[str, list[tuple[Node, int]]] = {}
+        self._possible: set[tuple[str, Resources, int, str | None]] = set()
         self._crowd: tuple[int, int] | None = None
         self._taken = 0
         self._available: dict[AccountKey, Amounts] = {}
@@ -68,7 +71,7 @@ class Desk:
     def admit(self, request: SubmitRequest) -> Admitted:
         """Every question that a submission must pass, in the order in which their answers help most."""
         unit = self._unit
-        cluster = named_or_only(unit, request.cluster)
+        cluster = self._cluster(request.cluster)
         capabilities = self._registry.capabilities(cluster.driver)
         _refuse_unfit(unit, request, cluster, capabilities, self._settings)
         flavor = flavor_at(unit.prices.flavors(), request.flavor, unit.now) if request.flavor else None
@@ -83,8 +86,13 @@ class Desk:
         grounds = _grounds(unit, row, hold, self._policy)
         if grounds:
             reason = "; ".join(ground.text for ground in grounds)
-            row = replace(row, state=State.AWAITING_APPROVAL, eligible_since=None, reason=reason)
+            row = row._replace(state=State.AWAITING_APPROVAL, eligible_since=None, reason=reason)
         return Admitted(row, hold, grounds, after)
+
+    def _cluster(self, reference: str | None) -> ClusterRow:
+        if reference not in self._clusters:
+            self._clusters[reference] = named_or_only(self._unit, reference)
+        return self._clusters[reference]
 
     @cached_property
     def _policy(self) -> ApprovalPolicy:
@@ -120,6 +128,9 @@ class Desk:
         return self._written
 
     def _refuse_impossible(self, row: DeploymentRow, cluster: ClusterRow) -> None:
+        alike = (cluster.id, row.resources, row.replicas, row.gpu_model)
+        if alike in self._possible:
+            return
         if cluster.id not in self._kinds:
             found = self._unit.clusters.kinds_of(cluster.id)
             self._kinds[cluster.id] = [(node_value(node), count) for node, count in found]
@@ -129,6 +140,7 @@ class Desk:
         # Of nodes that are alike one tells as much as all; for a gang as many as it has members.
         few = [node for node, count in kinds for _ in range(min(count, row.replicas))]
         refuse_impossible(few, waiting_value(row))
+        self._possible.add(alike)
 
     def _refuse_haste(self) -> None:
         """A flood of submissions would keep everybody else waiting for the one writer."""
@@ -164,7 +176,7 @@ class Desk:
         except Exhausted:
             if not self._settings.orgs.fall_back_on_treasury:
                 raise
-            row = replace(row, payer="treasury")
+            row = row._replace(payer="treasury")
             need, hold = affording.needed(unit, row)
             affording.demand(unit, row, need)
         return row, hold
@@ -176,7 +188,7 @@ class Desk:
         account = row.account
         if account not in self._available:
             self._available[account] = surely_available(self._unit, account)
-        return not lacking(need, self._available[account])
+        return suffices(need, self._available[account])
 
 
 def _refuse_unfit(
@@ -217,9 +229,9 @@ def _row(unit: Unit, request: SubmitRequest, cluster: ClusterRow, flavor: Flavor
         kind=request.kind,
         state=State.QUEUED,
         image=request.image,
-        command=request.command,
-        env=dict(request.env),
-        labels=dict(request.labels),
+        command_text=as_text(request.command),
+        env_text=as_text(request.env),
+        labels_text=as_text(request.labels),
         public_ip=request.public_ip,
         payer="wallet",
         flavor=request.flavor,
@@ -246,14 +258,8 @@ def _refuse_more_in_a_minute(unit: Unit, limits: Limits) -> None:
 
 
 def _dependency(unit: Unit, wanted: Dependency) -> tuple[DeploymentRow, bool]:
-    candidates = unit.deployments.referred(wanted.deployment)
-    row = picked(
-        wanted.deployment,
-        candidates,
-        lambda r: (r.handle, r.name) if r.state not in FINAL else (r.handle,),
-        what="deployment",
-        see="bursar list",
-    )
+    """By name also what has ended: what is short may be over before its successor is submitted."""
+    row = find(unit, wanted.deployment)
     doomed = row.state in FINAL and row.state is not State.COMPLETED and not wanted.any_outcome
     if doomed:
         raise Conflict(

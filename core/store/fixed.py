@@ -7,7 +7,8 @@ takes to answer. Everywhere else it is worth that; here it would be most of a us
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam
@@ -16,6 +17,7 @@ from sqlalchemy.sql.expression import Executable
 from sqlalchemy.types import NullType
 
 Values = Mapping[str, object]
+_Form = Callable[[Values], Any]
 
 _KEYS = "keys"
 
@@ -47,13 +49,13 @@ class Fixed:
     def __init__(self, statement: Executable, columns: Sequence[str] | None = None) -> None:
         self._statement: Any = statement
         self._columns = columns  # that an insert or an update sets, where the statement does not say it
-        self._compiled: dict[str, tuple[str, tuple[str, ...] | None, dict[str, object]]] = {}
+        self._compiled: dict[str, tuple[str, _Form, dict[str, object]]] = {}
 
     def rows(self, connection: Connection, values: Values) -> list[Any]:
         """Plain tuples, in the order of the columns."""
-        text, order, preset = self._for(connection)
+        text, form, preset = self._for(connection)
         cursor = connection.connection.cursor()
-        _send(connection, cursor, text, _given(order, {**preset, **values}))
+        _send(connection, cursor, text, form({**preset, **values}))
         found: list[Any] = list(cursor.fetchall())
         cursor.close()
         return found
@@ -69,21 +71,21 @@ class Fixed:
         """Once with each; how many rows it touched in all."""
         if not many:
             return 0
-        text, order, preset = self._for(connection)
+        text, form, preset = self._for(connection)
         cursor = connection.connection.cursor()
-        given = [_given(order, {**preset, **values} if preset else values) for values in many]
+        given = [form({**preset, **values}) for values in many] if preset else [form(values) for values in many]
         _send(connection, cursor, text, given, many=True)
         touched: int = cursor.rowcount
         cursor.close()
         return touched
 
-    def _for(self, connection: Connection) -> tuple[str, tuple[str, ...] | None, dict[str, object]]:
+    def _for(self, connection: Connection) -> tuple[str, _Form, dict[str, object]]:
         name = connection.dialect.name
         if name not in self._compiled:
             compiled = self._statement.compile(dialect=connection.dialect, column_keys=self._columns)
-            order = tuple(compiled.positiontup) if compiled.positional else None
+            form = _in_order(compiled.positiontup) if compiled.positional else _by_name
             preset = {name: bound.value for bound, name in compiled.bind_names.items() if bound.value is not None}
-            self._compiled[name] = (str(compiled), order, preset)
+            self._compiled[name] = (str(compiled), form, preset)
         return self._compiled[name]
 
 
@@ -96,6 +98,13 @@ def _send(connection: Connection, cursor: Any, text: str, given: Any, *, many: b
         listener(connection, cursor, text, given, None, many)
 
 
-def _given(order: tuple[str, ...] | None, values: Values) -> Any:
-    """In the form of the driver: by position (SQLite) or by name (PostgreSQL)."""
-    return values if order is None else tuple([values[name] for name in order])
+def _by_name(values: Values) -> Any:
+    """As PostgreSQL's driver wants them."""
+    return values
+
+
+def _in_order(names: Sequence[str]) -> _Form:
+    """As SQLite's does: by position."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)

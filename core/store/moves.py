@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -44,7 +44,7 @@ def move_all(unit: Unit, moves: Sequence[Move]) -> list[DeploymentRow]:
         cause = stored["stop_cause"]
         stored["stop_cause"] = cause.value if isinstance(cause, StopCause) else None
         parts.setdefault(tuple(values), []).append(stored)
-        moved.append(replace(row, **values))
+        moved.append(row._replace(**values))
     for columns, rows in parts.items():
         if _guarded(columns).run(unit.connection, rows) != len(rows):
             raise _changed_meanwhile(unit, moves)

@@ -54,7 +54,10 @@ class WhyCard:
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """A place in the queue; of another organization only that it is there, unless an operator looks."""
+    """A place in the queue; of another organization only that it is there, unless an operator looks.
+
+    There the id is a word that verbs take together with `org`.
+    """
 
     position: int | None  # None for one's own that waits for something else before it may stand in the queue
     id: str | None

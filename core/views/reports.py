@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from core.domain.flavors import format_credits, format_gpu_hours
 from core.domain.resources import format_duration
@@ -14,6 +15,8 @@ from core.views.money import Sum, UsageLine
 
 TOP = 5
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTH_DAYS, _NAMED_DAYS = range(28, 32), 7
 _BARS = "▁▂▃▄▅▆▇█"
 _ROUGH_MS = 36_000  # a hundredth of a GPU-hour, in which a sentence speaks
 
@@ -23,6 +26,7 @@ class DayUse:
     day: str  # a local date such as 2026-11-09
     credits_ucr: int
     gpu_ms: int
+    users: tuple[UsageLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,35 @@ class ReportCard:
 
 
 def sentence(card: ReportCard) -> str:
-    """The whole answer: used and its change, what is left, how long that lasts."""
+    """The whole answer, for who reads nothing else."""
+    return f"{days(card)}: {'; '.join(answers(card))}"
+
+
+def answers(card: ReportCard) -> tuple[str, ...]:
+    """What was used and by whom, and its change; what is left and how long; whether people waited."""
     if card.total == card.before == Sum():
-        rest = f"{_credits(card.left.credits_ucr)} and {_gpu_hours(card.left.gpu_ms)}"
-        return f"{days(card)}: nothing was used, as before; {rest} left"
-    used, left = ((s.gpu_ms if card.uses_gpus else s.credits_ucr) for s in (card.total, card.left))
-    amount = _gpu_hours if card.uses_gpus else _credits
-    words = f"{days(card)}: {amount(used)} used ({change(card)}), {amount(left)} left"
-    return words + (f", which lasts until about {_last_day(card)}" if card.lasts_until_day else "")
+        rest = f"{said_credits(card.left.credits_ucr)} and {said_gpu_hours(card.left.gpu_ms)}"
+        return ("nothing was used, as before", f"{rest} left")
+    used, left = said_credits(card.total.credits_ucr), said_credits(card.left.credits_ucr)
+    if card.uses_gpus:
+        used, left = f"{said_gpu_hours(card.total.gpu_ms)} and {used}", said_gpu_hours(card.left.gpu_ms)
+    lasts = f", which lasts until about {_last_day(card)}" if card.lasts_until_day else ""
+    told = (f"{used} used ({change(card)}){_mostly(card)}", f"{left} left{lasts}")
+    return (*told, waiting(card)) if card.waits else told
+
+
+def _mostly(card: ReportCard) -> str:
+    """Who used it, in the fewest words."""
+    if not card.users:
+        return ""
+    top = card.users[0]
+    return f", all by {top.what}" if len(card.users) == 1 else f", {share(card, top)} % of it by {top.what}"
+
+
+def share(card: ReportCard, line: UsageLine) -> int:
+    """Of all that was used, the hundredths that one has: in the book that the report speaks of."""
+    part, whole = ((one.gpu_ms if card.uses_gpus else one.credits_ucr) for one in (line, card.total))
+    return round(100 * part / whole) if whole > 0 else 0
 
 
 def lasting(card: ReportCard) -> str:
@@ -91,9 +116,25 @@ def change(card: ReportCard) -> str:
     if before == now:
         return "as much as before"
     if before <= 0:
-        return "nothing before"
+        return f"nothing {period_before(card)}"
     percent = round(100 * (now - before) / before)
     return f"{percent:+d} %" if abs(percent) < 1000 else f"{now / before:.0f} times as much"
+
+
+def period_before(card: ReportCard) -> str:
+    """What it is compared with: `the week before`."""
+    count = len(card.days)
+    name = {1: "day", 7: "week", **dict.fromkeys(_MONTH_DAYS, "month")}.get(count)
+    return f"the {name} before" if name else f"the {count} days before"
+
+
+def by_day(card: ReportCard) -> str:
+    """The days as a row of blocks, each with its name where they are few; nothing of a day alone."""
+    row = bars(card)
+    if len(card.days) < 2 or len(card.days) > _NAMED_DAYS:
+        return row if len(card.days) > 1 else ""
+    names = [_WEEKDAYS[date.fromisoformat(one.day).weekday()] for one in card.days]
+    return "  ".join(f"{name} {block}" for name, block in zip(names, row, strict=False))
 
 
 def days(card: ReportCard) -> str:
@@ -111,7 +152,7 @@ def waiting(card: ReportCard) -> str:
     half, most = format_duration(card.waits.half_ms), format_duration(card.waits.most_ms)
     if card.waits.started == 1:
         return f"1 started, after {half}"
-    return f"{card.waits.started} started; half within {half}, 95 % within {most}"
+    return f"{card.waits.started} started: half waited at most {half}, 95 % at most {most}"
 
 
 def unmetered(card: ReportCard) -> str:
@@ -134,21 +175,30 @@ def rough_gpu_hours(gpu_ms: int) -> str:
     """To a hundredth of an hour; what is smaller is said to be so."""
     if 0 < gpu_ms < _ROUGH_MS:
         return "under 0.01"
-    return format_gpu_hours((gpu_ms + _ROUGH_MS // 2) // _ROUGH_MS * _ROUGH_MS)
+    return _readable(format_gpu_hours((gpu_ms + _ROUGH_MS // 2) // _ROUGH_MS * _ROUGH_MS))
 
 
 def rough_credits(ucr: int) -> str:
     if 0 < ucr < 10_000:
         return "under 0.01"
-    return format_credits((ucr + 5_000) // 10_000 * 10_000)
+    return _readable(format_credits((ucr + 5_000) // 10_000 * 10_000))
 
 
-def _gpu_hours(gpu_ms: int) -> str:
-    return f"{rough_gpu_hours(gpu_ms)} GPU-hours"
+def _readable(number: str) -> str:
+    """As people write it: `11,469.83`, and `12` where nothing stands behind the point."""
+    return f"{Decimal(number):,}".removesuffix(".0")
 
 
-def _credits(ucr: int) -> str:
-    return f"{rough_credits(ucr)} credits"
+def said_gpu_hours(gpu_ms: int) -> str:
+    return _counted(rough_gpu_hours(gpu_ms), "GPU-hour")
+
+
+def said_credits(ucr: int) -> str:
+    return _counted(rough_credits(ucr), "credit")
+
+
+def _counted(number: str, what: str) -> str:
+    return f"{number} {what}" if number == "1" else f"{number} {what}s"
 
 
 def _last_day(card: ReportCard) -> str:

@@ -124,6 +124,16 @@ class InstanceCard:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowedLine:
+    """What a deployment waits for before it may start, or has waited for."""
+
+    id: str
+    name: str
+    state: State
+    outcome: str  # ok: it must complete; any: it must only end
+
+
+@dataclass(frozen=True, slots=True)
 class NextStep:
     """Something that people can do now, where it leads to, and what an hour costs there."""
 
@@ -168,6 +178,7 @@ class DeploymentCard:
     rate: Sum  # of an hour of running
     cost: Sum
     held: Sum
+    after: tuple[FollowedLine, ...] = ()
     runs: tuple[RunLineView, ...] = ()
     next: tuple[NextStep, ...] = ()
     version: int = 0

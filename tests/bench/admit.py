@@ -140,6 +140,10 @@ class Pace:
         took, used = time.perf_counter() - began, time.process_time() - cpu
         return cls(count / took, 1000 * used / count)
 
+    def then(self, other: Pace) -> Pace:
+        """Of both, one after the other in one process."""
+        return Pace(1 / (1 / self.per_second + 1 / other.per_second), self.cpu_ms + other.cpu_ms)
+
 
 def by_one(yard: Yard, numbers: range) -> tuple[Pace, list[float]]:
     requests = [(number, request(number)) for number in numbers]
@@ -316,12 +320,16 @@ def measure(folder: Path, count: int, real: int) -> Iterator[Figure]:
         yield Figure(f"submitted by {THREADS} threads", threads, f"slurmrestd {SLURM_RESTD}, {THREADS} threads")
         processes_rate = by_processes(yard, range(parts[4].start, parts[5].stop))
         yield Figure(f"submitted by {PROCESSES} processes", processes_rate, f"slurmrestd {SLURM_RESTD}")
-        pace = in_batches(yard, range(parts[6].start, parts[9].stop))
-        yield Figure(f"submitted in sweeps of {SWEEP}", pace.per_second, f"aim {AIM_ADMISSIONS}", cpu_ms=pace.cpu_ms)
-        pace, beside = placed(yard), f"aim {AIM_ADMISSIONS}, Kueue {KUEUE_ADMISSIONS}"
-        yield Figure("placed", pace.per_second, beside, cpu_ms=pace.cpu_ms)
-        pace = started(yard)
-        yield Figure("started (simulated)", pace.per_second, f"Slurm {SLURM_JOBS}", cpu_ms=pace.cpu_ms)
+        swept = in_batches(yard, range(parts[6].start, parts[9].stop))
+        yield Figure(f"submitted in sweeps of {SWEEP}", swept.per_second, f"aim {AIM_ADMISSIONS}", cpu_ms=swept.cpu_ms)
+        put = placed(yard)
+        yield Figure("placed", put.per_second, f"aim {AIM_ADMISSIONS}", cpu_ms=put.cpu_ms)
+        begun, beside = started(yard), f"aim {AIM_ADMISSIONS}, Slurm {SLURM_JOBS}"
+        yield Figure("started (simulated)", begun.per_second, beside, cpu_ms=begun.cpu_ms)
+        chain, beside = swept.then(put), f"aim {AIM_ADMISSIONS}, Kueue {KUEUE_ADMISSIONS}: what it calls admitted"
+        yield Figure("  swept and placed, in a row", chain.per_second, beside, cpu_ms=chain.cpu_ms)
+        chain, beside = chain.then(begun), f"aim {AIM_ADMISSIONS}: from nothing to running, by one core"
+        yield Figure("  swept, placed, started, in a row", chain.per_second, beside, cpu_ms=chain.cpu_ms)
         pace = ended(yard)
         yield Figure("ended, charged, settled", pace.per_second, cpu_ms=pace.cpu_ms)
     with Yard.at(folder / "live") as yard:

@@ -15,9 +15,10 @@ import os
 import sys
 from pathlib import Path
 
-from core.scheduler import Plan, Policy, policy_named
+from core.scheduler.decisions import Plan
 from core.scheduler.estimates import Estimate, Told, quality
 from core.scheduler.forecast import USUAL_SHARE, forecast
+from core.scheduler.policy import Policy, policy_named
 from tests.bench.logs import Job, generated, read_swf
 from tests.bench.machine import Replay, instant, quiet
 

@@ -8,10 +8,14 @@ from dataclasses import replace
 from math import inf
 
 from core.clock import SECOND
+from core.domain.kinds import Kind
 from core.domain.resources import Resources
-from core.scheduler import Board, Device, Kind, Node, Plan, Policy, Usage, Waiting, plan
-from core.scheduler.facts import Arrival
-from core.scheduler.policy import Aging, Preemption
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Plan
+from core.scheduler.facts import Arrival, Usage
+from core.scheduler.policy import Aging, Policy, Preemption
+from core.scheduler.values import Device, Node, Waiting
 from tests.bench.logs import Job
 
 MOST_ARRIVALS = 2_000

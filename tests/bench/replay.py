@@ -17,8 +17,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from core.scheduler import Policy, policy_named
-from core.scheduler.policy import Order
+from core.scheduler.policy import Order, Policy, policy_named
 from tests.bench.evictions import evicting, replay_evicting
 from tests.bench.logs import Job, figures, generated, mean_of, read_csv, read_swf, slowdown, windows
 from tests.bench.machine import Replay, quiet

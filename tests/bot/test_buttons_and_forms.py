@@ -42,7 +42,10 @@ async def test_the_form_opens_with_the_clusters_and_is_submitted_once_however_of
 @pytest.mark.parametrize(
     ("changed", "wrong", "told"),
     [
-        ({"gpu": "16"}, "name", "no node can hold"),
+        ({"gpu": "16"}, "gpu", "no node can hold"),
+        ({"cpu": "65"}, "cpu", "no node can hold"),
+        ({"ram": "4096"}, "ram", "no node can hold"),
+        ({"hours": "90"}, "hours", "needs"),
         ({"cpu": "many"}, "cpu", "cpu"),
         ({"name": "x!"}, "name", "may hold only"),
         ({"cluster": "elsewhere"}, "cluster", "no cluster"),
@@ -56,6 +59,18 @@ async def test_what_is_wrong_is_said_at_its_input(scene: Scene, changed: dict[st
     assert set(errors) <= set(FORM) | {"command", "priority"}
     assert wrong in errors and told in errors[wrong]
     assert not scene.world.bursar.deployments.list(scene.member, mine=True).items
+
+
+async def test_a_request_without_a_name_is_named_after_its_image_by_the_first_that_is_free(scene: Scene) -> None:
+    nameless = {**FORM, "name": " ", "image": "ghcr.io/acme/train:v2"}
+    for _ in range(3):
+        assert await scene.send_form(scene.form_body(MEMBER, Form.DEPLOY, nameless)) == {}
+    page = scene.world.bursar.deployments.list(scene.member, mine=True)
+    assert sorted(line.name for line in page.items) == ["train", "train-2", "train-3"]
+    errors = await scene.send_form(scene.form_body(MEMBER, Form.DEPLOY, {**nameless, "image": "", "command": "true"}))
+    assert list(errors) == ["name"]
+    errors = await scene.send_form(scene.form_body(MEMBER, Form.DEPLOY, {**nameless, "image": "x"}))
+    assert list(errors) == ["name"], errors
 
 
 async def test_check_shows_start_and_price_and_keeps_what_was_typed(scene: Scene) -> None:
@@ -116,7 +131,7 @@ async def test_E56_approve_three_times_is_one_approval_and_a_second_press_is_tol
     answers = [await asks.interact(body) for _ in range(3)]
     assert [len(one) for one in answers] == [1, 0, 0]
     assert state_of(asks, card.id) is State.QUEUED
-    assert "cannot approve" in said(await asks.press(ADMIN, Action.APPROVE, card.id))
+    assert "somebody has decided already" in said(await asks.press(ADMIN, Action.APPROVE, card.id))
 
 
 async def test_E57_approve_after_cancel_does_nothing_and_says_why(asks: Scene) -> None:

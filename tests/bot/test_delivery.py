@@ -322,7 +322,7 @@ async def test_of_very_many_that_wait_for_an_approval_an_admin_is_told_of_some_a
         scene.world.submit(scene.member, f"train-{number}", gpu=0)
     await scene.delivered(60)
     cards = cards_of(scene, ADMIN)
-    assert len([one for one in cards if "approve or reject" in one["text"]]) == 20
+    assert len([one for one in cards if "Approve or reject" in one["text"]]) == 20
     (more,) = [one for one in cards if "waits for a decision" in one["text"]]
     assert "/bursar approvals" in more["text"]
 

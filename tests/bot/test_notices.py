@@ -54,7 +54,7 @@ async def test_the_rungs_of_the_run_out_ladder_are_told_once_each_to_the_owner(o
     assert told(scene, ADMIN, "% of your") == [], "it is the owner's own affair"
     scene.world.bursar.credits.grant(scene.admin, validated(GrantRequest, user="mia", gpu_hours="20", reason="go on"))
     await passes(scene, MINUTE)
-    (given,) = told(scene, MEMBER, "ana gave you 20.0 GPU-hours")
+    (given,) = told(scene, MEMBER, "ana gave you 20 GPU-hours")
     assert "go on" in given
     assert len(told(scene, MEMBER, "filled up", "taken again")) == 1
 
@@ -118,15 +118,15 @@ async def test_a_grant_is_told_to_who_gets_it_and_not_to_who_gives_it(scene: Sce
     await scene.command(MEMBER, "transfer ana credits 1")
     await scene.delivered()
     (given,) = told(scene, MEMBER, "gave you")
-    assert "ana gave you 5.0 credits" in given and "well done" in given
-    assert [text.splitlines()[0] for text in told(scene, ADMIN, "gave you")] == ["mia gave you 1.0 credits"]
+    assert "ana gave you 5 credits" in given and "well done" in given
+    assert [text.splitlines()[0] for text in told(scene, ADMIN, "gave you")] == ["mia gave you 1 credit"]
 
 
 @pytest.mark.parametrize(
     ("do", "words"),
     [
-        ("reject {id} reason “too large”", ("rejected by ana", "too large", "cost 0.0 credits")),
-        ("cancel {id}", ("cancelled by ana", "cost 0.0 credits")),
+        ("reject {id} reason “too large”", ("rejected by ana", "too large", "cost nothing")),
+        ("cancel {id}", ("cancelled by ana", "cost nothing")),
     ],
 )
 async def test_an_end_says_who_ended_it_where_that_was_somebody_else(

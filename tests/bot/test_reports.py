@@ -59,6 +59,9 @@ async def test_the_totals_of_a_report_are_the_ledgers_to_the_last_unit(on_either
         usage = bursar.statements.usage(scene.admin, asked)
         assert card.total == usage.total
         assert [(one.what, one.credits_ucr) for one in card.users] == [(o.what, o.credits_ucr) for o in usage.items]
+        for day in card.days:
+            assert sum(one.gpu_ms for one in day.users) == day.gpu_ms
+            assert sum(one.credits_ucr for one in day.users) == day.credits_ucr
         for parts in (card.days, card.deployments):
             assert sum(one.credits_ucr for one in parts) == card.total.credits_ucr
             assert sum(one.gpu_ms for one in parts) == card.total.gpu_ms
@@ -223,9 +226,9 @@ async def test_a_bot_that_dies_at_any_moment_never_lets_a_report_come_twice(scen
 async def test_an_organization_without_use_gets_a_report_that_says_so(scene: Scene) -> None:
     card = scene.world.bursar.reports.show(scene.admin, "week")
     assert card.total == Sum() and card.lasts_until_day is None
-    assert sentence(card).endswith(": nothing was used, as before; 0.0 credits and 0.0 GPU-hours left")
+    assert sentence(card).endswith(": nothing was used, as before; 0 credits and 0 GPU-hours left")
     (answer,) = await scene.command(ADMIN, "report show")
-    assert "vision" in answer["text"] and "nothing (as much as before)" in everything_said(answer["blocks"])
+    assert "vision" in answer["text"] and "nothing was used, as before" in everything_said(answer["blocks"])
 
 
 async def test_without_the_library_a_report_goes_without_its_chart_and_says_so(

@@ -13,13 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.clock import DAY, HOUR, MINUTE
+from core.daemon import boards
 from core.daemon.background import Daemon
 from core.domain.changes import ExtendRequest, PriorityRequest
 from core.domain.errors import BursarError
 from core.domain.lifecycle import FINAL, State
 from core.domain.resources import Resources
 from core.domain.validation import validated
-from core.scheduler import Board, plan
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
 from core.store.queries.board import board_of
 from core.store.queries.policy import policy_for
 from tests.daemon.world import World
@@ -191,6 +193,27 @@ def test_a_board_is_built_anew_after_a_gap_in_the_feed(world: World) -> None:
     daemon.round()
     assert tender.board.rebuilt == 2
     assert world.state(second) is State.RUNNING
+
+
+def test_while_much_moves_no_board_is_built_for_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boards, "MOST_NEWS", 2)
+    world.cluster()
+    daemon = world.daemon()
+    assert daemon.lead()
+    (tender,) = daemon.tenders()
+    daemon.round()
+    assert (tender.board.rebuilt, tender.board.latest) == (0, None), "it has just begun to lead, and nobody waits"
+    works = [world.submit(f"work-{number}", hours="1") for number in range(3)]
+    daemon.round()
+    assert {world.state(work) for work in works} == {State.RUNNING}
+    assert tender.board.rebuilt == 1
+    daemon.round()
+    assert (tender.board.rebuilt, tender.board.latest) == (1, None), "all have just started: nobody waits"
+    daemon.round()
+    assert tender.board.rebuilt == 2, "nothing moves: it is ready for who comes next"
+    last = world.submit("last", hours="1")
+    daemon.round()
+    assert (world.state(last), tender.board.rebuilt) == (State.RUNNING, 2)
 
 
 def test_a_daemon_that_leads_again_trusts_nothing_that_it_knew(world: World) -> None:

@@ -302,3 +302,46 @@ def test_E23_E24_whatever_is_set_by_how_much_the_cost_is_of_the_time_that_passed
     books_balance(world)
     (run,) = world.runs(web)
     assert due(run.line, world.time.now()).ucr == WEB_UCR * passed // HOUR
+
+
+YEARS = 2000 * DAY
+
+
+def ended(world: World, daemon: Daemon) -> str:
+    work = world.submit(hours="1", labels={"sim.duration": "1m"})
+    daemon.once()
+    world.pass_time(2 * MINUTE, daemon)
+    assert world.state(work) is State.COMPLETED
+    return work
+
+
+@pytest.mark.parametrize("by", ["its hands", "a reboot"])
+def test_E24_a_clock_that_is_years_ahead_lets_nothing_go_that_is_not_old(sim: World, by: str) -> None:
+    daemon = sim.daemon()
+    work = ended(sim, daemon)
+    vm = sim.submit(kind="vm", name="vm")
+    sim.bursar.deployments.delete(sim.olga, vm)
+    sim.clock.leap(YEARS)
+    if by == "a reboot":
+        sim.clock._boot = sim.clock.boot()._replace(id="the next")
+    daemon.once()
+    assert daemon.lead()
+    assert daemon.sweep() == 0, "nothing has been kept for long enough"
+    sim.clock.leap(-YEARS)
+    daemon.once()
+    assert sim.bursar.deployments.undelete(sim.olga, vm).state is State.STOPPED
+    assert daemon.lead()
+    assert daemon.sweep() == 0
+    sim.pass_time(91 * DAY, daemon)
+    old = daemon.cleanup(apply=False)
+    assert work in old.tombstones and old.events and old.instances, "what did pass counts"
+
+
+def test_E24_a_sweep_before_anybody_has_seen_that_the_clock_was_set_is_refused(sim: World) -> None:
+    daemon = sim.daemon()
+    ended(sim, daemon)
+    assert daemon.lead()
+    sim.clock.leap(YEARS)
+    with pytest.raises(Conflict):
+        daemon.sweep()
+    assert len(sim.engine().observe(sim.token("work").install).instances) == 1, "its records are there"

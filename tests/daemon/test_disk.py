@@ -71,7 +71,7 @@ def in_a_read_only_place(folder: Path, command: list[str]) -> subprocess.Complet
     alone = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
     bind = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" || exit 77; exec "$@"'
     return subprocess.run(
-        [*alone, "sh", "-c", bind, str(folder), *command], capture_output=True, text=True, timeout=60, check=False
+        [*alone, "sh", "-c", bind, str(folder), *command], capture_output=True, text=True, timeout=240, check=False
     )
 
 
@@ -85,8 +85,8 @@ def test_E15_on_a_file_system_that_may_only_be_read_no_daemon_begins(world: Worl
     home = world.settings.home
     before = {file.name: file.read_bytes() for file in home.rglob("*") if file.is_file()}
     done = in_a_read_only_place(home, ["env", f"BURSAR_HOME={home}", sys.executable, "-m", "tui", *verb])
-    if done.returncode == 77:
-        pytest.skip("unshare: this user may not mount")
+    if done.returncode == 77 or done.stderr.startswith("unshare:"):
+        pytest.skip("unshare: nothing can be mounted here")
     assert done.returncode == 2
     assert "is not writable" in done.stderr
     assert "Traceback" not in done.stderr

@@ -10,10 +10,11 @@ import pytest
 from core.clock import MINUTE
 from core.daemon.boards import KeptBoard
 from core.domain.lifecycle import State
-from core.scheduler import Board, policy_named
+from core.scheduler.board import Board
 from core.scheduler.fragments import mix_of
 from core.scheduler.ordering import Closed
 from core.scheduler.placement import Shape
+from core.scheduler.policy import policy_named
 from core.settings import Scheduling
 from tests.daemon.world import World
 

@@ -91,6 +91,9 @@ def test_what_the_engine_says_it_lost_is_given_back_and_runs_again_a_few_times(s
         assert sim.state(work) is State.QUEUED
         assert sim.cost(work) == NOTHING, "the engine's failure is paid by us"
         assert sim.held(work).ucr == 2 * JOB_UCR
+        (line,) = sim.bursar.foresight.why(sim.olga, work).blockers[1:]
+        assert (line.code, line.message) == ("not_before", "engine: host lost; tried again after a pause")
+        assert line.earliest_at == sim.row(work).not_before
         sim.pass_time(10 * MINUTE, daemon)
         assert (sim.state(work), sim.row(work).generation) == (State.RUNNING, losses + 1)
     with failing(sim, phase) as unlucky:

@@ -85,6 +85,9 @@ def test_a_service_that_is_deaf_is_killed_after_the_wait_and_pays_until_then(wor
     world.bursar.deployments.stop(world.olga, web)
     daemon.once()
     assert world.state(web) is State.STOPPING
+    line, *_ = world.bursar.foresight.why(world.olga, web).blockers
+    assert line.message == "somebody stopped it; asked to end, and killed if it has not by then"
+    assert line.earliest_at == world.clock.now() + 30 * SECOND
     world.pass_time(30 * SECOND, daemon)
     assert world.state(web) is State.STOPPED
     (run,) = world.runs(web)
@@ -160,6 +163,8 @@ def test_a_job_makes_room_for_a_more_urgent_one_and_runs_again_later(either_worl
     assert world.state(high) is State.RUNNING
     assert world.cost(low).ucr == JOB_UCR, "the grace and the last hour are given back"
     assert world.held(low).ucr == 3 * JOB_UCR, "it starts over, so its whole cost is set aside again"
+    why = world.bursar.foresight.why(world.olga, low)
+    assert [line.message for line in why.blockers if line.code == "earlier"] == [f"preempted by {high}"]
     submitted = world.row(low).submitted_at
     world.pass_time(HOUR // 2, daemon)
     assert world.state(high) is State.COMPLETED

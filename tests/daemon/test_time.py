@@ -9,13 +9,14 @@ import pytest
 
 from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.domain.changes import ExtendRequest
-from core.domain.errors import Exhausted
+from core.domain.errors import Conflict, Exhausted
 from core.domain.lifecycle import State
 from core.domain.validation import validated
 from core.ledger.amounts import NOTHING, Amounts
 from core.settings import Approvals, Orgs
 from core.store.queries import health
 from core.views.background import Agreement
+from core.views.work import DeploymentCard
 from tests.daemon.world import HOUR_MS, RICH, World
 
 WEB_UCR = 60_000  # an hour of one CPU and one GiB
@@ -53,6 +54,22 @@ def test_an_extension_brings_new_warnings_at_the_new_end(sim: World) -> None:
     assert len(sim.events("deployment.limit_near")) == 2
     assert sim.daemon().once().moved == 0, "another daemon does not say it again"
     assert len(sim.events("deployment.limit_near")) == 2
+
+
+def test_an_extension_that_is_asked_for_again_with_its_key_is_one_extension(sim: World) -> None:
+    def extend(hours: str, key: str | None = "k-1") -> DeploymentCard:
+        request = validated(ExtendRequest, id=work, hours=hours, key=key)
+        return sim.bursar.decisions.extend(sim.olga, request)
+
+    work = sim.submit(hours="1")
+    once, held = extend("2"), sim.held(work)
+    assert extend("2").hours_ms == once.hours_ms == 3 * HOUR_MS
+    assert sim.held(work) == held
+    with pytest.raises(Conflict) as other:
+        extend("1")
+    assert (other.value.code, sim.held(work)) == ("key_reused", held)
+    assert extend("1", "k-2").hours_ms == 4 * HOUR_MS
+    assert extend("1", None).hours_ms == 5 * HOUR_MS
 
 
 def test_a_wallet_goes_down_the_ladder_once_and_its_services_stop_half_an_hour_after_it_is_empty(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +163,31 @@ def test_cgroups_of_version_2_are_used_where_they_are_delegated(
             },
         },
     )
+
+
+def test_below_a_cgroup_with_processes_in_it_nothing_is_limited_so_the_hosts_first_is_divided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a service of systemd meets: its daemon lives in the cgroup that was delegated to it."""
+    written = Path.write_text
+
+    def as_a_kernel_does(file: Path, text: str) -> int:
+        if file.parent.name == "bursar.service":
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(file))
+        if not (file.parent.parent / file.name).exists() and file.parent != tmp_path / "cg":
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))  # none was handed on to it
+        return written(file, text.replace("+", ""))
+
+    monkeypatch.setattr(Path, "write_text", as_a_kernel_does)
+    unit = tmp_path / "cg/system.slice/bursar.service"
+    unit.mkdir(parents=True)
+    proc = tmp_path / "proc" / "self"
+    proc.mkdir(parents=True)
+    written(proc / "mounts", f"cgroup2 {tmp_path}/cg cgroup2 rw 0 0\n")
+    written(proc / "cgroup", "0::/system.slice/bursar.service\n")
+    means = find_means("auto", proc=proc.parent)
+    assert (means.version, set(means.roots.values())) == (2, {tmp_path / "cg/bursar"})
+    assert list(unit.iterdir()) == [], "what was of no use is gone"
 
 
 def test_cgroups_of_version_1_are_used_where_they_can_be_written(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from core.drivers.keeper.records import Place
 from core.drivers.process import ProcessDriver
 from core.drivers.process.limits import find_means
 from tests.drivers.contract import INSTALL, DriverContract, a_token, seen
-from tests.drivers.rigs import ProcessRig, a_spec, heard, until_ended
+from tests.drivers.rigs import PATIENCE_S, ProcessRig, a_spec, heard, until_ended
 
 TOKEN = a_token()
 NOBODY = "nobody"
@@ -218,6 +218,17 @@ def test_a_stop_reaches_the_whole_group_and_all_of_it_has_the_grace(rig: Process
     over = rig.until_over(TOKEN)
     assert over is not None and over.signal == 15
     assert rig.driver.logs(TOKEN).text == "saved\n"
+
+
+def test_a_stop_asks_also_who_has_left_the_group_once_the_command_has_ended(rig: ProcessRig) -> None:
+    """Else they would have their run paid for until the end of the grace, without ever being asked to end."""
+    child = "trap 'echo saved; exit 0' TERM; READY; while :; do sleep 0.01; done"
+    rig.driver.ensure(rig.shell(TOKEN, f'setsid sh -c "{child}" & exec sleep 1000'))
+    rig.until_running(TOKEN)
+    rig.driver.stop(TOKEN, 10 * PATIENCE_S)
+    over = rig.until_over(TOKEN)
+    assert over is not None and over.signal == 15
+    assert rig.driver.logs(TOKEN).text.endswith("saved\n")
 
 
 def test_a_stop_that_comes_before_the_start_is_not_lost(rig: ProcessRig) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.domain.errors import Exhausted
 from core.domain.flavors import RunRate
 from core.domain.quota import Level, Limit, LimitUse, Measure
-from core.ledger.admission import authorize, hold_to_restore, job_hold, lacking, next_hour
+from core.ledger.admission import authorize, hold_to_restore, job_hold, lacking, next_hour, suffices
 from core.ledger.amounts import NOTHING, Amounts
 from core.ledger.meter import due, hourly
 from tests.ledger.scenery import ONE_GPU, T0, amounts, line
@@ -25,6 +25,15 @@ def test_a_job_holds_its_hours_times_its_gpus_and_its_hours_times_its_rate() -> 
 def test_a_hold_is_to_the_unit_what_the_meter_charges_for_all_the_time(ucr: int, gpu_milli: int, ms: int) -> None:
     rate = RunRate(ucr, gpu_milli=gpu_milli)
     assert job_hold(rate, ms) == due(line(rate=rate), T0 + ms * 1000)
+
+
+_SMALL = st.integers(-3, 3)
+
+
+@given(_SMALL, _SMALL, _SMALL, _SMALL)
+def test_what_suffices_lacks_nothing(ucr: int, gpu_ms: int, left_ucr: int, left_gpu_ms: int) -> None:
+    need, available = Amounts(ucr, gpu_ms), Amounts(left_ucr, left_gpu_ms)
+    assert suffices(need, available) == (not lacking(need, available))
 
 
 def test_a_service_needs_one_more_hour_of_everything_that_burns_itself_included() -> None:

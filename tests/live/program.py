@@ -12,7 +12,8 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from tests.house.tree import ROOT
 from tui.__main__ import main
 
 PASSWORD = "correct horse staple"
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0  # a line that ends never waits so long, however slow the machine
 READ_ONCE = (build, docker)  # what a line would otherwise read again
 clean.set_forkserver_preload(["tests.live.program"])
 
@@ -83,7 +84,7 @@ class Program:
             yield
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(PATIENCE_S)
 
     def log_in(self, name: str) -> None:
         self(f"login {name} --password-stdin", stdin=f"{PASSWORD}\n")
@@ -101,9 +102,15 @@ class Program:
 
     def serve_until(self, name: str, *states: str) -> dict[str, Any]:
         """`bursar daemon --once`, again and again, as cron would do it."""
-        for _ in range(60):
+        found: dict[str, Any] = self.serve_until_shown(f"show {name}", lambda found: found["state"] in states)
+        return found
+
+    def serve_until_shown(self, line: str, holds: Callable[[Any], object]) -> Any:
+        """The same until what a line shows is so."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
             self("daemon --once")
-            found: dict[str, Any] = self.json(f"show {name}")
-            if found["state"] in states:
+            found = self.json(line)
+            if holds(found):
                 return found
-        raise AssertionError(f"{name} is {found['state']}: {found['reason']}")
+            assert time.monotonic() < deadline, f"bursar {line}: {found}"

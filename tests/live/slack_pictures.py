@@ -85,7 +85,8 @@ async def drawn(folder: Path) -> dict[str, str]:
                     await stage.says(user, "register", f"You are {name}")
                     await stage.says(user, f"join {code}", "You are in")
                     stage.screen.messages.clear()
-                return {**await _asked(stage), **await _worked(stage), **await _reported(stage)}
+                request, approval = await _asked(stage)
+                return {"request": request, **await _worked(stage, approval), **await _reported(stage)}
         finally:
             told_to_end.set()
             with suppress(asyncio.CancelledError):
@@ -93,33 +94,31 @@ async def drawn(folder: Path) -> dict[str, str]:
             world.close()
 
 
-async def _asked(stage: Stage) -> dict[str, str]:
-    """Bob fills in the form; Alice decides."""
+async def _asked(stage: Stage) -> tuple[str, Message]:
+    """Bob fills in the form; Alice decides. The form as a picture, and what Alice was asked."""
     screen = stage.screen
-    await screen.command(BOB, CHANNEL, "deploy")
-    form = (await screen.until(lambda: screen.forms, "the form"))[-1]
+    form = await screen.until_form(BOB, CHANNEL, "deploy")
     await screen.send_form(BOB, {"name": "train", "cluster": "rack", "image": "train:v2", "gpu": "2", "hours": "3"})
     await screen.until(lambda: "Its card is in" in str(screen.forms), "what became of the form")
     await stage.posted()
     approval = dict(await stage.sees("bob asks for train", "approve"))
     request = _sheet("/bursar deploy: the form", lambda sheet: [sheet.block(block) for block in form["blocks"]])
-    decide = _sheet(
-        "Alice's messages: an admin is asked", lambda sheet: sheet.message("bursar", "to alice", approval["blocks"])
-    )
     await stage.presses(ALICE, approval, "approve", "train is approved")
-    return {"request": request, "approval": decide}
+    return request, approval
 
 
-async def _worked(stage: Stage) -> dict[str, str]:
-    """It runs, comes near its limit, is extended and given up; one card, everything else in its thread."""
+async def _worked(stage: Stage, approval: Message) -> dict[str, str]:
+    """It runs, comes near its limit, is given more time and given up; one card, everything else in its thread."""
     screen, world = stage.screen, stage.world
     await stage.posted()
     card = await stage.sees("train (dep-", "running")
     world.advance(2 * HOUR + 50 * MINUTE)
     await stage.posted()
     near = await stage.sees("reaches its time limit")
-    await stage.says(ALICE, "org set approvals never", "vision")  # else more hours would be for her to give, too
-    await stage.presses(BOB, near, "extend", "may run 4 h in all")
+    await stage.presses(BOB, near, "extend", "alice is asked for 1 h more")
+    await stage.posted()
+    more = dict(await stage.sees("bob asks for 1 h more for train"))
+    await stage.presses(ALICE, more, "give_hours", "may run 4 h in all")
     await stage.posted()
     await screen.open_home(BOB)
     await screen.until(lambda: "train" in str(screen.homes.get(BOB)), "bob's home tab")
@@ -135,8 +134,13 @@ async def _worked(stage: Stage) -> dict[str, str]:
         for one in thread:
             sheet.message("bursar", "in its thread", one["blocks"], thread=True)
 
+    def decide(sheet: Sheet) -> None:
+        sheet.message("bursar", "to alice", approval["blocks"])
+        sheet.message("bursar", "ten minutes before its limit bob presses [Extend]", more["blocks"])
+
     at_home = _sheet("Bob's home tab", lambda sheet: [sheet.block(block) for block in home])
-    return {"work": _sheet("Bob's messages: his work", work), "home": at_home}
+    asked = _sheet("Alice's messages: an admin is asked", decide)
+    return {"approval": asked, "work": _sheet("Bob's messages: his work", work), "home": at_home}
 
 
 async def _reported(stage: Stage) -> dict[str, str]:

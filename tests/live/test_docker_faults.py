@@ -12,6 +12,7 @@ import pytest
 
 from core.domain.engines import Observed, Phase, Trouble, ensure_each
 from core.domain.errors import BursarError, Unavailable
+from core.drivers.docker import DockerDriver
 from tests.drivers.contract import INSTALL, a_token
 from tests.drivers.docker_rig import SDK_LEAVES_SOCKETS, DockerRig, a_container
 from tests.live.engines import docker, podman
@@ -133,10 +134,21 @@ def test_E44_a_single_engine_that_is_away_is_unavailable_and_never_empty(
     assert rig.until_running(TOKEN).is_live
 
 
+def until_whole(driver: DockerDriver) -> None:
+    """A busy host may be slower than a deadline at first."""
+
+    def whole() -> bool:
+        with suppress(Unavailable):
+            return driver.observe(INSTALL).complete
+        return False
+
+    until(whole, "it does not see all of its nodes")
+
+
 def test_E48_an_engine_that_hangs_is_left_after_a_while(a_cluster: Cluster, own_podman: podman.Podman) -> None:
     rig = a_cluster(n1=own_podman)
-    hasty = rig.opened(deadline_s=5.0)
-    assert hasty.observe(INSTALL).complete
+    hasty = rig.opened(deadline_s=10.0)
+    until_whole(hasty)
     own_podman.hang()
     try:
         with pytest.raises(Unavailable) as refused:
@@ -151,9 +163,9 @@ def test_E48_one_engine_that_hangs_does_not_slow_the_others_down(
     a_cluster: Cluster, own_podman: podman.Podman, dockerd: docker.Dockerd
 ) -> None:
     rig = a_cluster(big=dockerd, small=own_podman)
-    deadline_s = 6.0
+    deadline_s = 15.0
     hasty = rig.opened(deadline_s=deadline_s)
-    assert hasty.observe(INSTALL).complete
+    until_whole(hasty)
     own_podman.hang()
     try:
         assert not hasty.observe(INSTALL).complete

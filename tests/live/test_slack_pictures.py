@@ -9,7 +9,7 @@ import pytest
 from tests.live.slack_drawing import Sheet
 from tests.live.slack_pictures import FOLDER, drawn
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.live
 
 
 async def test_the_pictures_show_what_local_slack_is_sent(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.builders import World, quick_settings
 from tests.live.slack_servers import ALICE, APP, BOB, CHANNEL, child, local_slack
 from tests.live.slack_watch import Screen
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture
@@ -47,11 +47,10 @@ class Story:
     async def ask_by_a_form(self) -> None:
         screen = self.screen
         wanted = {"name": "train", "cluster": "rack", "image": "busybox"}
-        await screen.command(BOB, CHANNEL, "deploy")
-        await screen.until(lambda: screen.forms, "the form")
+        await screen.until_form(BOB, CHANNEL, "deploy")
         await screen.send_form(BOB, {**wanted, "gpu": "16"})
         await screen.until(lambda: screen.form_errors, "what is wrong with 16 GPUs")
-        assert "no node can hold" in screen.form_errors.get("name", ""), screen.form_errors
+        assert "no node can hold" in screen.form_errors.get("gpu", ""), screen.form_errors
         await screen.send_form(BOB, {**wanted, "gpu": "1", "hours": "1"})
 
     async def approve_by_a_button(self) -> None:

@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
-from core.scheduler import Board, Policy, Waiting, guard, plan, policy_named
+from core.scheduler import guard
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
 from core.scheduler.guard import VirtualEasy
 from core.scheduler.ordering import Closed
-from core.scheduler.policy import Smart
+from core.scheduler.policy import Policy, Smart, policy_named
+from core.scheduler.values import Waiting
 from tests.bench import machine
 from tests.bench.logs import Job, figures, generated
 from tests.bench.machine import Replay, quiet

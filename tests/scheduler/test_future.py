@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
 from core.domain.errors import Conflict
-from core.scheduler import Board, Dependency, Policy, plan, policy_named
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
 from core.scheduler.estimates import Estimate
 from core.scheduler.forecast import chart, forecast
+from core.scheduler.policy import Policy, policy_named
 from core.scheduler.twins import twin_of
+from core.scheduler.values import Dependency
 from core.scheduler.whatif import Preview, at_other_sizes, demand_version, what_if
 from tests.scheduler.boards import NOW, carry_out, job, node, random_board, random_item, running, service
 from tests.scheduler.test_pass import content, rebuilt

@@ -15,7 +15,7 @@ from core.domain.errors import BursarError, Exhausted
 from core.domain.lifecycle import FINAL, State
 from core.domain.roles import Caller
 from core.settings import Approvals, Limits, Orgs
-from core.views.work import DeploymentCard
+from core.views.work import DeploymentCard, FollowedLine
 from tests.builders import changed_tables, dump, job
 from tests.services.conftest import Team
 
@@ -147,6 +147,23 @@ def test_a_deployment_is_found_by_id_by_the_beginning_of_it_and_by_name(small_re
     again = small_ready.world.submit(small_ready.member, "train")
     assert show(small_ready.admin, "train").id == again.id
     assert show(small_ready.admin, made.id).state is State.CANCELLED
+
+
+def test_what_is_over_already_can_be_followed_by_its_name(small_ready: Team) -> None:
+    def of(handle: str, state: State, outcome: str = "ok") -> FollowedLine:
+        return FollowedLine(handle, "prepare", state, outcome)
+
+    world = small_ready.world
+    short = world.submit(small_ready.member, "prepare")
+    world.bursar.deployments.stop(small_ready.admin, short.id)
+    world.bursar.decisions.complete(small_ready.admin, short.id)
+    assert world.submit(small_ready.member, "train", after=["Prepare"]).after == (of(short.id, State.COMPLETED),)
+    world.advance(SECOND)
+    again = world.submit(small_ready.member, "prepare")
+    assert world.submit(small_ready.member, "test", after=["prepare:any"]).after == (of(again.id, State.QUEUED, "any"),)
+    world.bursar.deployments.cancel(small_ready.member, again.id)
+    refused = refusal(lambda: world.submit(small_ready.member, "tell", after=["prepare"]))
+    assert (refused.code, again.id in refused.message) == ("dependency_failed", True)
 
 
 # The same key

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core.domain.browsing import Look
+from core.domain.cluster_requests import NewNode
 from core.domain.errors import Forbidden, Invalid, NotFound
 from core.domain.roles import Caller
+from core.domain.validation import validated
 from core.views.work import DeploymentLine
 from tests.builders import World
 from tests.services.conftest import Team
@@ -138,3 +140,57 @@ def test_a_cursor_that_nobody_gave_is_not_found(small_team: Team, order: str, cu
             world.bursar.deployments.list(small_team.admin, order=order, after=wanted)
         assert refused.value.code == "deployment_not_found"
         assert refused.value.message.startswith("no deployment ")
+
+
+def test_a_filter_names_a_node_by_what_is_on_it_now_and_two_signs_mean_that_and_no_more(small_team: Team) -> None:
+    world, browsing = small_team.world, small_team.world.bursar.browsing
+    world.cluster(small_team.admin, gpu=1)
+    for number in (2, 10):
+        node = validated(NewNode, cluster="rack", name=f"node-{number}", cpu=4, ram=16, gpu=1)
+        world.bursar.clusters.add_node(small_team.admin, node)
+    world.fund(small_team.admin, credits=100, gpu_hours=100)
+    for name in ("one", "two", "three", "four"):
+        world.submit(small_team.admin, name, gpu=1, hours=1)
+    daemon = world.bursar.daemon()
+    daemon.once()
+    daemon.close()
+
+    def fit(text: str) -> set[str]:
+        found = browsing.lines(small_team.admin, browsing.order(small_team.admin, filter=text))
+        return {line.name for line in found}
+
+    on = {name: world.bursar.deployments.show(small_team.admin, name).node for name in ("one", "two", "three", "four")}
+    assert set(on.values()) == {"node-1", "node-2", "node-10", None}
+    assert fit("node=node-1") == {name for name, node in on.items() if node in ("node-1", "node-10")}
+    assert fit("node==NODE-1") == {name for name, node in on.items() if node == "node-1"}
+    assert fit("!node=node") == {name for name, node in on.items() if node is None}
+    assert fit("name==thre") == set()
+    left = next(name for name, node in on.items() if node == "node-2")
+    world.bursar.deployments.cancel(small_team.admin, left)
+    daemon = world.bursar.daemon()
+    daemon.once()
+    daemon.close()
+    assert left not in fit("node==node-2"), "it was there, and is no more"
+
+
+def test_the_work_of_all_organizations_is_listed_for_operators_alone(small_team: Team) -> None:
+    world, browsing = small_team.world, small_team.world.bursar.browsing
+    world.cluster(small_team.operator_in("vision"))
+    bob = world.member(world.org(small_team.operator, "sound"), "bob", "admin")
+    world.share(small_team.operator_in("vision"), "rack", "sound")
+    for person in (bob, small_team.member):
+        world.fund(person, credits=100, gpu_hours=100)
+    world.submit(bob, "theirs")
+    world.submit(small_team.member, "ours")
+    operator = small_team.operator_in("vision")
+    found = browsing.order(operator, everywhere=True)
+    lines = browsing.lines(operator, found, everywhere=True)
+    assert {(line.name, line.org) for line in lines} == {("theirs", "sound"), ("ours", "vision")}
+    assert browsing.order(operator, filter="org==sound", everywhere=True) == tuple(
+        line.id for line in lines if line.name == "theirs"
+    )
+    for person in (small_team.admin, small_team.member):
+        with pytest.raises(Forbidden):
+            browsing.order(person, everywhere=True)
+        with pytest.raises(Forbidden):
+            browsing.lines(person, found, everywhere=True)

@@ -31,7 +31,8 @@ def test_an_operator_sees_who_holds_a_device_and_who_waits_and_others_only_that_
         (holder,) = device.holders
         assert (holder.name, holder.owner, holder.org) == (("theirs", "bob", "sound") if known else (None, None, None))
         assert (line.name, line.owner, line.org) == (("waits", "bob", "sound") if known else (None, None, None))
-        assert (holder.id, line.id) == (None, None), "no word of an organization that one does not work in"
+        found = [one.id is not None for one in (holder, line)]
+        assert found == [known, known], "a word for verbs, beside the organization in which it is one"
 
 
 def test_where_it_is_ones_own_it_has_its_id_and_no_other_organization(small_team: Team) -> None:

@@ -43,7 +43,6 @@ def test_the_readme_shows_pictures_that_are_drawn_and_no_picture_is_left_over() 
 
 
 @pytest.mark.live
-@pytest.mark.timeout(600)
 def test_the_command_draws_the_demonstration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "FOLDER", tmp_path / "pictures")
     pictures.main(["overview", "queue"])

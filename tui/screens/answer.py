@@ -14,7 +14,9 @@ from tui.cli.answers import for_people
 from tui.theme import Tone
 from tui.widgets.plain import Plain, text
 
-_MARGIN = 8
+_SHARE = 96  # per cent of the terminal, as answer.tcss has it
+_AROUND = 8  # columns beside the text: border, padding and the scrollbar
+_SECRETS = ("code", "token")  # what is told only once is what one wants to have
 
 
 class AnswerScreen(ModalScreen[None]):
@@ -34,9 +36,9 @@ class AnswerScreen(ModalScreen[None]):
         if isinstance(self._answer, str):
             self._text = self._answer
         else:
-            self._text = for_people(verb, self._answer, max(40, self.app.size.width - _MARGIN))
+            self._text = for_people(verb, self._answer, max(40, self.app.size.width * _SHARE // 100 - _AROUND))
         with VerticalScroll(classes="box") as box:
-            box.border_subtitle = text("esc closes · y copies")
+            box.border_subtitle = text(f"esc closes · y copies {self._copied[0]}".rstrip())
             yield Plain(text(f"$ {self._command.line}", Tone.DIM), classes="line")
             yield Plain(text(self._text.rstrip("\n"), lines=True), classes="text")
             if after := verb.said_after(self._answer):
@@ -45,5 +47,16 @@ class AnswerScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
+    @property
+    def _copied(self) -> tuple[str, str]:
+        """What is copied: its word, and itself."""
+        for name in _SECRETS:
+            secret = getattr(self._answer, name, None)
+            if secret:
+                return f"the {name}", str(secret)
+        return "", self._text
+
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard(self._text)
+        word, words = self._copied
+        self.app.copy_to_clipboard(words)
+        self.query_one(VerticalScroll).border_subtitle = text(f"{word or 'all of it'} is copied · esc closes")

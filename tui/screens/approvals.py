@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from textual import on
 from textual.containers import Horizontal, VerticalScroll
@@ -13,6 +13,7 @@ from core.views.work import DeploymentLine
 from tui import actions, questions
 from tui.actions import Action, principal
 from tui.amounts import age, size_of
+from tui.completion import Names
 from tui.deployment_facts import fact_lines
 from tui.messages import ApprovalsSeen, DeploymentSeen
 from tui.screens.frame import Frame
@@ -77,6 +78,8 @@ class ApprovalsScreen(Frame):
 
     @on(DeploymentSeen)
     def _deployment_seen(self, seen: DeploymentSeen) -> None:
+        if seen.card.id != self.query_one(LineTable).key:
+            return  # the cursor has moved on: nobody shall decide on one and read of another
         why = text(seen.card.reason or "", Tone.WAIT)
         lines = [text(seen.card.name, Tone.LOUD), why, text(""), *fact_lines(seen.card, self.console.now())[1:]]
         self.query_one(".reasons", Hanging).hang(lines)
@@ -92,8 +95,8 @@ class ApprovalsScreen(Frame):
         del action
         return [(key, self._lines[key].name) for key in self.query_one(LineTable).picked if key in self._lines]
 
-    def names(self) -> Iterable[str]:
-        return list(self._lines)
+    def names(self) -> Names:
+        return {"deployment": {line.id: f"{line.name} of {line.owner}" for line in self._lines.values()}}
 
 
 def _cells(line: DeploymentLine, now: int) -> Sequence[Cell]:

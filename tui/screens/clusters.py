@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from textual import on
 from textual.containers import VerticalScroll
@@ -11,15 +11,17 @@ from textual.widget import Widget
 from core.domain.resources import format_cpu, format_gpu
 from core.views.work import ClusterCard, NodeCard
 from tui import actions, questions
-from tui.actions import Action, Command, undo_of_cluster, undo_of_node
+from tui.actions import Action, Command, held_on, undo_of_cluster, undo_of_node
 from tui.amounts import NOTHING
+from tui.completion import Names
+from tui.format import by_number
 from tui.messages import ClustersSeen, DevicesSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone, node_look
-from tui.widgets.capacity import device_map, memory_of
+from tui.widgets.capacity import memory_of
 from tui.widgets.columns import Cell, Column
+from tui.widgets.devices import DeviceMap
 from tui.widgets.panel import Panel
-from tui.widgets.plain import Plain, stacked, text
 from tui.widgets.table import LineTable
 
 _OF_NODES = ("cordon", "drain", "resume")
@@ -30,20 +32,21 @@ class ClustersScreen(Frame):
     PLACE = "clusters"
     CSS_PATH = "clusters.tcss"
     ACTIONS = (
-        actions.NEW_CLUSTER,
-        actions.ADD_NODE,
-        actions.CORDON,
         actions.DRAIN,
         actions.RESUME,
-        actions.SHARE,
-        actions.DELETE_CLUSTER,
+        actions.CORDON,
         actions.PAUSE,
         actions.UNPAUSE,
+        actions.NEW_CLUSTER,
+        actions.ADD_NODE,
+        actions.SHARE,
+        actions.DELETE_CLUSTER,
     )
 
     def __init__(self) -> None:
         super().__init__()
         self._rows: dict[str, tuple[ClusterCard, NodeCard | None]] = {}
+        self._followed: str | None = None
 
     def body(self) -> Iterator[Widget]:
         with Panel("clusters and nodes", classes="list"):
@@ -58,10 +61,9 @@ class ClustersScreen(Frame):
                     Column("labels", 16, drop=4),
                 ],
                 nothing="no clusters yet: n makes one",
-                opens=False,
             )
         with Panel("GPUs", classes="devices"), VerticalScroll(can_focus=False):
-            yield Plain(classes="map")
+            yield DeviceMap()
 
     def look(self) -> None:
         self.ask(questions.clusters, "clusters")
@@ -73,7 +75,7 @@ class ClustersScreen(Frame):
         for cluster in seen.clusters:
             self._rows[cluster.id] = (cluster, None)
             shown.append((cluster.id, _cluster_cells(cluster)))
-            for node in cluster.nodes:
+            for node in sorted(cluster.nodes, key=lambda one: by_number(one.name)):
                 self._rows[f"{cluster.id} {node.name}"] = (cluster, node)
                 shown.append((f"{cluster.id} {node.name}", _node_cells(node)))
         self.query_one(LineTable).show_rows(shown)
@@ -88,8 +90,29 @@ class ClustersScreen(Frame):
 
     @on(DevicesSeen)
     def _devices_seen(self, seen: DevicesSeen) -> None:
-        lines = device_map(seen.devices, self.query_one(".devices VerticalScroll").scrollable_content_region.width)
-        self.query_one(".map", Plain).say(stacked(lines) if lines else text("no GPUs in this cluster", Tone.DIM))
+        if self._chosen is None or self._chosen[0].id != seen.cluster:
+            return  # the cursor has moved on
+        around, plan = self.query_one(".devices VerticalScroll"), self.query_one(DeviceMap)
+        room = around.scrollable_content_region
+        plan.draw(seen.devices, room.width, around.size.height, "no GPUs in this cluster")
+        self._follow(around, plan)
+
+    def _follow(self, around: Widget, plan: DeviceMap) -> None:
+        """The map shows the node that the cursor has come to; who turns the wheel afterwards is left alone."""
+        row, key = self._chosen, self.query_one(LineTable).key
+        if row is None or key == self._followed:
+            return
+        self._followed = key
+        line = plan.drawn.line_of(row[1].name) if row[1] is not None else None
+        self.call_after_refresh(around.scroll_to, y=max(0, (line or 0) - 1), animate=False)
+
+    @on(LineTable.Chosen)
+    def _opened(self) -> None:
+        """What runs there, now."""
+        row = self._chosen
+        if row is not None:
+            cluster, node = row
+            self.console.show_deployments(held_on(cluster.name, node.name) if node else f"cluster=={cluster.name}")
 
     def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
         row = self._chosen
@@ -115,8 +138,11 @@ class ClustersScreen(Frame):
             return None
         return undo_of_node(cluster.id, subject, node.state)
 
-    def names(self) -> Iterable[str]:
-        return [cluster.name for cluster, node in self._rows.values() if node is None]
+    def names(self) -> Names:
+        return {
+            "cluster": {cluster.name: cluster.driver for cluster, _ in self._rows.values()},
+            "node": {node.name: f"of {cluster.name}" for cluster, node in self._rows.values() if node is not None},
+        }
 
     @property
     def _chosen(self) -> tuple[ClusterCard, NodeCard | None] | None:
@@ -147,7 +173,7 @@ def _gpus(used: int, total: int, tone: Tone) -> Cell:
 
 
 def _node_cells(node: NodeCard) -> Sequence[Cell]:
-    look = node_look(node.state)
+    look = node_look(node.state, is_held=bool(node.used.cpu_milli))
     labels = " ".join(f"{key}={value}" if value else key for key, value in node.labels.items())
     return (
         Cell(f"  {node.name}"),

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.screen import Screen
 
 from core.domain.errors import BursarError
 from tui import questions
@@ -19,14 +18,17 @@ from tui.console import Console
 from tui.messages import Did, LoggedOn, MachineSeen, NotDone, Refused
 from tui.offers import Offer, found_here, offers
 from tui.screens.login import WORDMARK
+from tui.screens.passing import Passing
 from tui.theme import Tone
 from tui.widgets.field import LONGEST, Field
 from tui.widgets.hanging import Hanging, Line
 from tui.widgets.plain import Plain, joined, stacked, text
 from tui.widgets.steps import Steps
 
+_MADE_MEANWHILE = "already_installed"  # elsewhere, or by the enter before this one, which could not log in
 
-class FirstRunScreen(Screen[None]):
+
+class FirstRunScreen(Passing):
     """Three steps, each a field or two; what shall be the first cluster may be left for later."""
 
     CSS_PATH = "login.tcss"
@@ -40,6 +42,7 @@ class FirstRunScreen(Screen[None]):
         super().__init__()
         self._offers: list[Offer] = []
         self._chosen = 0
+        self._doing = False  # a second enter while the first is on its way does nothing
         self._enter: Callable[..., None] = self._make_operator
 
     def compose(self) -> ComposeResult:
@@ -67,7 +70,8 @@ class FirstRunScreen(Screen[None]):
 
     @on(Steps.Entered)
     def _entered(self, event: Steps.Entered) -> None:
-        self._enter(*event.values)
+        if not self._doing:
+            self._enter(*event.values)
 
     # First: somebody who runs it
 
@@ -77,6 +81,7 @@ class FirstRunScreen(Screen[None]):
             return
         gateway = self._desk.gateway
         self._say(text("…", Tone.DIM))
+        self._doing = True
         gateway.ask_anybody(self, lambda: gateway.install(name.strip(), password), about="install")
 
     @on(LoggedOn)
@@ -89,7 +94,11 @@ class FirstRunScreen(Screen[None]):
     def _make_org(self, name: str) -> None:
         verb = named(("org", "create"))
         assert verb is not None
-        self._desk.gateway.ask_to_do(self, Command(verb, {"name": (name.strip(),)}))
+        self._do(Command(verb, {"name": (name.strip(),)}))
+
+    def _do(self, command: Command) -> None:
+        self._doing = True
+        self._desk.gateway.ask_to_do(self, command)
 
     # At last: something to run on
 
@@ -135,7 +144,7 @@ class FirstRunScreen(Screen[None]):
         offer = self._offers[self._chosen] if self._offers else None
         if offer is None or offer.texts is None or verb is None:
             return
-        self._desk.gateway.ask_to_do(self, Command(verb, {"name": (name.strip(),), **offer.texts}))
+        self._do(Command(verb, {"name": (name.strip(),), **offer.texts}))
 
     @on(Did)
     async def _did(self, event: Did) -> None:
@@ -151,7 +160,7 @@ class FirstRunScreen(Screen[None]):
             self._done()
 
     def _done(self) -> None:
-        self.dismiss(None)
+        self.over()
 
     # What goes wrong
 
@@ -160,6 +169,8 @@ class FirstRunScreen(Screen[None]):
         event.stop()
         if event.about == "machine":
             self._machine_seen(MachineSeen(()))
+        if event.error.code == _MADE_MEANWHILE:
+            self._done()  # who they are is what the console asks then
         self._tell(event.error)
 
     @on(NotDone)
@@ -168,6 +179,7 @@ class FirstRunScreen(Screen[None]):
         self._tell(event.error)
 
     def _tell(self, error: BursarError) -> None:
+        self._doing = False
         hint = text(f"\n{error.hint}", Tone.DIM, lines=True) if error.hint else ""
         self._say(joined(text(f"✗ {error.message}", Tone.BAD), hint))
 
@@ -186,6 +198,7 @@ class FirstRunScreen(Screen[None]):
         self.query_one(".demo").display = False
         self.query_one(".why", Plain).say(why)
         self._say(text(""))
+        self._doing = False
 
 
 def _offer_line(offer: Offer, *, chosen: bool) -> Line:

@@ -18,14 +18,14 @@ from core.domain.roles import Caller
 from tui.actions import Action, Command
 from tui.console import Console
 from tui.messages import Did, NotDone, Questioned, Refused
-from tui.screens.answer import AnswerScreen
+from tui.screens.passing import Passing
 from tui.screens.sure import SureScreen
 from tui.theme import Tone
 from tui.widgets.fields import Fields
 from tui.widgets.plain import Plain, joined, text
 
 
-class FormScreen(ModalScreen[None]):
+class FormScreen(Passing, ModalScreen[None]):
     CSS_PATH = "form.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave it", show=False),
@@ -68,7 +68,8 @@ class FormScreen(ModalScreen[None]):
     def commands(self) -> list[Command]:
         """The same for each thing."""
         typed = self.query_one(Fields).texts
-        return [replace(known, texts={**known.texts, **typed}) for known in self._known]
+        shows = self._action.shows
+        return [replace(known, texts={**known.texts, **typed}, shows=shows) for known in self._known]
 
     @on(Fields.Changed)
     def _show_line(self) -> None:
@@ -98,7 +99,7 @@ class FormScreen(ModalScreen[None]):
             return
 
         def question(bursar: Bursar, caller: Caller) -> Questioned:
-            return Questioned(command, ask(bursar, caller, command.values))
+            return Questioned(command, ask(bursar, command.asked_by(caller), command.values))
 
         self._desk.gateway.ask(self, question, about="question")
 
@@ -135,10 +136,8 @@ class FormScreen(ModalScreen[None]):
     def _did(self, event: Did) -> None:
         event.stop()  # it would reach the console by itself as well, and be told twice
         app = self.app
-        self.dismiss(None)
+        self.over()
         app.post_message(Did(event.command, event.answer))
-        if self._action.shows:
-            app.push_screen(AnswerScreen(event.command, event.answer))
 
     def _refuse(self, error: BursarError) -> None:
         hint = text(f"\n{error.hint}", Tone.DIM, lines=True) if error.hint else ""

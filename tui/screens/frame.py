@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.content import Content
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
@@ -17,9 +19,9 @@ from textual.widgets import Input
 from core.commands.table import VERBS
 from core.domain.errors import BursarError
 from core.domain.roles import not_logged_in
-from tui.actions import Action, Command, may, only_if_still
+from tui.actions import Action, Command, held_on, may, only_if_still
 from tui.amounts import span
-from tui.completion import Completion, completions
+from tui.completion import Completion, Names, completions
 from tui.console import Console, Echo
 from tui.gateway import Question
 from tui.messages import Refused
@@ -28,9 +30,10 @@ from tui.screens.form import FormScreen
 from tui.screens.help import HelpScreen, keys_of
 from tui.screens.sure import SureScreen
 from tui.theme import Tone
+from tui.widgets.devices import DeviceMap
 from tui.widgets.keys import Keys
 from tui.widgets.masthead import Masthead
-from tui.widgets.nav import PLACES, Nav
+from tui.widgets.nav import PLACES, Nav, ways
 from tui.widgets.pick import Pick
 from tui.widgets.plain import Plain, text
 from tui.widgets.prompt import Prompt
@@ -38,6 +41,7 @@ from tui.widgets.table import MOST_MARKED, LineTable
 
 _OLD = 15_000_000  # what was seen so long ago is told as old
 SMALLEST = (60, 16)
+_TIP = text("ctrl+p finds screens, commands and deployments", Tone.DIM)
 _GENERAL = frozenset({"prompt", "help", "back", "last", "reload", "undo", "columns"})
 
 
@@ -91,7 +95,7 @@ class Frame(Screen[None]):
         yield Plain(f"this needs a terminal of {SMALLEST[0]} columns and {SMALLEST[1]} lines", classes="too-small")
         with Container(classes="body"):
             yield from self.body()
-        yield Plain(text("ctrl+p finds screens, commands and deployments", Tone.DIM), classes="echo")
+        yield Plain(_TIP, classes="echo")
         yield Prompt(self._complete)
         yield Keys()
 
@@ -111,17 +115,25 @@ class Frame(Screen[None]):
     def owners(self) -> Sequence[str]:
         return ()
 
+    def org_of(self, subject: str) -> str | None:
+        """Where a subject belongs, if that is another organization than one's own."""
+        del subject
+        return None
+
     def undo(self, action: Action, subject: str) -> Command | None:
         """What would take this action back, as long as it is not done yet; None where nothing would."""
         del action, subject
         return None
 
-    def names(self) -> Iterable[str]:
+    def names(self) -> Names:
         """What a command could name, for completion."""
-        return ()
+        return {}
 
     def typed(self, line: str, *, entered: bool) -> None:
         """A filter, as it is typed and when it is done."""
+
+    def come_for(self, what: str, org: str | None = None) -> None:
+        """Somebody is sent here by another screen: for what fits a filter, or with a deployment at hand."""
 
     def clear(self) -> bool:
         """Take back a mark or a filter; whether there was any."""
@@ -151,7 +163,9 @@ class Frame(Screen[None]):
         self._standing_changed()
 
     def on_screen_resume(self) -> None:
-        """Also the first time, behind the mount: each coming here asks once."""
+        """Also the first time, behind the mount: each coming here asks once, and old news is taken away."""
+        if self._composed:
+            self._say(self.console.news or _TIP)
         self.look_if_known()
 
     def look_if_known(self) -> None:
@@ -177,7 +191,10 @@ class Frame(Screen[None]):
 
     @on(Echo)
     def _echo(self, event: Echo) -> None:
-        self.query_one(".echo", Plain).say(event.content)
+        self._say(event.content)
+
+    def _say(self, content: Content) -> None:
+        self.query_one(".echo", Plain).say(content)
 
     @on(Nav.Picked)
     def _picked(self, event: Nav.Picked) -> None:
@@ -199,10 +216,19 @@ class Frame(Screen[None]):
         if event.sign == "/":
             self.typed(event.line, entered=False)
 
+    @on(DeviceMap.Picked)
+    def _device_picked(self, event: DeviceMap.Picked) -> None:
+        """To the one that holds it; where several do, or nobody, to what is on its node."""
+        device = event.device
+        if len(device.holders) == 1 and device.holders[0].id is not None:
+            self.console.open_deployment(device.holders[0].id, org=device.holders[0].org)
+        else:
+            self.console.show_deployments(held_on(device.cluster, device.node))
+
     @on(LineTable.TooMany)
     def _too_many(self, event: LineTable.TooMany) -> None:
         words = f"{event.count:,} are too many to be marked at once (at most {MOST_MARKED}): narrow them with a filter"
-        self.query_one(".echo", Plain).say(text(words, Tone.WAIT))
+        self._say(text(words, Tone.WAIT))
 
     @on(LineTable.Moved)
     @on(LineTable.Marked)
@@ -258,7 +284,7 @@ class Frame(Screen[None]):
         wanted = self._action(str(parameters[0]))
         if not may(self.console.who, wanted.verb):
             return False
-        if wanted.subject is None:
+        if wanted.subject is None or (wanted.asks and not self.subjects(wanted)):
             return True
         own = all(may(self.console.who, wanted.verb, owner) for owner in self.owners())
         if own and self.subjects(wanted):
@@ -269,7 +295,7 @@ class Frame(Screen[None]):
         """A key that is out of reach says why, since it is there to be read."""
         for action in self.ACTIONS:
             if action.key == event.key and self.check_action("act", (action.name,)) is not True:
-                self.query_one(".echo", Plain).say(text(self.out_of_reach(action), Tone.DIM))
+                self._say(text(self.out_of_reach(action), Tone.DIM))
 
     def out_of_reach(self, action: Action) -> str:
         """Why somebody cannot do this here and now."""
@@ -285,8 +311,12 @@ class Frame(Screen[None]):
     def act(self, action: Action) -> None:
         """Fill in, make sure, then do: each by what the action says of itself."""
         chosen = self.subjects(action) if action.subject else [("", "")]
+        if action.asks and not chosen:
+            chosen = [("", "")]
         if not chosen:
-            self.query_one(".echo", Plain).say(text(f"nothing to {action.label.lower()} here", Tone.DIM))
+            self._say(text(f"nothing to {action.label.lower()} here", Tone.DIM))
+            return
+        if self._has_slipped(action, chosen):
             return
         commands = [self._command(action, word, known_as) for word, known_as in chosen]
         if action.fill:
@@ -297,14 +327,29 @@ class Frame(Screen[None]):
             return
         self.app.push_screen(SureScreen.of(action, commands, [name for _, name in chosen]), self.console.sure)
 
+    def _has_slipped(self, action: Action, chosen: Sequence[tuple[str, str]]) -> bool:
+        """Where the row that the cursor stood on has gone by itself, what acts at once asks to be said once more."""
+        tables = self.query(LineTable)
+        slipped = [table for table in tables if table.slipped_off is not None and not table.marked]
+        asks = bool(slipped) and action.subject is not None and not action.fill and not action.sure
+        for table in tables:
+            table.slipped_off = None
+            table.will_lose(word for word, _ in chosen)
+        if asks:
+            words = f"the line under the cursor has gone, it is now on {chosen[0][1]}: {action.key} again to"
+            self._say(text(f"{words} {action.label.lower()} that", Tone.WAIT))
+        return asks
+
     def fixed(self, action: Action) -> dict[str, Sequence[str]]:
         """What the screen knows of a command besides its subject."""
         return dict(action.preset)
 
     def _command(self, action: Action, subject: str, known_as: str) -> Command:
-        texts = {**self.fixed(action), **({action.subject: (subject,)} if action.subject else {})}
-        undo = self.undo(action, subject)
-        command = Command(action.verb, texts, known_as=known_as, undo=undo)
+        texts = {**self.fixed(action), **({action.subject: (subject,)} if action.subject and subject else {})}
+        undo, org = self.undo(action, subject), self.org_of(subject)
+        if undo is not None:
+            undo = replace(undo, org=org)
+        command = Command(action.verb, texts, known_as=known_as, undo=undo, shows=action.shows, org=org)
         return only_if_still(command, undo) if action.fill and undo is not None else command
 
     def _action(self, name: str) -> Action:
@@ -312,7 +357,7 @@ class Frame(Screen[None]):
 
     def _complete(self, line: str) -> list[Completion]:
         offered = [v for v in VERBS if not v.terminal_only and may(self.console.who, v)]
-        return completions(line, offered, [*(place.name for place in PLACES), "account", "help", "quit"], self.names())
+        return completions(line, offered, [*ways(), "account", "help", "quit"], self.console.names)
 
     def _who_changed(self) -> None:
         self._show_who()

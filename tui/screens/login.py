@@ -5,10 +5,10 @@ from __future__ import annotations
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import Screen
 
 from tui.console import Console
 from tui.messages import LoggedOn, Refused
+from tui.screens.passing import Passing
 from tui.theme import Tone
 from tui.widgets.field import LONGEST, Field
 from tui.widgets.plain import Plain, joined, text
@@ -17,7 +17,7 @@ from tui.widgets.steps import Steps
 WORDMARK = "BURSAR"
 
 
-class LoginScreen(Screen[None]):
+class LoginScreen(Passing):
     CSS_PATH = "login.tcss"
 
     def __init__(self, why: str = "", name: str = "") -> None:
@@ -55,5 +55,8 @@ class LoginScreen(Screen[None]):
         self.query_one(".refusal", Plain).say(joined(text(f"✗ {event.error.message}", Tone.BAD), hint))
 
     @on(LoggedOn)
-    def _logged_on(self) -> None:
-        self.dismiss(None)
+    def _logged_on(self, event: LoggedOn) -> None:
+        assert isinstance(self.app, Console)
+        self.app.sits_down(event.name)
+        if self in self.app.screen_stack:
+            self.over()

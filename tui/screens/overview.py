@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from textual import events, on
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -15,12 +15,14 @@ from core.views.operations import Diagnosis, Verdict
 from tui import questions
 from tui.actions import principal
 from tui.amounts import credits_of, gpu_hours_of, span, until
+from tui.completion import Names
 from tui.feed import event_line
 from tui.messages import DiagnosisSeen, OverviewSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
-from tui.widgets.capacity import cluster_bars, device_map, name_of
+from tui.widgets.capacity import cluster_bars, name_of, names_of_queue
 from tui.widgets.columns import Cell, Column
+from tui.widgets.devices import DeviceMap
 from tui.widgets.hanging import Hanging
 from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, joined, stacked, text
@@ -44,7 +46,7 @@ class OverviewScreen(Frame):
                 with Panel("capacity", classes="capacity"), VerticalScroll(can_focus=False):
                     yield Plain(text("…", Tone.DIM), classes="bars")
                 with Panel("GPUs", classes="gpus"), VerticalScroll(can_focus=False):
-                    yield Plain(classes="map")
+                    yield DeviceMap()
                 with Panel("begin here", classes="begin"):
                     yield Hanging(_BEGIN)
             with Vertical(classes="side"):
@@ -113,7 +115,8 @@ class OverviewScreen(Frame):
         width = self.query_one(".capacity VerticalScroll").scrollable_content_region.width
         bars = [line for cluster in seen.clusters for line in cluster_bars(cluster, width)]
         self.query_one(".bars", Plain).say(stacked(bars) if bars else _no_clusters())
-        self.query_one(".map", Plain).say(stacked(device_map(seen.devices, width)))
+        room = self.query_one(".gpus VerticalScroll").size.height
+        self.query_one(DeviceMap).draw(seen.devices, width, room)
         self.query_one(".gpus").display = bool(seen.devices)
         has_begun = any(event.kind.startswith("deployment.") for event in seen.feed)
         self.query_one(".begin").display = not (seen.devices and has_begun)
@@ -143,15 +146,28 @@ class OverviewScreen(Frame):
 
     @on(LineTable.Chosen)
     def _chosen(self, event: LineTable.Chosen) -> None:
-        if event.key.startswith("dep-"):
-            self.console.open_deployment(event.key)
+        lines = self._seen.queue if self._seen else ()
+        line = next((line for _, line in lines if line.id == event.key), None)
+        if line is not None:
+            self.console.open_deployment(event.key, org=line.org)
 
     @on(DiagnosisSeen)
     def _diagnosis_seen(self, seen: DiagnosisSeen) -> None:
         self.query_one(".doctor", Plain).say(_verdict(seen.diagnosis))
 
-    def names(self) -> Iterable[str]:
-        return [line.id for _, line in self._seen.queue if line.id] if self._seen else []
+    def names(self) -> Names:
+        """All that is on it: this is the screen that everybody has seen."""
+        seen = self._seen
+        if seen is None:
+            return {}
+        devices = [holder for device in seen.devices for holder in device.holders if holder.id and not holder.org]
+        held = {str(holder.id): f"{holder.name} of {holder.owner}" for holder in devices}
+        waiting = names_of_queue(seen.queue)["deployment"]
+        return {
+            "deployment": {**waiting, **held},
+            "cluster": {cluster.name: cluster.driver for cluster in seen.clusters},
+            "node": {node.name: f"of {cluster.name}" for cluster in seen.clusters for node in cluster.nodes},
+        }
 
 
 _BEGIN = [

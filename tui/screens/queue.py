@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from textual import on
 from textual.containers import Horizontal, VerticalScroll
@@ -13,11 +13,12 @@ from core.views.foresight import QueueLine
 from tui import actions, questions
 from tui.actions import Action, Command, undo_of_deployment
 from tui.amounts import age, span, until
+from tui.completion import Names
 from tui.messages import QueueSeen, WhySeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
 from tui.widgets.blockers import why_lines
-from tui.widgets.capacity import name_of
+from tui.widgets.capacity import name_of, names_of_queue
 from tui.widgets.columns import Cell, Column
 from tui.widgets.hanging import Hanging, Line
 from tui.widgets.panel import Panel
@@ -71,20 +72,21 @@ class QueueScreen(Frame):
         if line is None or line.id is None:
             self.query_one(".reasons", Hanging).hang(_of_others(line))
         else:
-            self.ask(questions.why(line.id), "why")
+            self.ask(questions.within(line.org, questions.why(line.id)), "why")
 
     @on(WhySeen)
     def _why_seen(self, seen: WhySeen) -> None:
-        lines = why_lines(seen.card, self.console.now())
-        chosen = self._chosen
-        if chosen is not None:
-            lines += [text(words) for words in _start_of(chosen, self.console.now())]
+        now, chosen = self.console.now(), self._chosen
+        if chosen is None or chosen.id != seen.card.id:
+            return  # the cursor has moved on
+        lines = why_lines(seen.card, now) + [text(words) for words in _start_of(chosen, now)]
         self.query_one(".reasons", Hanging).hang(lines)
 
     @on(LineTable.Chosen)
     def _opened(self, event: LineTable.Chosen) -> None:
-        if self._lines[event.key][1].id is not None:
-            self.console.open_deployment(event.key)
+        line = self._lines[event.key][1]
+        if line.id is not None:
+            self.console.open_deployment(line.id, org=line.org)
 
     def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
         line = self._chosen
@@ -102,8 +104,12 @@ class QueueScreen(Frame):
         line = self._chosen
         return [line.owner] if line is not None and line.owner else []
 
-    def names(self) -> Iterable[str]:
-        return [line.id for _, line in self._lines.values() if line.id]
+    def org_of(self, subject: str) -> str | None:
+        found = self._lines.get(subject)
+        return found[1].org if found is not None else None
+
+    def names(self) -> Names:
+        return names_of_queue(self._lines.values())
 
     @property
     def _chosen(self) -> QueueLine | None:
@@ -121,9 +127,7 @@ def _start_of(line: QueueLine, now: int) -> Iterator[str]:
 def _of_others(line: QueueLine | None) -> list[Line]:
     if line is None:
         return []
-    if line.org is None:
-        return [text("of another organization: its reasons are not yours to see", Tone.DIM)]
-    return [text(f"of {line.org}: its reasons are told where it is", Tone.DIM), text(f":org switch {line.org}")]
+    return [text("of another organization: its reasons are not yours to see", Tone.DIM)]
 
 
 def _cells(cluster: str, line: QueueLine, now: int) -> Sequence[Cell]:

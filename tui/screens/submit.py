@@ -17,8 +17,9 @@ from core.views.foresight import PreviewCard
 from core.views.money import Sum
 from tui import questions
 from tui.actions import Command, named
+from tui.again import fields_like
 from tui.amounts import span, sum_of, until
-from tui.messages import ChoicesSeen, Did, NotDone, PreviewSeen
+from tui.messages import ChoicesSeen, DeploymentSeen, Did, NotDone, PreviewSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
 from tui.widgets.blockers import blocker_lines
@@ -51,6 +52,7 @@ class SubmitScreen(Frame):
         super().__init__()
         self._timer: Timer | None = None
         self._doing = False
+        self._like: tuple[str, str | None] | None = None
 
     def body(self) -> Iterator[Widget]:
         with Horizontal():
@@ -62,7 +64,25 @@ class SubmitScreen(Frame):
 
     def look(self) -> None:
         self.ask(questions.choices, "choices")
+        if self._like is not None:
+            reference, org = self._like
+            self.ask(questions.within(org, questions.deployment(reference)), "like")
         self._try()
+
+    def come_for(self, what: str, org: str | None = None) -> None:
+        self._like = (what, org)
+
+    @on(DeploymentSeen)
+    def _like_seen(self, seen: DeploymentSeen) -> None:
+        """Everything as it was, for something to be changed; what was in the form before makes room."""
+        self._like = None
+        fields, words = self.query_one(Fields), fields_like(seen.card)
+        for argument in _arguments():
+            fields.put(argument.name, words.get(argument.name, ""))
+        self.query_one("Fields Input").focus()
+        missing = f"; its variables are not shown, so give them again: {', '.join(seen.card.env)}"
+        words_of_it = f"as {seen.card.name} was: change what shall be different{missing if seen.card.env else ''}"
+        self.console.echo(text(words_of_it, Tone.WAIT if seen.card.env else Tone.DIM))
 
     @property
     def command(self) -> Command:
@@ -88,7 +108,7 @@ class SubmitScreen(Frame):
     def _try(self) -> None:
         """Ask what it would do, once there is enough to ask."""
         command = self.command
-        if "name" not in command.texts or "cluster" not in command.texts or self._doing:
+        if not self._can_be_tried:
             return
         try:
             _ = command.values
@@ -98,8 +118,15 @@ class SubmitScreen(Frame):
         tried = Command(command.verb, {**command.texts, "dry_run": ("yes",)})
         self.ask(questions.preview(tried), "preview")
 
+    @property
+    def _can_be_tried(self) -> bool:
+        texts = self.query_one(Fields).texts
+        return "name" in texts and "cluster" in texts and not self._doing
+
     @on(PreviewSeen)
     def _preview_seen(self, seen: PreviewSeen) -> None:
+        if not self._can_be_tried:
+            return  # of what has been submitted meanwhile, or taken back
         self.query_one(".verdict", Hanging).hang(_verdict(seen.card, self.console.now()))
 
     def show_refusal(self, error: BursarError) -> None:
@@ -135,7 +162,7 @@ class SubmitScreen(Frame):
         self.query_one(".verdict", Hanging).hang([text("submitted", Tone.GOOD)])
         self.app.post_message(Did(event.command, event.answer))
         reference = getattr(event.answer, "id", None)
-        if reference is not None:
+        if reference is not None and self.app.screen is self:
             self.console.open_deployment(str(reference))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -6,7 +6,7 @@ data into a table: every cell is made harmless here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -130,6 +130,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._index = 0
         self._wanted: tuple[int, int] | None = None
         self.decided: dict[str, bool] = {}
+        self.slipped_off: str | None = None  # the row that the cursor was put on, where it has gone by itself
+        self._to_lose: frozenset[str] = frozenset()
         self.marked: frozenset[str] = frozenset()
 
     # What it shows
@@ -142,6 +144,8 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._index = min(self._index, max(0, len(keys) - 1))
         if before is not None and before != self.key and before in keys:
             self._index = keys.index(before)
+        elif before is not None and before != self.key:
+            self.slipped_off = None if before in self._to_lose else before
         if self.marked:
             self.marked = self.marked & frozenset(keys)
         self._fit()
@@ -190,6 +194,10 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         if self.marked:
             return tuple(key for key in self._keys if key in self.marked)
         return () if self.key is None else (self.key,)
+
+    def will_lose(self, keys: Iterable[str]) -> None:
+        """That these rows go is no surprise to anybody."""
+        self._to_lose = frozenset(keys)
 
     @property
     def row_count(self) -> int:
@@ -261,6 +269,7 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _go(self, index: int) -> None:
         if not self._keys:
             return
+        self.slipped_off = None
         before, self._index = self._index, max(0, min(len(self._keys) - 1, index))
         if before == self._index:
             return

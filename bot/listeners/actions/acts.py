@@ -1,4 +1,4 @@
-"""[Cancel], [Stop], [Start] and [Resume]: one call each, and the card below says the rest."""
+"""[Cancel], [Stop], [Start] and [Resume]: one call each, and the card says the rest. An old button finds it done."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from bot.listeners.commands.verb import known
 from bot.markup import safe_slack
 from bot.payloads import Press
 from bot.wording import state_words
+from core.domain.errors import Conflict
+from core.views.work import DeploymentCard
 
 
 async def cancel(desk: Desk, press: Press) -> Message:
@@ -28,6 +30,16 @@ async def resume(desk: Desk, press: Press) -> Message:
 
 async def _act(desk: Desk, press: Press, word: str) -> Message:
     _, caller = await known(desk, press.who, press.key)
-    card = await in_thread(getattr(desk.bursar.deployments, word), caller, press.value)
-    text = f"{card.name} is {card.state.value.replace('_', ' ')}"
-    return message(text, [section(f"*{safe_slack(card.name)}* {state_words(card.state)}")])
+    try:
+        card = await in_thread(getattr(desk.bursar.deployments, word), caller, press.value)
+    except Conflict as error:
+        if error.code != "illegal_transition":
+            raise
+        card = await in_thread(desk.bursar.deployments.show, caller, press.value)
+        return standing(card, " by now; nothing was done")
+    return standing(card)
+
+
+def standing(card: DeploymentCard, after: str = "") -> Message:
+    text = f"{card.name} is {card.state.value.replace('_', ' ')}{after}"
+    return message(text, [section(f"*{safe_slack(card.name)}* is {state_words(card.state)}{after}")])

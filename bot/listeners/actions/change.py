@@ -1,4 +1,4 @@
-"""[Change …]: asks for the hours and the priority with which it shall be approved."""
+"""[Approve with changes …]: asks for the hours and the priority with which it shall be approved."""
 
 from __future__ import annotations
 

@@ -23,5 +23,8 @@ async def offered(desk: Desk, who: Who, workspace: str, account: str | None = No
     there = f"You see there who asks: @{safe_slack(name, 80)} in {safe_slack(workspace, 80)}, and say yes."
     return message(
         "a one-time code is shown to you",
-        [section(f"{said}\n{there}"), context(f"good once, until {moment(offer.expires_at)}; give it to nobody else")],
+        [
+            section(f"{said}\n{there}"),
+            context(f"good once, until {moment(offer.expires_at)}; only the newest counts; give it to nobody else"),
+        ],
     )

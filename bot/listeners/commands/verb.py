@@ -16,9 +16,13 @@ from bot.wording import OWN_WORDS
 from core.commands.aliases import expanded
 from core.commands.verbs import Program, Values, Verb
 from core.commands.words import parse_words
-from core.domain.errors import Conflict, Invalid, NotFound
+from core.domain.changes import ExtendRequest
+from core.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from core.domain.roles import NEEDS_ORG, Caller
+from core.domain.validation import validated
 from core.views.chat import Visitor
+from core.views.people import Done
+from core.views.work import DeploymentCard
 
 _MENTION = re.compile(r"<@([UW][A-Z0-9]{2,20})(?:\|[^>]{0,100})?>")
 # What is meant by a word that the table wants another behind, where a chat has no page of help to turn to.
@@ -62,10 +66,23 @@ async def _placed(desk: Desk, visitor: Visitor, line: str) -> str:
 def call(desk: Desk, verb: Verb, caller: Caller, values: Values) -> object:
     if isinstance(verb.call, Program):
         raise Invalid("terminal_only", f"'{verb.name}' is for the command line", f"in a terminal: bursar {verb.usage}")
+    if verb.path == ("extend",):
+        given = {"id": values["deployment"], "hours": values["hours"]}
+        return longer(desk, caller, validated(ExtendRequest, **given))
     answer = verb.call(desk.bursar, caller, values)
     if isinstance(answer, Iterator):
         raise Invalid("terminal_only", "what goes on and on is for a terminal", "say it without follow")
     return answer
+
+
+def longer(desk: Desk, caller: Caller, request: ExtendRequest) -> DeploymentCard | Done:
+    """More time, or where that needs somebody's yes, the question to those who can give it."""
+    try:
+        return desk.bursar.decisions.extend(caller, request)
+    except Forbidden as refused:
+        if refused.code != "needs_approval":
+            raise
+        return desk.bursar.decisions.ask_for_hours(caller, request)
 
 
 async def known(desk: Desk, who: Who, key: str) -> tuple[Visitor, Caller]:

@@ -253,6 +253,17 @@ class Shim:
                 return False
             if pid == self.child:
                 self.status, self.ended_at = status, wall_us()
+                if self.stopping:
+                    self._ask_who_has_left_the_group()
+
+    def _ask_who_has_left_the_group(self) -> None:
+        """They were the command's to end, and it has ended without: what is left of the grace is theirs."""
+        others = []
+        for pid in descendants(os.getpid()):
+            with contextlib.suppress(ProcessLookupError):
+                others += [pid] if os.getpgid(pid) != self.child else []
+        send(others, signal.SIGTERM)
+        send(others, signal.SIGCONT)
 
     def _is_overdue(self) -> bool:
         """A run ends with its command; only under a stop have the others the rest of the grace."""

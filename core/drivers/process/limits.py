@@ -64,8 +64,15 @@ def find_means(choice: str, cgroup: str = "", proc: Path = Path("/proc")) -> Mea
     own = _own_cgroups(proc)
     if cgroup:
         return _version_2(Path(cgroup)) or Means()
-    if "" in own and "" in mounts and (means := _version_2(_below(mounts[""], own[""]) / OURS)):
-        return means
+    if "" in own and "" in mounts:
+        # A cgroup in which processes live, such as a service's with its daemon in it, cannot be divided; only the
+        # host's first can all the same.
+        for place in (_below(mounts[""], own[""]), mounts[""]):
+            if means := _version_2(place / OURS):
+                return means
+            for useless in (place / OURS / SHIMS, place / OURS):
+                with contextlib.suppress(OSError):  # it could not be made, or somebody lives in it
+                    useless.rmdir()
     roots: dict[str, Path] = {}
     for controller in ("cpu", "memory"):
         if controller not in mounts or controller not in own:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from core.clock import DAY
 from core.domain.kinds import Kind as DeploymentKind
@@ -16,8 +16,9 @@ from core.ledger.amounts import NOTHING, Book
 from core.ledger.refunds import RefundCause
 from core.scheduler.board import Board
 from core.scheduler.values import WHOLE, Claim, Dependency, Device, Gate, Holding, Node, NodeState, Pin, Waiting
+from core.store.fixed import Fixed
 from core.store.repositories.clusters import ClusterRow, NodeRow
-from core.store.repositories.deployments import DependencyRow, DeploymentRow
+from core.store.repositories.deployments import DependencyRow, DeploymentRow, deployments
 from core.store.repositories.runs import AllocationRow, PinRow, runs
 from core.store.units import Unit
 
@@ -43,6 +44,11 @@ def board_of(unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...] = ()) -
         last_ended_at=last_ended_at(unit, cluster, queue),
         version=cluster.version,
     )
+
+
+def is_waited_at(unit: Unit, cluster: ClusterRow) -> bool:
+    """Whether a plan could decide anything there: somebody waits, or a place is kept for somebody."""
+    return bool(_FIRST_WAITING.rows(unit.connection, {"cluster": cluster.id}) or unit.runs.pins_of(cluster.id))
 
 
 def entries_of(unit: Unit, cluster: ClusterRow, rows: Sequence[DeploymentRow]) -> tuple[list[Holding], list[Waiting]]:
@@ -184,6 +190,13 @@ def claims_of(text: str) -> tuple[Claim, ...]:
 
 def claim_of(row: AllocationRow) -> Claim:
     return Claim(row.node_id, row.resources, row.shares)
+
+
+_FIRST_WAITING = Fixed(
+    select(deployments.c.id)
+    .where(deployments.c.cluster_id == bindparam("cluster"), deployments.c.state == State.QUEUED.value)
+    .limit(1)
+)
 
 
 def _by_deployment(rows: list[AllocationRow]) -> Mapping[str, tuple[Claim, ...]]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, not_, or_, select
 from sqlalchemy.sql.elements import UnaryExpression
 
 from core.domain.browsing import Order, Word
 from core.store.repositories.accounts import accounts
-from core.store.repositories.clusters import clusters
+from core.store.repositories.clusters import clusters, nodes
 from core.store.repositories.deployments import deployments
 from core.store.repositories.journal import events
+from core.store.repositories.orgs import orgs
+from core.store.repositories.runs import allocations
 from core.store.scope import Scope
 
 _JOINED = deployments.join(accounts, accounts.c.id == deployments.c.owner_id).join(
@@ -21,7 +23,9 @@ _COLUMNS = {
     "id": deployments.c.handle,
     "name": deployments.c.name,
     "owner": accounts.c.name,
+    "org": orgs.c.name,
     "cluster": clusters.c.name,
+    "node": nodes.c.name,
     "kind": deployments.c.kind,
     "state": deployments.c.state,
     "image": deployments.c.image,
@@ -36,6 +40,8 @@ _SORTED_BY: dict[Order, ColumnElement[object]] = {
     Order.PRIORITY: deployments.c.priority,
     Order.GPU: deployments.c.gpu_milli * deployments.c.replicas,
 }
+# By what stands in another table.
+_OF_OTHERS = frozenset({Order.OWNER, Order.CLUSTER})
 # What people want first when they ask for an order.
 _LARGEST_FIRST = frozenset({Order.AGE, Order.PRIORITY, Order.GPU})
 
@@ -50,16 +56,25 @@ def order_of_deployments(
     order: Order,
     backwards: bool,
     cluster_id: str | None = None,
+    most: int | None = None,
 ) -> tuple[str, ...]:
-    """The ids of all that fit, in order; ties by age."""
+    """The ids of all that fit, or of the first of them, in order; ties by age."""
     conditions = [scope.covers(deployments), deployments.c.state.in_(list(states)), *map(_fits, words)]
     if owner_id is not None:
         conditions.append(deployments.c.owner_id == owner_id)
     if cluster_id is not None:
         conditions.append(deployments.c.cluster_id == cluster_id)
-    plain = order is Order.AGE and not words
-    statement = select(deployments.c.handle).select_from(deployments if plain else _JOINED).where(and_(*conditions))
-    return tuple(row[0] for row in connection.execute(_ordered(statement, order, backwards)))
+    statement = select(deployments.c.handle).select_from(_tables(order, words)).where(and_(*conditions))
+    return tuple(row[0] for row in connection.execute(_ordered(statement, order, backwards).limit(most)))
+
+
+def _tables(order: Order, words: Sequence[Word]) -> FromClause:
+    """No more than are asked for: a list is long."""
+    if order not in _OF_OTHERS and not words:
+        return deployments
+    with_org = any(word.field == "org" for word in words)
+    joined: FromClause = _JOINED.join(orgs, orgs.c.id == deployments.c.org_id) if with_org else _JOINED
+    return joined
 
 
 def _ordered(statement: Select[str], order: Order, backwards: bool) -> Select[str]:
@@ -72,15 +87,25 @@ def _ordered(statement: Select[str], order: Order, backwards: bool) -> Select[st
 
 
 def _fits(word: Word) -> ColumnElement[bool]:
-    if word.field is not None:
-        found: ColumnElement[bool] = _contains(word.field, word.text)
+    if word.field == "node":
+        found = _is_on_node(word)
+    elif word.field is not None:
+        found = _holds(word.field, word)
     else:
-        found = or_(*(_contains(name, word.text) for name in _SOUGHT))
+        found = or_(*(_holds(name, word) for name in _SOUGHT))
     return not_(func.coalesce(found, False)) if word.without else found
 
 
-def _contains(name: str, text: str) -> ColumnElement[bool]:
-    return func.lower(_COLUMNS[name]).contains(text.lower(), autoescape=True)
+def _is_on_node(word: Word) -> ColumnElement[bool]:
+    """Now: what has left a node is no longer on it."""
+    held = allocations.join(nodes, nodes.c.id == allocations.c.node_id)
+    here = and_(allocations.c.deployment_id == deployments.c.id, allocations.c.released_at.is_(None))
+    return select(allocations.c.id).select_from(held).where(here, _holds("node", word)).exists()
+
+
+def _holds(name: str, word: Word) -> ColumnElement[bool]:
+    column = func.lower(_COLUMNS[name])
+    return column == word.text.lower() if word.exact else column.contains(word.text.lower(), autoescape=True)
 
 
 def newest_events(

@@ -63,8 +63,9 @@ CAPACITY = (
         "I-C6",
         "no two starts bear the same token",
         """
-        SELECT d.handle FROM allocations o JOIN deployments d ON d.id = o.deployment_id
-        GROUP BY d.handle, o.generation, o.replica HAVING COUNT(*) > 1
+        SELECT d.handle FROM (
+            SELECT deployment_id FROM allocations GROUP BY deployment_id, generation, replica HAVING COUNT(*) > 1
+        ) o JOIN deployments d ON d.id = o.deployment_id
         """,
         _REPORT,
     ),
@@ -74,7 +75,7 @@ CAPACITY = (
         """
         SELECT r.id FROM (
             SELECT id, started_at, LAG(id) OVER w AS earlier, LAG(ended_at) OVER w AS ended
-            FROM runs WINDOW w AS (PARTITION BY deployment_id ORDER BY started_at, generation)
+            FROM runs WINDOW w AS (PARTITION BY deployment_id ORDER BY generation)
         ) r
         WHERE r.earlier IS NOT NULL AND (r.ended IS NULL OR r.ended > r.started_at)
         UNION ALL

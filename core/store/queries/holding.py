@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, select
 
@@ -11,8 +11,7 @@ from core.store.repositories.deployments import deployments
 from core.store.repositories.runs import pays_whole, runs
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(NamedTuple):
     id: str
     handle: str
     generation: int
@@ -24,7 +23,7 @@ class Outline:
 
 
 def outlines(connection: Connection, cluster_id: str) -> list[Outline]:
-    rows = connection.execute(_OUTLINES, {"cluster": cluster_id})
+    rows = connection.execute(_OUTLINES, {"cluster": cluster_id}).all()
     return [
         Outline(id_, handle, gen, count, _STATES[state], run, seen, segments is not None and pays_whole(segments))
         for id_, handle, gen, count, state, run, seen, segments in rows

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, literal, select, update
 
 from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, HOLDS_CAPACITY, WAITING, State, StopCause
@@ -19,13 +19,14 @@ from core.store.repositories.clusters import amount_values
 from core.store.scope import Scope, covered
 from core.store.tables import work
 
-deployments = work.Deployment.__table__  # type: ignore[attr-defined]
-dependencies = work.Dependency.__table__  # type: ignore[attr-defined]
-preemptions = work.Preemption.__table__  # type: ignore[attr-defined]
+deployments = work.Deployment.__table__
+dependencies = work.Dependency.__table__
+preemptions = work.Preemption.__table__
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentRow:
+class DeploymentRow(NamedTuple):
+    """A tuple, since thousands are read and moved at a time: a dataclass of so many fields takes ten times as long."""
+
     id: str
     handle: str
     org_id: str
@@ -35,9 +36,9 @@ class DeploymentRow:
     kind: Kind
     state: State
     image: str | None
-    command: tuple[str, ...]
-    env: Mapping[str, str]
-    labels: Mapping[str, str]
+    command_text: str  # as the store has it, and so the next two: few who read a row ask for what they say
+    env_text: str
+    labels_text: str
     public_ip: str | None
     payer: str
     flavor: str | None
@@ -64,6 +65,18 @@ class DeploymentRow:
     reason: str | None = None
 
     @property
+    def command(self) -> tuple[str, ...]:
+        return () if self.command_text == "[]" else tuple(json.loads(self.command_text))
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        return _table(self.env_text)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return _table(self.labels_text)
+
+    @property
     def account(self) -> AccountKey:
         """Who pays for it."""
         return wallet(self.org_id, self.owner_id) if self.payer == "wallet" else treasury(self.org_id)
@@ -84,6 +97,8 @@ class DependencyRow:
     after_id: str
     any_outcome: bool
     after_state: State
+    after_handle: str
+    after_name: str
 
 
 class Deployments:
@@ -110,30 +125,36 @@ class Deployments:
         return dict(_limits_of(self._scope.is_everything).among(self._connection, ids, self._scope.bound))
 
     def by_handles(self, handles: Sequence[str]) -> list[DeploymentRow]:
-        return self._found(deployments.c.handle.in_(list(handles)))
+        """In whatever order: to find them by age, SQLite would go through all that there are."""
+        return self._found(deployments.c.handle.in_(list(handles)), by=None)
 
     def living_named(self, names: Sequence[str]) -> dict[str, str]:
         """The handles of those that have one of these names and have not ended, by name."""
         return dict(_living_named(self._scope.is_everything).among(self._connection, names, self._scope.bound))
 
     def referred(self, reference: str) -> list[DeploymentRow]:
-        """What a name or the beginning of an id may mean: the living of that name first, then the newest."""
-        begins = deployments.c.handle.startswith(reference, autoescape=True)
-        found = self._found(begins | (deployments.c.name == reference))
+        """What a name or the beginning of an id may mean: the living of that name first, then the newest.
+
+        A whole id and the name of something that lives are found by an index, and nothing else can be meant then.
+        """
+        found = self.by_handles([reference, *self.living_named([reference]).values()])
+        if not found:
+            begins = deployments.c.handle.startswith(reference, autoescape=True)
+            found = self._found(begins | (deployments.c.name == reference))
         return sorted(found, key=lambda row: (row.state in FINAL, -row.created_at))
 
     def in_states(
         self, states: Collection[State], cluster_id: str | None = None, *, since: int | None = None
     ) -> list[DeploymentRow]:
         """With `since` only those that have been in their state for so long."""
-        conditions = [deployments.c.state.in_([state.value for state in states])]
+        conditions: list[ColumnElement[bool]] = [deployments.c.state.in_([state.value for state in states])]
         if cluster_id is not None:
             conditions.append(deployments.c.cluster_id == cluster_id)
         elif self._scope.is_everything:
             conditions.append(ON_A_CLUSTER)
         if since is not None:
             conditions.append(deployments.c.state_since <= since)
-        return self._found(*conditions)
+        return self._found(*conditions, by=_AGE_OF_FEW)
 
     def listed(
         self,
@@ -144,15 +165,23 @@ class Deployments:
         limit: int,
         after: str | None,
     ) -> list[DeploymentRow]:
-        """A page, newest first, from behind the id `after`."""
-        conditions = [] if states is None else [deployments.c.state.in_([state.value for state in states])]
+        """A page, newest first, from behind the id `after`.
+
+        What is not over is little beside what is, so it is looked up by its state and put in order then: on the way by
+        age nearly all would be passed over.
+        """
+        conditions: list[ColumnElement[bool]] = []
+        if states is not None:
+            conditions.append(deployments.c.state.in_([state.value for state in states]))
         if cluster_id is not None:
             conditions.append(deployments.c.cluster_id == cluster_id)
         if owner_id is not None:
             conditions.append(deployments.c.owner_id == owner_id)
         if after is not None:
             conditions.append(deployments.c.id < after)
-        return self._found(*conditions, newest_first=True, limit=limit)
+        is_little = states is not None and not FINAL.intersection(states)
+        age = _AGE_OF_FEW if is_little else deployments.c.id
+        return self._found(*conditions, by=age.desc(), limit=limit)
 
     def count(self, states: Collection[State], *, owner_id: str | None = None) -> int:
         statement = select(func.count()).select_from(deployments)
@@ -177,10 +206,15 @@ class Deployments:
         by_owner, by_all, first = self._connection.execute(statement).one()
         return by_owner, by_all, first if first is not None else since
 
-    def _found(self, *conditions: object, newest_first: bool = False, limit: int | None = None) -> list[DeploymentRow]:
-        statement = select(*_IN_ORDER).where(self._scope.covers(deployments), *conditions)  # type: ignore[arg-type]
-        statement = statement.order_by(deployments.c.id.desc() if newest_first else deployments.c.id).limit(limit)
-        return [_row(row) for row in self._connection.execute(statement)]
+    def _found(
+        self,
+        *conditions: ColumnElement[bool],
+        by: ColumnElement[str] | None = deployments.c.id,
+        limit: int | None = None,
+    ) -> list[DeploymentRow]:
+        statement = select(*_IN_ORDER).where(self._scope.covers(deployments), *conditions)
+        statement = statement.order_by(by).limit(limit)
+        return [_row(row) for row in self._connection.execute(statement).all()]
 
     def change(self, deployment_id: str, **values: object) -> None:
         """What is not its state: limit, priority, position in time."""
@@ -209,11 +243,9 @@ class Deployments:
     def dependencies_of(self, ids: Sequence[str]) -> list[DependencyRow]:
         found = _dependencies_of(self._scope.is_everything).among(self._connection, ids, self._scope.bound)
         return [
-            DependencyRow(whose, after, bool(any_outcome), _STATES[state]) for whose, after, any_outcome, state in found
+            DependencyRow(whose, after, bool(any_outcome), _STATES[state], handle, name)
+            for whose, after, any_outcome, state, handle, name in found
         ]
-
-    def forget_dependencies(self, deployment_id: str) -> None:
-        self._connection.execute(delete(dependencies).where(dependencies.c.deployment_id == deployment_id))
 
     def note_preemption(self, *, id: str, victim_id: str, preemptor_id: str, now: int) -> None:  # noqa: A002
         values = {"id": id, "victim_id": victim_id, "preemptor_id": preemptor_id, "at": now}
@@ -231,46 +263,57 @@ class Deployments:
 
 
 def _values(row: DeploymentRow) -> dict[str, object]:
-    values = {name: getattr(row, name) for name in _FIELDS}
+    values: dict[str, Any] = row._asdict()
     amounts: Resources = values.pop("resources")
     values.update(amount_values(amounts))
-    values.update(kind=row.kind.value, state=row.state.value, command=json.dumps(row.command))
-    values.update(env=_text(row.env), labels=_text(row.labels))
+    for name in _TEXTS:
+        values[_column_of(name)] = values.pop(name)
+    values.update(kind=row.kind.value, state=row.state.value)
     values["stop_cause"] = row.stop_cause.value if row.stop_cause else None
     return values
 
 
-def _text(table: Mapping[str, str]) -> str:
-    return json.dumps(dict(table)) if table else "{}"
+def as_text(said: Sequence[str] | Mapping[str, str]) -> str:
+    """A command, an environment or labels as the store has them."""
+    if isinstance(said, Mapping):
+        return json.dumps(dict(said)) if said else "{}"
+    return json.dumps(said) if said else "[]"
+
+
+def _table(text: str) -> dict[str, str]:
+    return {} if text == "{}" else dict(json.loads(text))
+
+
+def _column_of(field: str) -> str:
+    return field.removesuffix("_text")
 
 
 def _row(row: Sequence[Any]) -> DeploymentRow:
-    """From `_IN_ORDER`. Thousands are read at a time: what is nearly always empty or the same is not parsed anew."""
+    """From `_IN_ORDER`."""
     values = list(row)
     values[_SIZE : _SIZE + len(_AMOUNTS)] = [Resources(*values[_SIZE : _SIZE + len(_AMOUNTS)])]
     values[_KIND], values[_STATE] = _KINDS[values[_KIND]], _STATES[values[_STATE]]
-    values[_COMMAND] = () if values[_COMMAND] == "[]" else tuple(json.loads(values[_COMMAND]))
-    for place in (_ENV, _LABELS):
-        values[place] = {} if values[place] == "{}" else json.loads(values[place])
     if values[_CAUSE] is not None:
         values[_CAUSE] = StopCause(values[_CAUSE])
-    return DeploymentRow(*values)
+    return DeploymentRow._make(values)
 
 
 # True of each, and a way to those in a few states by the index of clusters and states: what has ended is not looked at.
-ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))  # type: ignore[attr-defined]
+ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))
+
+# To put in order what was found by something else: the index of ages is no way to it.
+_AGE_OF_FEW = deployments.c.id.concat("")
 
 # The instants from which ages are counted, and those that were counted from the last change of its state.
 _DATED = ("submitted_at", "eligible_since", "state_since", "preempted_at")
 _LIES_AHEAD = ("not_before", "stop_by")
-_FIELDS = tuple(field.name for field in fields(DeploymentRow))
+_FIELDS = DeploymentRow._fields
 _COLUMNS = tuple(deployments.c.keys())
 # The columns as the fields of a row follow each other, with the four amounts in the place of its resources.
 _AMOUNTS = [deployments.c[name] for name in Resources.__slots__]
-_IN_ORDER = [c for name in _FIELDS for c in (_AMOUNTS if name == "resources" else [deployments.c[name]])]
-_SIZE, _KIND, _STATE, _COMMAND, _ENV, _LABELS, _CAUSE = map(
-    _FIELDS.index, ("resources", "kind", "state", "command", "env", "labels", "stop_cause")
-)
+_IN_ORDER = [c for name in _FIELDS for c in (_AMOUNTS if name == "resources" else [deployments.c[_column_of(name)]])]
+_TEXTS = ("command_text", "env_text", "labels_text")
+_SIZE, _KIND, _STATE, _CAUSE = map(_FIELDS.index, ("resources", "kind", "state", "stop_cause"))
 _KINDS = {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in State}
 
@@ -297,7 +340,8 @@ def _living_named(everything: bool) -> Fixed:
 def _dependencies_of(everything: bool) -> Fixed:
     joined = dependencies.join(deployments, deployments.c.id == dependencies.c.after_id)
     these = (covered(deployments, everything=everything), Among(dependencies.c.deployment_id))
-    return Fixed(select(*dependencies.c, deployments.c.state).select_from(joined).where(*these))
+    followed = (deployments.c.state, deployments.c.handle, deployments.c.name)
+    return Fixed(select(*dependencies.c, *followed).select_from(joined).where(*these))
 
 
 @cache

@@ -12,7 +12,7 @@ from core.scheduler.estimates import REMEMBERED, Estimate, Told
 from core.store.repositories.runs import runs
 from core.store.tables import work
 
-estimates = work.Estimate.__table__  # type: ignore[attr-defined]
+estimates = work.Estimate.__table__
 SCORED = 30 * DAY
 LEARNED_AGAIN = 10 * MINUTE  # people here do not change by the minute, and to look is dear
 _PART = 500

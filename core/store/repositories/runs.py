@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, insert, literal, select, update
 
@@ -20,15 +20,14 @@ from core.store.repositories.clusters import amount_values
 from core.store.scope import Scope, covered
 from core.store.tables import work
 
-allocations = work.Allocation.__table__  # type: ignore[attr-defined]
-runs = work.Run.__table__  # type: ignore[attr-defined]
-pins = work.Pin.__table__  # type: ignore[attr-defined]
-nodes = work.Node.__table__  # type: ignore[attr-defined]
-deployments = work.Deployment.__table__  # type: ignore[attr-defined]
+allocations = work.Allocation.__table__
+runs = work.Run.__table__
+pins = work.Pin.__table__
+nodes = work.Node.__table__
+deployments = work.Deployment.__table__
 
 
-@dataclass(frozen=True, slots=True)
-class AllocationRow:
+class AllocationRow(NamedTuple):
     id: str
     org_id: str
     deployment_id: str
@@ -40,8 +39,7 @@ class AllocationRow:
     taken_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     id: str
     org_id: str
     deployment_id: str
@@ -111,6 +109,12 @@ class Runs:
         """What they hold now."""
         found = _allocations_of(self._scope.is_everything).among(self._connection, deployment_ids, self._scope.bound)
         return [_allocation(row) for row in found]
+
+    def gpu_models_of(self, deployment_ids: Sequence[str]) -> dict[str, str | None]:
+        """What model of GPU there is where each of them holds its place."""
+        return dict(
+            _gpu_models_of(self._scope.is_everything).among(self._connection, deployment_ids, self._scope.bound)
+        )
 
     def allocations_on(self, cluster_id: str) -> list[AllocationRow]:
         """Everything that is held on a cluster now, whoever holds it."""
@@ -196,7 +200,7 @@ class Runs:
 
 
 def _run_values(row: RunRow) -> dict[str, object]:
-    values = {name: getattr(row, name) for name in RunRow.__slots__}
+    values: dict[str, object] = row._asdict()
     values.update(rate=_rate_text(row.rate), segments=_segments_text(row.segments))
     return values
 
@@ -231,6 +235,8 @@ def _rate(text: str) -> RunRate:
 
 
 def _segments(text: str) -> tuple[Segment, ...]:
+    if pays_whole(text) and text.count("[") == _BRACKETS_OF_ONE:  # as nearly all do
+        return (Segment(int(text[_BRACKETS_OF_ONE : -len(_WHOLE_AT_THE_END)])),)
     return tuple([Segment(one[0], _share(one[1], one[2]), len(one) > _SHORT) for one in json.loads(text)])
 
 
@@ -245,6 +251,7 @@ def _share(compute_milli: int, disk_milli: int) -> Share:
 
 
 _SHORT = 3
+_BRACKETS_OF_ONE = 2
 _WHOLE_AT_THE_END = f", {WHOLE.compute_milli}, {WHOLE.disk_milli}]]"
 _RUN_COLUMNS = tuple(runs.c.keys())
 
@@ -257,6 +264,13 @@ def _held(scope: ColumnElement[bool]) -> Select[Any]:
 @cache
 def _allocations_of(everything: bool) -> Fixed:
     return Fixed(_held(covered(allocations, everything=everything)).where(Among(allocations.c.deployment_id)))
+
+
+@cache
+def _gpu_models_of(everything: bool) -> Fixed:
+    placed = select(allocations.c.deployment_id, nodes.c.gpu_model).join(nodes, nodes.c.id == allocations.c.node_id)
+    these = (covered(allocations, everything=everything), allocations.c.released_at.is_(None))
+    return Fixed(placed.where(*these, Among(allocations.c.deployment_id)).order_by(allocations.c.replica))
 
 
 @cache

@@ -14,7 +14,9 @@ from urllib.parse import quote
 
 from tests.live.engines import image
 from tests.live.engines.machine import (
+    PATIENCE_S,
     asked,
+    bridge_of,
     ended,
     install,
     number_of,
@@ -69,7 +71,7 @@ class Dockerd:
         """As a crash would: its containers go on."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
     def stop(self) -> None:
         if self.process is not None:
@@ -120,7 +122,7 @@ class Dockerd:
         return f"{hook.parent}:{path()}"
 
     def _bridge(self) -> str:
-        return f"burdock{number_of(self.folder)}"
+        return bridge_of("dock", self.folder)
 
 
 def _ip(*words: str) -> None:
@@ -133,8 +135,7 @@ def running(*flags: str, with_gpus: bool = False) -> Iterator[Dockerd]:
     with short_folder("bursar-dockerd") as folder:
         engine = Dockerd(folder, flags, with_gpus)
         try:
-            engine.start()
-            image.load_into(engine.socket)
+            image.make_ready(engine.start, engine.socket)
             yield engine
         finally:
             engine.bury()

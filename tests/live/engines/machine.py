@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import random
 import select
 import shutil
 import signal
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0  # a test that passes never waits so long, however slow the machine
 SBIN = "/usr/sbin:/sbin"
 
 _numbers: set[int] = set()
@@ -59,7 +60,7 @@ def install(needs: tuple[tuple[str, str], ...]) -> None:
 def short_folder(name: str) -> Iterator[Path]:
     """A folder whose sockets have short enough names; what is mounted below it is unmounted before it goes."""
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir="/tmp"))
-    while number_of(folder) in _numbers:
+    while number_of(folder) in _numbers or _is_taken(folder):
         folder.rmdir()
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir="/tmp"))
     _numbers.add(number_of(folder))
@@ -82,6 +83,15 @@ def number_of(folder: Path) -> int:
     return zlib.crc32(str(folder).encode()) % 250
 
 
+def _is_taken(folder: Path) -> bool:
+    """By somebody else who does the same on this machine, or by one that was killed and left its bridge behind."""
+    return any(Path(f"/sys/class/net/{bridge_of(engine, folder)}").exists() for engine in ("dock", "pod"))
+
+
+def bridge_of(engine: str, folder: Path) -> str:
+    return f"bur{engine}{number_of(folder)}"
+
+
 def started(words: list[str], log: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """In the folder of its log: what helpers leave where they stand, such as conmon's `oom`, goes with it."""
     with log.open("ab") as out:
@@ -96,14 +106,14 @@ def started(words: list[str], log: Path, environ: Mapping[str, str]) -> subproce
         )
 
 
-def ended(process: subprocess.Popen[bytes], how: int = signal.SIGTERM, within_s: float = 20.0) -> None:
+def ended(process: subprocess.Popen[bytes], how: int = signal.SIGTERM, within_s: float = 60.0) -> None:
     if process.poll() is None:
         process.send_signal(how)
     try:
         process.wait(within_s)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(5)
+        process.wait(PATIENCE_S)
 
 
 def processes_naming(folder: Path, *programs: str) -> list[int]:
@@ -153,9 +163,13 @@ def until_stopped(pid: int) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    """Below those that the kernel gives away by itself, so that nobody is given it before it is used."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.SystemRandom().randrange(10_000, max(lowest, 20_000))
+        with contextlib.suppress(OSError), socket.socket() as taken:
+            taken.bind(("127.0.0.1", port))
+            return port
 
 
 class _OverSocket(http.client.HTTPConnection):
@@ -169,11 +183,13 @@ class _OverSocket(http.client.HTTPConnection):
         self.sock.connect(self._place)
 
 
-def asked(place: Path, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
+def asked(
+    place: Path, method: str, target: str, body: bytes | None = None, kind: str = "application/x-tar"
+) -> tuple[int, bytes]:
     """One request to an engine on a socket, without any library; (0, b"") where nobody answers."""
-    connection = _OverSocket(place, timeout=60)
+    connection = _OverSocket(place, timeout=PATIENCE_S)
     try:
-        connection.request(method, target, body, {"Content-Type": "application/x-tar"} if body else {})
+        connection.request(method, target, body, {"Content-Type": kind} if body else {})
         answer = connection.getresponse()
         return answer.status, answer.read()
     except (OSError, http.client.HTTPException):

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from tests.live.engines import image
 from tests.live.engines.machine import (
+    PATIENCE_S,
     asked,
+    bridge_of,
     ended,
     install,
     number_of,
@@ -68,7 +70,7 @@ class Podman:
     def kill(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
     def hang(self) -> None:
         """It takes connections, and answers nothing."""
@@ -104,7 +106,7 @@ class Podman:
     def remove_all(self) -> None:
         words = [*self._words(), "rm", "-a", "-f", "-t", "0"]
         environ = {**os.environ, "PATH": path(), **self._environ()}
-        subprocess.run(words, capture_output=True, check=False, timeout=120, env=environ)
+        subprocess.run(words, capture_output=True, check=False, timeout=PATIENCE_S, env=environ)
 
     def bury(self) -> None:
         self.remove_all()
@@ -131,7 +133,7 @@ class Podman:
         }
 
     def _bridge(self) -> str:
-        return f"burpod{number_of(self.folder)}"
+        return bridge_of("pod", self.folder)
 
     def _configure(self) -> None:
         """Each line is there because this may be a container without systemd and without CAP_SYS_RESOURCE."""
@@ -186,8 +188,7 @@ def running() -> Iterator[Podman]:
     with short_folder("bursar-podman") as folder:
         engine = Podman(folder)
         try:
-            engine.start()
-            image.load_into(engine.socket)
+            image.make_ready(engine.start, engine.socket)
             yield engine
         finally:
             engine.bury()

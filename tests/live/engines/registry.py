@@ -12,7 +12,16 @@ from pathlib import Path
 
 import bcrypt
 
-from tests.live.engines.machine import ended, free_port, install, short_folder, started, until, until_stopped
+from tests.live.engines.machine import (
+    Impossible,
+    ended,
+    free_port,
+    install,
+    short_folder,
+    started,
+    until,
+    until_stopped,
+)
 
 NEEDS = (("docker-registry", "docker-registry"),)
 
@@ -44,7 +53,9 @@ def running(user: str = "", password: str = "") -> Iterator[Registry]:
         config.write_text(_config(folder, port, user, password))
         process = started(["docker-registry", "serve", str(config)], folder / "registry.log", {})
         try:
-            until(lambda: _status(port) in (200, 401), "the registry")
+            until(lambda: _status(port) in (200, 401) or process.poll() is not None, "the registry")
+            if process.poll() is not None:
+                raise Impossible(f"it does not start here: {(folder / 'registry.log').read_text().strip()[-300:]}")
             yield Registry(f"127.0.0.1:{port}", process, user, password)
         finally:
             ended(process)
@@ -69,7 +80,7 @@ def _status(port: int) -> int:
     try:
         connection.request("GET", "/v2/")
         return connection.getresponse().status
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return 0
     finally:
         connection.close()

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.live.engines.machine import ended, free_port, install, short_folder, started, until
+from tests.live.engines.machine import Impossible, ended, free_port, install, short_folder, started, until
 
 NEEDS_SSH = (("/usr/sbin/sshd", "openssh-server"), ("ssh", "openssh-client"), ("docker", "docker.io"))
 
@@ -90,7 +90,8 @@ def ssh_server(engine: str) -> Iterator[SshServer]:
         process = started(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config")], folder / "sshd.log", {})
         try:
             until(lambda: process.poll() is not None or _listens(port), "sshd")
-            assert process.poll() is None, (folder / "sshd.log").read_text()
+            if process.poll() is not None:
+                raise Impossible(f"it does not start here: {(folder / 'sshd.log').read_text().strip()[-300:]}")
             yield SshServer(f"ssh://{getpass.getuser()}@127.0.0.1:{port}", folder)
         finally:
             ended(process)

@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from core.domain.requests import NewAccount
 from core.domain.resources import Resources
 from core.settings import read_private, write_private
 from core.views.work import FoundNode
 from tests.builders import NOBODY, PASSWORD, World
+from tests.tui.console.held import held
 from tests.tui.console.scene import Scene, settled
 from tests.tui.console.test_acting import Desk
 from tui.actions import Command, named
 from tui.app import BursarConsole
 from tui.cli.place import Place
 from tui.gateway import Gateway
+from tui.messages import Did, LoggedOn
 from tui.offers import Offer, offers
 from tui.screens.first_run import FirstRunScreen
 from tui.screens.overview import OverviewScreen
@@ -102,6 +105,49 @@ async def test_the_first_cluster_can_be_left_for_later(nobody_yet: World) -> Non
         desk.app.beat()
         assert "no clusters yet" in await settled(desk.app, desk.pilot)
         assert clusters(nobody_yet) == []
+
+
+async def test_a_second_enter_while_the_first_is_on_its_way_does_nothing(nobody_yet: World) -> None:
+    async with newcomer(nobody_yet) as desk:
+        await settled(desk.app, desk.pilot)
+        await desk.type("olga")
+        for _ in range(2):
+            await desk.press("enter")
+            await desk.type(PASSWORD)
+        for word, kind in (("welcome, olga", LoggedOn), ("what shall be the first cluster?", Did)):
+            with held(desk.app, kind) as answer:
+                await desk.pilot.press("enter")
+                await answer.come()
+                await desk.pilot.press("enter")
+                answer.let_go()
+                shown = await settled(desk.app, desk.pilot)
+            assert word in shown and "✗" not in shown
+            await desk.type("vision")
+
+
+async def test_an_installation_that_was_made_elsewhere_meanwhile_asks_who_one_is(nobody_yet: World) -> None:
+    async with newcomer(nobody_yet) as desk:
+        await settled(desk.app, desk.pilot)
+        nobody_yet.bursar.accounts.install(NOBODY, NewAccount(name="omar", password=PASSWORD))
+        await desk.type("olga")
+        for _ in range(2):
+            await desk.press("enter")
+            await desk.type(PASSWORD)
+        await desk.press("enter")
+        assert "log in to go on" in await settled(desk.app, desk.pilot)
+
+
+async def test_who_goes_on_while_the_cluster_is_made_hears_of_it(nobody_yet: World) -> None:
+    async with newcomer(nobody_yet) as desk:
+        await begin(desk)
+        with held(desk.app, Did) as made:
+            await desk.pilot.press("enter")
+            await made.come()
+            await desk.pilot.press("escape")
+            made.let_go()
+            shown = await settled(desk.app, desk.pilot)
+        assert isinstance(desk.app.screen, OverviewScreen)
+        assert "$ bursar cluster create here" in shown
 
 
 async def test_passwords_that_differ_make_nobody(nobody_yet: World) -> None:

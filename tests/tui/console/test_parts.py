@@ -217,6 +217,16 @@ def test_an_action_is_offered_as_the_table_of_rights_says(
         ("que", "queue "),
         ("cluster dr", "cluster drain "),
         ("cancel ", "cancel dep-1 "),
+        ("cancel tra", "cancel dep-1 "),
+        ("org switch ", "org switch vision "),
+        ("org role ", "org role mia "),
+        ("submit --cluster ", "submit --cluster rack "),
+        ("submit --after ", "submit --after dep-1 "),
+        ("transfer --from ", "transfer --from mia "),
+        ("cluster drain rack ", "cluster drain rack node-1 "),
+        ("invite revoke ", "invite revoke inv-1 "),
+        ("token revoke ", None),
+        ("grant mia ", "grant mia --treasury "),
         ("invite create --ro", "invite create --role "),
         ("invite create --role a", "invite create --role admin "),
         ("org role mia ", "org role mia member "),
@@ -224,7 +234,16 @@ def test_an_action_is_offered_as_the_table_of_rights_says(
     ],
 )
 def test_a_line_is_completed_by_what_may_come_next(line: str, first: str | None) -> None:
-    found = completions(line, VERBS, ("overview", "queue"), ("dep-1",))
+    names = {
+        "deployment": {"dep-1": "train of mia"},
+        "cluster": {"rack": ""},
+        "node": {"node-1": "of rack"},
+        "user": {"mia": "member"},
+        "org": {"vision": ""},
+        "invite": {"inv-1": "open"},
+    }
+    found = completions(line, VERBS, ("overview", "queue"), names)
+    assert len({one.word for one in found}) == len(found)
     assert (found[0].line if found else None) == first
 
 
@@ -251,19 +270,21 @@ def test_a_span_is_said_in_its_largest_unit(seconds: int, said: str) -> None:
 
 
 class Daemon:
-    """One that leads until it is told to stop, or fails at once."""
+    """One that leads until it is told to stop; it fails at once, or at its end."""
 
-    def __init__(self, failure: Exception | None = None) -> None:
-        self.leads, self.closed, self._failure = False, False, failure
+    def __init__(self, failure: Exception | None = None, *, at_its_end: bool = False) -> None:
+        self.leads, self.closed, self._failure, self._at_its_end = False, False, failure, at_its_end
         self.serves = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
         self.serves.set()
-        if self._failure:
+        if self._failure and not self._at_its_end:
             raise self._failure
         self.leads = True
         stop.wait()
         self.leads = False
+        if self._failure:
+            raise self._failure
 
     def troubles(self) -> tuple[str, ...]:
         return ("rack: the engine does not answer",)
@@ -279,6 +300,17 @@ def test_the_background_side_serves_until_the_console_ends_and_lets_go() -> None
     assert daemon.serves.wait(60)
     embedded.stop()
     assert (daemon.closed, embedded.leads) == (True, False)
+
+
+def test_what_breaks_as_the_console_ends_is_no_bug() -> None:
+    """It took longer to end than anybody waits, and the store was closed under it."""
+    daemon, notes = Daemon(ZeroDivisionError(), at_its_end=True), list[str]()
+    embedded = Embedded(lambda: daemon, lambda trace: notes.append(trace))
+    embedded.start()
+    assert daemon.serves.wait(60)
+    embedded.stop()
+    embedded._thread.join(60)
+    assert (daemon.closed, notes) == (True, [])
 
 
 @pytest.mark.parametrize(("failure", "noted"), [(Invalid("x", "it is wrong"), 0), (ZeroDivisionError(), 1)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ from tui.screens.deployments import DeploymentsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.submit import SubmitScreen
-from tui.widgets.capacity import device_map
+from tui.widgets.devices import device_map
 from tui.widgets.fields import Fields
 from tui.widgets.hanging import wrapped
 from tui.widgets.keys import Key, Keys, fitted
@@ -48,8 +50,9 @@ async def test_a_key_in_the_line_can_be_clicked(scene: Scene) -> None:
     async with sitting(scene, "ana", "3") as desk:
         assert isinstance(desk.app.screen, DeploymentsScreen)
         line = desk.screen.splitlines()[-1]
-        await desk.pilot.click(Keys, offset=(line.index("o Order"), 0))
-        assert "name↓" in await settled(desk.app, desk.pilot)
+        await desk.pilot.click(Keys, offset=(line.index("l Logs"), 0))
+        await settled(desk.app, desk.pilot)
+        assert isinstance(desk.app.screen, DeploymentScreen)
 
 
 HEADS = st.text("ab ", max_size=6)
@@ -195,7 +198,7 @@ WIDTHS = st.integers(min_value=4, max_value=200)
 @given(WIDTHS, st.lists(st.sampled_from(["", "mia", "a-very-long-name"]), min_size=1, max_size=20))
 def test_a_map_of_devices_fits_and_stands_the_same_whoever_holds_them(width: int, owners: list[str]) -> None:
     def drawn(of: list[str]) -> list[str]:
-        return [line.plain for line in device_map([_device(i, owner) for i, owner in enumerate(of)], width)]
+        return [line.plain for line in device_map([_device(i, owner) for i, owner in enumerate(of)], width, 99).lines]
 
     held, free = drawn(owners), drawn([""] * len(owners))
     assert [len(line) for line in held] == [len(line) for line in free]
@@ -262,3 +265,31 @@ async def test_what_happened_to_a_node_says_in_which_state_it_is_now(scene: Scen
     scene.world.bursar.clusters.set_node_state(scene.operator, "rack", "node-2", "drained")
     async with sitting(scene, "ana") as desk:
         assert "rack has a node in another state: drained" in desk.screen
+
+
+@given(
+    WIDTHS, st.integers(1, 30), st.integers(1, 12), st.sampled_from(["node-", "a-very-long-name-of-a-node-", "机器-"])
+)
+def test_a_map_of_many_nodes_fits_and_every_device_is_found_where_it_stands(
+    width: int, nodes: int, each: int, name: str
+) -> None:
+    devices = [
+        replace(_device(index, "mia"), node=f"{name}{number}") for number in range(nodes) for index in range(each)
+    ]
+    drawn = device_map(devices, width, height=1)
+    assert all(line.cell_length <= max(width, 18) for line in drawn.lines[1:])
+    for spot in drawn.spots:
+        assert drawn.at(spot.begins, spot.line) == spot.device
+    shown = {spot.device.node for spot in drawn.spots}
+    assert shown == {device.node for device in devices}
+    assert [spot.line for spot in drawn.spots] == sorted(spot.line for spot in drawn.spots)
+
+
+def test_nodes_stand_in_the_order_of_their_numbers() -> None:
+    devices = [replace(_device(0, ""), node=f"node-{number}") for number in (10, 2, 1, 100)]
+    assert [spot.device.node for spot in device_map(devices, 60, 99).spots] == [
+        "node-1",
+        "node-2",
+        "node-10",
+        "node-100",
+    ]
