@@ -15,8 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import DAY, MINUTE
-from core.scheduler import Board, Kind, NodeState, Plan, Policy, Preempt, Waiting, plan
+from core.domain.kinds import Kind
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Plan, Preempt
+from core.scheduler.policy import Policy
 from core.scheduler.preemption import next_to_ripen
+from core.scheduler.values import NodeState, Waiting
 from tests.scheduler.boards import NOW, carry_out, job, node
 
 RULES = Policy().preemption
