@@ -159,7 +159,9 @@ class MoneySeen(Message):
     wallet: WalletCard
     treasury: WalletCard | None
     statement: StatementCard
-    wallets: Mapping[str, WalletCard]
+    wallets: Mapping[str, WalletCard] | None  # None where they were not asked for
+    members: int = 0  # of whom these are the first
+    whose: str | None = None  # as it was asked for; None for one's own, or the treasury's
 
 
 @dataclass

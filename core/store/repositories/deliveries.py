@@ -17,10 +17,10 @@ from core.domain.lifecycle import FINAL, State
 from core.store.scope import Scope
 from core.store.tables import journal, slack, work
 
-deliveries = slack.Delivery.__table__  # type: ignore[attr-defined]
-places = slack.FeedPlace.__table__  # type: ignore[attr-defined]
-audit = journal.Audit.__table__  # type: ignore[attr-defined]
-works = work.Deployment.__table__  # type: ignore[attr-defined]
+deliveries = slack.Delivery.__table__
+places = slack.FeedPlace.__table__
+audit = journal.Audit.__table__
+works = work.Deployment.__table__
 
 _S = DeliveryState
 _LIVING = [state.value for state in State if state not in FINAL]
