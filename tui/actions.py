@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from core.commands.reading import values_of
 from core.commands.table import VERBS
 from core.commands.verbs import Argument, Kind, Values, Verb
-from core.domain.lifecycle import TRANSITIONS, State, Trigger
+from core.domain.lifecycle import FINAL, TRANSITIONS, State, Trigger
 from core.domain.roles import NEEDS_ORG, Caller, Principal, TokenScope, allows
 from core.views.people import AccountCard
 
@@ -82,9 +82,11 @@ class Action:
     fill: bool = False
     sure: bool = False
     shows: bool = False  # its answer is worth a look: a code, a card
+    asks: bool = False  # where nothing under the cursor is its subject, its form asks for one
     trigger: Trigger | None = None
     preset: Texts = field(default_factory=dict)
     hidden: tuple[str, ...] = ()  # arguments that its form does not ask for
+    unfit: frozenset[State] = frozenset()  # what is not moved by it, but would be refused all the same
 
     @property
     def verb(self) -> Verb:
@@ -92,7 +94,7 @@ class Action:
 
     def applies_to(self, state: State) -> bool:
         """Whether a deployment in this state can be moved so."""
-        return self.trigger is None or (state, self.trigger) in TRANSITIONS
+        return state not in self.unfit and (self.trigger is None or (state, self.trigger) in TRANSITIONS)
 
     def on(self, subject: str | None) -> Command:
         given = {} if self.subject is None or subject is None else {self.subject: (subject,)}
@@ -114,8 +116,8 @@ SUSPEND = _deployment("suspend", "z", "Suspend", Trigger.SUSPEND)
 GO_ON = _deployment("resume", "Z", "Go on", Trigger.RESUME)
 DELETE = _deployment("delete", "ctrl+d", "Delete", Trigger.DELETE, sure=True)
 UNDELETE = _deployment("undelete", "U", "Undelete", Trigger.UNDELETE)
-EXTEND = _deployment("extend", "e", "Extend", fill=True)
-PRIORITY = _deployment("priority", "p", "Priority", fill=True, hidden=("if_still",))
+EXTEND = _deployment("extend", "e", "Extend", fill=True, unfit=FINAL | {State.STOPPED, State.STOPPING})
+PRIORITY = _deployment("priority", "p", "Priority", fill=True, hidden=("if_still",), unfit=FINAL)
 APPROVE = _deployment("approve", "a", "Approve", Trigger.APPROVE)
 APPROVE_WITH = Action(
     "approve_with", "A", "Approve with changes", ("approve",), "deployment", fill=True, trigger=Trigger.APPROVE
@@ -142,7 +144,7 @@ REMOVE = Action("remove", "ctrl+d", "Remove", ("org", "remove"), "user", sure=Tr
 LINK_SLACK = Action("link_slack", "l", "Link Slack", ("slack", "link"), fill=True)
 UNLINK_SLACK = Action("unlink_slack", "U", "Unlink Slack", ("slack", "unlink"), sure=True)
 
-GRANT = Action("grant", "t", "Grant", ("grant",), "user", fill=True, hidden=("treasury", "key"))
+GRANT = Action("grant", "t", "Grant", ("grant",), "user", fill=True, asks=True, hidden=("treasury", "key"))
 FILL = Action(
     "fill",
     "f",
@@ -153,6 +155,8 @@ FILL = Action(
     hidden=("user", "treasury", "key"),
 )
 TRANSFER = Action("transfer", "m", "Transfer", ("transfer",), fill=True, hidden=("key", "treasury"))
+REPORT = Action("report", "R", "Last week", ("report", "show"), shows=True)
+USAGE = Action("usage", "U", "Use of a period", ("usage",), fill=True, shows=True)
 REVERSE = Action("reverse", "v", "Reverse", ("reverse",), "number", fill=True, hidden=("key",))
 
 REFUSE_SLACK = Action("refuse_slack", "x", "Refuse", ("slack", "refuse"), "user")

@@ -19,6 +19,7 @@ from core.domain.lifecycle import State
 from core.domain.roles import Caller, not_logged_in
 from core.views.people import Done
 from tui.actions import Command, named
+from tui.completion import Names
 from tui.console import Console
 from tui.embedded import Embedded
 from tui.gateway import Gateway
@@ -33,6 +34,7 @@ from tui.screens.outcomes import OutcomesScreen
 from tui.screens.sure import SureScreen
 from tui.theme import DARK, LIGHT, LOOKS, THEMES, Tone
 from tui.together import Together
+from tui.widgets.nav import ways
 from tui.widgets.plain import text
 from tui.widgets.prompt import Prompt
 
@@ -276,6 +278,21 @@ class BursarConsole(Console):
     def open_deployment(self, reference: str, tab: str = "facts", org: str | None = None) -> None:
         self.push_screen(_screen("deployment", "DeploymentScreen")(reference, tab, org))
 
+    @property
+    def names(self) -> Names:
+        found: dict[str, dict[str, str]] = {}
+        here = self.screen_stack[-1]
+        frames = [*([here] if isinstance(here, Frame) else []), *self._frames.values()]
+        for frame in frames:
+            for kind, words in frame.names().items() if frame.is_mounted else ():
+                for word, meaning in words.items():
+                    found.setdefault(kind, {}).setdefault(word, meaning)
+        return found
+
+    def submit_like(self, reference: str, org: str | None = None) -> None:
+        self._frame("submit").come_for(reference, org)
+        self.go("submit")
+
     def show_deployments(self, filter_: str) -> None:
         self._frame("deployments").come_for(filter_)
         self.go("deployments")
@@ -292,6 +309,7 @@ class BursarConsole(Console):
 
     def run_line(self, line: str) -> None:
         word = line.strip().lower()
+        word = ways().get(word, word)
         if word in _FRAMES:
             self.go(word)
         elif word in self._own:

@@ -18,6 +18,7 @@ from core.domain.errors import BursarError
 from core.views.browsing import Pulse
 from core.views.people import AccountCard
 from tui.actions import Command, only_if_still
+from tui.completion import Names
 from tui.gateway import Gateway
 from tui.preferences import Preferences
 from tui.theme import Tone
@@ -77,6 +78,15 @@ class Console(App[int]):
         """`org` where it belongs to another one than that in which one works."""
         raise NotImplementedError
 
+    @property
+    def names(self) -> Names:
+        """What the screens have seen and a command could name; what is on the one in front comes first."""
+        raise NotImplementedError
+
+    def submit_like(self, reference: str, org: str | None = None) -> None:
+        """Ask for the same once more, with something changed."""
+        raise NotImplementedError
+
     def show_deployments(self, filter_: str) -> None:
         """Those that fit, of as many organizations as one may see."""
         raise NotImplementedError
@@ -121,6 +131,7 @@ class Console(App[int]):
     def forget_who_left(self) -> None:
         """Who comes next shall neither read nor take back what they have done, nor hear how it turned out."""
         self.log_of_commands, self._together, self._undoable = [], [], []
+        self._echoed = None
         self.gateway.leave()
 
     def _can_undo(self, done: Sequence[Command]) -> None:

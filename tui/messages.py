@@ -93,9 +93,10 @@ class WhySeen(Message):
 
 @dataclass
 class OrderSeen(Message):
-    """The ids of all that fit a filter, in order."""
+    """The ids of all that fit, in order; asked with that filter, of one's own alone, of all organizations."""
 
     ids: tuple[str, ...]
+    asked: tuple[str, bool, bool] = ("", False, False)
 
 
 @dataclass
@@ -159,7 +160,9 @@ class MoneySeen(Message):
     wallet: WalletCard
     treasury: WalletCard | None
     statement: StatementCard
-    wallets: Mapping[str, WalletCard]
+    wallets: Mapping[str, WalletCard] | None  # None where they were not asked for
+    members: int = 0  # of whom these are the first
+    whose: str | None = None  # as it was asked for; None for one's own, or the treasury's
 
 
 @dataclass

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from core.commands.asking import asked, money_requests
 from core.commands.verbs import Bursar
-from core.domain.errors import Forbidden
+from core.domain.errors import BursarError, Forbidden
 from core.domain.lifecycle import State
 from core.domain.roles import Caller, Permission, allows
-from core.views.foresight import QueueLine, WhyCard
+from core.views.foresight import BlockerLine, PreviewCard, QueueLine, WhyCard
 from core.views.money import WalletCard
-from core.views.people import AccountCard
+from core.views.people import AccountCard, MemberRow
 from core.views.work import ClusterCard
 from tui import messages
 from tui.actions import Command, principal
@@ -49,7 +50,28 @@ def queue(bursar: Bursar, caller: Caller) -> messages.QueueSeen:
 
 
 def why(deployment: str) -> Question:
-    return lambda bursar, caller: messages.WhySeen(bursar.foresight.why(caller, deployment))
+    return lambda bursar, caller: messages.WhySeen(_why(bursar, caller, deployment))
+
+
+def _why(bursar: Bursar, caller: Caller, deployment: str) -> WhyCard:
+    card = bursar.foresight.why(caller, deployment)
+    return replace(card, blockers=_with_names(bursar, caller, card.blockers))
+
+
+def _with_names(bursar: Bursar, caller: Caller, blockers: tuple[BlockerLine, ...]) -> tuple[BlockerLine, ...]:
+    """Who is in the way, by name and owner: an id says nobody whom to ask."""
+    names = _names(bursar, caller, [holder for blocker in blockers for holder in blocker.holders])
+    return tuple(replace(b, holders=tuple(names.get(holder, holder) for holder in b.holders)) for b in blockers)
+
+
+def _names(bursar: Bursar, caller: Caller, ids: Iterable[str]) -> dict[str, str]:
+    """What is no id, such as "another org", and what has gone meanwhile, is left as it is."""
+    asked_for = tuple(dict.fromkeys(one for one in ids if one.startswith("dep-")))
+    try:
+        found = bursar.browsing.lines(caller, asked_for) if asked_for else ()
+    except BursarError:
+        return {}
+    return {line.id: f"{line.name} of {line.owner} ({line.id})" for line in found}
 
 
 def within(org: str | None, question: Question) -> Question:
@@ -59,7 +81,8 @@ def within(org: str | None, question: Question) -> Question:
 
 def order(filter_: str, by: str, *, backwards: bool, mine: bool, everywhere: bool) -> Question:
     return lambda bursar, caller: messages.OrderSeen(
-        bursar.browsing.order(caller, filter=filter_, order=by, backwards=backwards, mine=mine, everywhere=everywhere)
+        bursar.browsing.order(caller, filter=filter_, order=by, backwards=backwards, mine=mine, everywhere=everywhere),
+        (filter_, mine, everywhere),
     )
 
 
@@ -76,7 +99,7 @@ def deployment(reference: str) -> Question:
             postings = None
         why: WhyCard | None = None
         if card.state in (State.QUEUED, State.AWAITING_APPROVAL):
-            why = bursar.foresight.why(caller, card.id)
+            why = _why(bursar, caller, card.id)
         return messages.DeploymentSeen(card, bursar.browsing.timeline(caller, card.id).items, postings, why)
 
     return ask
@@ -93,7 +116,11 @@ def preview(command: Command) -> Question:
 
     def ask(bursar: Bursar, caller: Caller) -> messages.PreviewSeen:
         assert callable(command.verb.call), "submit is no program"
-        return messages.PreviewSeen(command.verb.call(bursar, caller, command.values))  # type: ignore[arg-type]
+        card = command.verb.call(bursar, caller, command.values)
+        assert isinstance(card, PreviewCard), "a submission that is only tried"
+        victims = _names(bursar, caller, card.victims)
+        shown = tuple(victims.get(victim, victim) for victim in card.victims)
+        return messages.PreviewSeen(replace(card, victims=shown, blockers=_with_names(bursar, caller, card.blockers)))
 
     return ask
 
@@ -138,23 +165,25 @@ def account(who: AccountCard) -> Question:
     return ask
 
 
-def money(who: AccountCard, whose: str | None, *, of_treasury: bool) -> Question:
-    """One wallet with its statement; for admins the treasury and everybody's balance beside it."""
+def money(who: AccountCard, whose: str | None, *, of_treasury: bool, alone: bool) -> Question:
+    """One wallet with its statement; for admins the treasury, and everybody's balance unless it is asked for alone."""
 
     def ask(bursar: Bursar, caller: Caller) -> messages.MoneySeen:
         period = asked(money_requests.PeriodRequest, {})
         wallets: dict[str, WalletCard] = {}
+        members: Sequence[MemberRow] = ()
         treasury = None
         if _allowed(who, Permission.WALLET_READ):
             treasury = bursar.credits.treasury(caller)
-            for member in bursar.organizations.members(caller).items[:_MOST_WALLETS]:
+            members = () if alone else bursar.organizations.members(caller).items
+            for member in members[:_MOST_WALLETS]:
                 wallets[member.name] = bursar.credits.wallet(caller, member.name)
         if of_treasury:
             statement = bursar.statements.of_treasury(caller, period)
         else:
             statement = bursar.statements.of_wallet(caller, period, whose)
         own = treasury if of_treasury and treasury else bursar.credits.wallet(caller, whose)
-        return messages.MoneySeen(own, treasury, statement, wallets)
+        return messages.MoneySeen(own, treasury, statement, None if alone else wallets, len(members), whose)
 
     return ask
 

@@ -72,6 +72,12 @@ NODE_LOOKS: dict[str, Look] = {
 }
 
 
+FREE = Look("·", "free", Tone.DIM)
+SHARED = Look("◆", "shared", Tone.BUSY)
+OTHERS = Look("■", "another organization's", Tone.DIM)
+DEVICE_LOOKS = (FREE, SHARED, OTHERS)  # what runs on a device alone has the sign of its state
+
+
 def node_look(state: str, *, is_held: bool = False) -> Look:
     """Of a drained node it matters whether something still runs there."""
     word = "draining" if state == "drained" and is_held else state

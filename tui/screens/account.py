@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from textual import on
 from textual.containers import Horizontal, Vertical
@@ -13,6 +13,7 @@ from core.views.people import AccountCard, OrgRow, SessionCard, TokenCard
 from tui import actions, questions
 from tui.actions import Action, Command
 from tui.amounts import age, until
+from tui.completion import Names
 from tui.deployment_facts import fact
 from tui.format import instant
 from tui.messages import AccountSeen
@@ -137,8 +138,12 @@ class AccountScreen(Frame):
         link = self._asking.get(self.query_one("#slack", LineTable).key or "")
         return [(link.user_id, f"@{link.name}")] if link is not None else []
 
-    def names(self) -> Iterable[str]:
-        return [*self._orgs, *self._tokens]
+    def names(self) -> Names:
+        return {
+            "org": dict.fromkeys(self._orgs, ""),
+            "token": {token.id: token.name for token in self._tokens.values()},
+            "session": {session.id: session.face for session in self._sessions.values()},
+        }
 
 
 def _facts(who: AccountCard, now: int) -> list[Line]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from textual import on
 from textual.containers import Horizontal, VerticalScroll
@@ -13,6 +13,7 @@ from core.views.work import DeploymentLine
 from tui import actions, questions
 from tui.actions import Action, principal
 from tui.amounts import age, size_of
+from tui.completion import Names
 from tui.deployment_facts import fact_lines
 from tui.messages import ApprovalsSeen, DeploymentSeen
 from tui.screens.frame import Frame
@@ -94,8 +95,8 @@ class ApprovalsScreen(Frame):
         del action
         return [(key, self._lines[key].name) for key in self.query_one(LineTable).picked if key in self._lines]
 
-    def names(self) -> Iterable[str]:
-        return list(self._lines)
+    def names(self) -> Names:
+        return {"deployment": {line.id: f"{line.name} of {line.owner}" for line in self._lines.values()}}
 
 
 def _cells(line: DeploymentLine, now: int) -> Sequence[Cell]:

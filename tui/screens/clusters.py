@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from textual import on
 from textual.containers import VerticalScroll
@@ -13,6 +13,7 @@ from core.views.work import ClusterCard, NodeCard
 from tui import actions, questions
 from tui.actions import Action, Command, held_on, undo_of_cluster, undo_of_node
 from tui.amounts import NOTHING
+from tui.completion import Names
 from tui.format import by_number
 from tui.messages import ClustersSeen, DevicesSeen
 from tui.screens.frame import Frame
@@ -137,8 +138,11 @@ class ClustersScreen(Frame):
             return None
         return undo_of_node(cluster.id, subject, node.state)
 
-    def names(self) -> Iterable[str]:
-        return [cluster.name for cluster, node in self._rows.values() if node is None]
+    def names(self) -> Names:
+        return {
+            "cluster": {cluster.name: cluster.driver for cluster, _ in self._rows.values()},
+            "node": {node.name: f"of {cluster.name}" for cluster, node in self._rows.values() if node is not None},
+        }
 
     @property
     def _chosen(self) -> tuple[ClusterCard, NodeCard | None] | None:

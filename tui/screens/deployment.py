@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -14,15 +14,16 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import TabbedContent, TabPane
 
-from core.commands.verbs import Values
 from core.domain.errors import BursarError
 from core.domain.lifecycle import Trigger, is_final
 from core.domain.text import safe_text
 from core.views.browsing import EventLine
 from core.views.work import DeploymentCard
 from tui import actions, questions
-from tui.actions import Action, Command, named, undo_of_deployment
+from tui.actions import Action, Command, undo_of_deployment
+from tui.again import submission_like
 from tui.amounts import age, sum_of
+from tui.completion import Names
 from tui.deployment_facts import fact_lines, money_lines, run_lines
 from tui.feed import event_word
 from tui.format import instant
@@ -71,7 +72,8 @@ class DeploymentScreen(Frame):
         Binding("b", "tab('money')", "Money", show=False),
         Binding("left_square_bracket", "turn(-1)", "Tab before", show=False, key_display="["),
         Binding("right_square_bracket", "turn(1)", "Next tab", show=False, key_display="]"),
-        Binding("y", "copy", "Copy command"),
+        Binding("N", "again", "Again"),
+        Binding("y", "copy", "Copy the command that asks for the same", show=False),
         Binding("f", "follow", "Follow the log", show=False),
     ]
 
@@ -213,12 +215,14 @@ class DeploymentScreen(Frame):
         field = self.query_one(LinesOfLog)
         field.auto_scroll = not field.auto_scroll
 
+    def action_again(self) -> None:
+        self.console.submit_like(self._reference, self._org)
+
     def action_copy(self) -> None:
         """The submission that would ask for the same again."""
-        verb = named(("submit",))
-        if self._card is None or verb is None:
+        if self._card is None:
             return
-        line = Command(verb, given=_asked_again(self._card, verb.arguments), org=self._org).line
+        line = submission_like(self._card, self._org).line
         self.app.copy_to_clipboard(line)
         self.console.echo(joined(text("copied ", Tone.DIM), text(line)))
 
@@ -236,14 +240,16 @@ class DeploymentScreen(Frame):
         del subject
         return self._org
 
-    def names(self) -> Iterable[str]:
-        return [self._card.id] if self._card else []
+    def names(self) -> Names:
+        return {"deployment": {self._card.id: f"{self._card.name} of {self._card.owner}"}} if self._card else {}
 
 
 def _fits(card: DeploymentCard, action: Action) -> bool:
-    """Not every engine can suspend; what the card says of that goes before the table of states."""
+    """Not every engine can suspend, and only a job has a limit: what the card says of that goes before its state."""
     can_suspend = any(step.action == Trigger.SUSPEND.value for step in card.next)
-    return action.applies_to(card.state) and (action.trigger is not Trigger.SUSPEND or can_suspend)
+    if action.trigger is Trigger.SUSPEND and not can_suspend:
+        return False
+    return action.applies_to(card.state) and (action.name != "extend" or card.hours_ms is not None)
 
 
 def _lately(event: EventLine, now: int) -> Content:
@@ -253,21 +259,3 @@ def _lately(event: EventLine, now: int) -> Content:
 def _happened(event: EventLine) -> Content:
     words = text(*event_word(event.kind))
     return joined(text(instant(event.at), Tone.DIM), "  ", words, text(f"  {event.detail}", Tone.DIM))
-
-
-def _asked_again(card: DeploymentCard, arguments: Iterable[object]) -> Values:
-    """The words of a submission, from what it came to. Variables are left out: their values are masked."""
-    values: dict[str, object] = {getattr(argument, "name", ""): None for argument in arguments}
-    values.update(name=card.name, cluster=card.cluster, image=card.image, priority=card.priority, kind=card.kind.value)
-    values.update(command=card.command, label=tuple(f"{k}={v}" if v else k for k, v in card.labels.items()))
-    if card.flavor:
-        values["flavor"] = card.flavor
-    else:
-        sizes = {"cpu": card.cpu_milli / 1000, "ram": card.ram_mib / 1024, "gpu": card.gpu_milli / 1000}
-        values.update({name: f"{size:g}" for name, size in sizes.items() if size})
-        values["gpu_model"] = card.gpu_model
-    if card.hours_ms is not None:
-        values["hours"] = f"{card.hours_ms / 3_600_000:g}"
-    if card.replicas > 1:
-        values["replicas"] = card.replicas
-    return values

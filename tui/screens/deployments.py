@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -17,6 +17,7 @@ from core.views.work import DeploymentLine
 from tui import actions, questions
 from tui.actions import Action, Command, principal, undo_of_deployment
 from tui.amounts import age, size_of
+from tui.completion import Names
 from tui.messages import LinesSeen, OrderSeen
 from tui.screens.frame import Frame
 from tui.theme import LOOKS, Tone
@@ -42,6 +43,7 @@ _COLUMNS = (
     (Column("reason", 24, drop=8, extra=True), None),
 )
 _ORDERS = tuple(Order)
+_NAMED = 200  # of those that are shown, for completion
 _FORGET = 20_000  # lines kept at most before the cache begins anew
 
 
@@ -70,7 +72,8 @@ class DeploymentsScreen(Frame):
         Binding("M", "mine", "Mine", show=False),
         Binding("A", "everywhere", "Of all organizations, or one", show=False),
         Binding("d,enter", "open('facts')", "Open", show=False),
-        Binding("n", "go('submit')", "New", show=False),
+        Binding("n", "new", "New", show=False),
+        Binding("N", "again", "Again, with changes", show=False),
         Binding("y", "copy", "Copy id", show=False),
     ]
 
@@ -80,7 +83,7 @@ class DeploymentsScreen(Frame):
         self._order, self._backwards, self._mine = Order.AGE, False, False
         self._everywhere = False
         self._came_for: str | None = None  # the filter that one was sent here with
-        self._asked = self._shown = ("", False, False)
+        self._shown = ("", False, False)
         self._ids: tuple[str, ...] = ()
         self._known: dict[str, DeploymentLine] = {}
         self._asked_for: tuple[str, ...] = ()
@@ -93,7 +96,6 @@ class DeploymentsScreen(Frame):
             yield LineTable(self._heads(), marks=True, nothing="no deployments yet: 4 submits one")
 
     def look(self) -> None:
-        self._asked = (self._filter, self._mine, self._everywhere)
         question = questions.order(
             self._filter, self._order, backwards=self._backwards, mine=self._mine, everywhere=self._everywhere
         )
@@ -109,8 +111,8 @@ class DeploymentsScreen(Frame):
             self._known.clear()
         table = self.query_one(LineTable)
         table.show(self._ids, self._cells, nothing=self._nothing)
-        if self._asked != self._shown:  # who asks for other rows knows that the cursor is on another one
-            self._shown, table.slipped_off = self._asked, None
+        if seen.asked != self._shown:  # who asks for other rows knows that the cursor is on another one
+            self._shown, table.slipped_off = seen.asked, None
         self._title()
         top = table.scroll_offset.y
         self._ask_lines(top, top + table.size.height)
@@ -179,8 +181,9 @@ class DeploymentsScreen(Frame):
             self._filter, self._came_for = line, None
             self.look()
 
-    def come_for(self, filter_: str) -> None:
-        self._filter = self._came_for = filter_
+    def come_for(self, what: str, org: str | None = None) -> None:
+        del org
+        self._filter = self._came_for = what
         self._mine = False
         self._everywhere = self._may_see_all
         self._retitle()
@@ -252,6 +255,14 @@ class DeploymentsScreen(Frame):
         if key is not None:
             self.console.open_deployment(key, tab, self.org_of(key))
 
+    def action_new(self) -> None:
+        self.console.go("submit")
+
+    def action_again(self) -> None:
+        key = self.query_one(LineTable).key
+        if key is not None:
+            self.console.submit_like(key, self.org_of(key))
+
     def action_copy(self) -> None:
         key = self.query_one(LineTable).key
         if key is not None:
@@ -284,9 +295,15 @@ class DeploymentsScreen(Frame):
         here = who.org if who is not None else None
         return line.org if line is not None and line.org != here else None
 
-    def names(self) -> Iterable[str]:
-        table = self.query_one(LineTable)
-        return [key for key in (table.key, *table.marked) if key]
+    def names(self) -> Names:
+        """What is in hand first."""
+        table, known = self.query_one(LineTable), self._known
+        ids = [key for key in (table.key, *table.marked, *self._ids[:_NAMED]) if key in known]
+        lines = [known[key] for key in ids if key is not None]
+        return {
+            "deployment": {line.id: f"{line.name} of {line.owner}" for line in lines},
+            "cluster": dict.fromkeys((line.cluster for line in lines), ""),
+        }
 
 
 def _cells(line: DeploymentLine, now: int, *, with_org: bool) -> Sequence[Cell]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from core.domain.errors import BursarError
 from core.domain.roles import not_logged_in
 from tui.actions import Action, Command, held_on, may, only_if_still
 from tui.amounts import span
-from tui.completion import Completion, completions
+from tui.completion import Completion, Names, completions
 from tui.console import Console, Echo
 from tui.gateway import Question
 from tui.messages import Refused
@@ -33,7 +33,7 @@ from tui.theme import Tone
 from tui.widgets.devices import DeviceMap
 from tui.widgets.keys import Keys
 from tui.widgets.masthead import Masthead
-from tui.widgets.nav import PLACES, Nav
+from tui.widgets.nav import PLACES, Nav, ways
 from tui.widgets.pick import Pick
 from tui.widgets.plain import Plain, text
 from tui.widgets.prompt import Prompt
@@ -125,15 +125,15 @@ class Frame(Screen[None]):
         del action, subject
         return None
 
-    def names(self) -> Iterable[str]:
+    def names(self) -> Names:
         """What a command could name, for completion."""
-        return ()
+        return {}
 
     def typed(self, line: str, *, entered: bool) -> None:
         """A filter, as it is typed and when it is done."""
 
-    def come_for(self, filter_: str) -> None:
-        """Somebody is sent here to see what fits a filter."""
+    def come_for(self, what: str, org: str | None = None) -> None:
+        """Somebody is sent here by another screen: for what fits a filter, or with a deployment at hand."""
 
     def clear(self) -> bool:
         """Take back a mark or a filter; whether there was any."""
@@ -284,7 +284,7 @@ class Frame(Screen[None]):
         wanted = self._action(str(parameters[0]))
         if not may(self.console.who, wanted.verb):
             return False
-        if wanted.subject is None:
+        if wanted.subject is None or (wanted.asks and not self.subjects(wanted)):
             return True
         own = all(may(self.console.who, wanted.verb, owner) for owner in self.owners())
         if own and self.subjects(wanted):
@@ -311,6 +311,8 @@ class Frame(Screen[None]):
     def act(self, action: Action) -> None:
         """Fill in, make sure, then do: each by what the action says of itself."""
         chosen = self.subjects(action) if action.subject else [("", "")]
+        if action.asks and not chosen:
+            chosen = [("", "")]
         if not chosen:
             self._say(text(f"nothing to {action.label.lower()} here", Tone.DIM))
             return
@@ -343,7 +345,7 @@ class Frame(Screen[None]):
         return dict(action.preset)
 
     def _command(self, action: Action, subject: str, known_as: str) -> Command:
-        texts = {**self.fixed(action), **({action.subject: (subject,)} if action.subject else {})}
+        texts = {**self.fixed(action), **({action.subject: (subject,)} if action.subject and subject else {})}
         undo, org = self.undo(action, subject), self.org_of(subject)
         if undo is not None:
             undo = replace(undo, org=org)
@@ -355,7 +357,7 @@ class Frame(Screen[None]):
 
     def _complete(self, line: str) -> list[Completion]:
         offered = [v for v in VERBS if not v.terminal_only and may(self.console.who, v)]
-        return completions(line, offered, [*(place.name for place in PLACES), "account", "help", "quit"], self.names())
+        return completions(line, offered, [*ways(), "account", "help", "quit"], self.console.names)
 
     def _who_changed(self) -> None:
         self._show_who()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 
-from tui.theme import Tone
+from tui.theme import DEVICE_LOOKS, LOOKS, NODE_LOOKS, Look, Tone
 from tui.widgets.hanging import Hanging
 from tui.widgets.nav import PLACES
 from tui.widgets.plain import Plain, joined, stacked, text
@@ -33,6 +33,7 @@ _KEYS_WIDE = 17
 _SIDE_BY_SIDE = 96  # columns of a terminal
 _NOTES = ("behind the colon: any verb, a screen's name, org switch NAME, theme, logout, quit",)
 _MOST_COMMANDS = 8
+_KIND_WIDE, _SIGN_WIDE = 13, 13
 _NO_HELP = ("go(", "app.focus", "screen.")  # the screens are one line, and what every program has is none
 
 
@@ -93,9 +94,13 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(classes="box") as box:
             box.border_subtitle = text("esc closes")
             with Horizontal(classes="parts") if side_by_side else Vertical(classes="parts"):
-                yield Plain(stacked([*here, *lists] if side_by_side else here), classes="part")
-                yield Plain(stacked(everywhere if side_by_side else [*everywhere, *lists]), classes="part")
+                yield Plain(stacked(here), classes="part")
+                yield Plain(stacked([*everywhere, *lists]), classes="part")
             yield Hanging([text(note, Tone.DIM) for note in (*self._notes, *_NOTES)])
+            yield Plain(text("signs", Tone.LOUD), classes="signs")
+            across = 5 if side_by_side else 4
+            kinds = (("deployments", LOOKS.values()), ("nodes", NODE_LOOKS.values()), ("GPUs", DEVICE_LOOKS))
+            yield Plain(stacked([line for kind, looks in kinds for line in _signs(kind, tuple(looks), across)]))
             if self._commands:
                 yield Plain(text("commands done", Tone.LOUD), classes="done")
                 yield Plain(stacked(list(self._commands)))
@@ -106,6 +111,13 @@ class HelpScreen(ModalScreen[None]):
     @staticmethod
     def _part(title: str, keys: Sequence[HelpKey]) -> list[Content]:
         return [text(title, Tone.LOUD), *(_key_line(key) for key in keys), text("")] if keys else []
+
+
+def _signs(kind: str, looks: Sequence[Look], across: int) -> Iterator[Content]:
+    """So many beside each other, that a sign and its word are never parted by the end of a line."""
+    for start in range(0, len(looks), across):
+        head = text(f"{'' if start else kind:<{_KIND_WIDE}}", Tone.DIM)
+        yield joined(head, *(text(f"{one.text:<{_SIGN_WIDE}}", one.tone) for one in looks[start : start + across]))
 
 
 def _key_line(key: HelpKey) -> Content:

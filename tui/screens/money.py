@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -15,6 +15,7 @@ from core.views.money import EntryLine, WalletCard
 from tui import actions, questions
 from tui.actions import Action, Command, named
 from tui.amounts import NOTHING, credits_of, gpu_hours_of, span
+from tui.completion import Names
 from tui.format import instant
 from tui.messages import MoneySeen, PostingSeen
 from tui.screens.answer import AnswerScreen
@@ -33,12 +34,20 @@ class MoneyScreen(Frame):
     PLACE = "money"
     AUTO_FOCUS = "#entries"
     CSS_PATH = "money.tcss"
-    ACTIONS = (actions.GRANT, actions.TRANSFER, actions.FILL, actions.REVERSE)
+    ACTIONS = (
+        actions.GRANT,
+        actions.TRANSFER,
+        actions.FILL,
+        actions.REPORT,
+        actions.USAGE,
+        actions.REVERSE,
+    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Open", show=False)]
 
     def __init__(self) -> None:
         super().__init__()
         self._whose: str | None = None
+        self._came = False
         self._entries: dict[str, EntryLine] = {}
         self._wallets: dict[str, WalletCard] = {}
 
@@ -72,19 +81,22 @@ class MoneyScreen(Frame):
                 )
 
     def look(self) -> None:
+        self._look(alone=False)
+
+    def _look(self, *, alone: bool) -> None:
         if self.console.who is not None:
             treasury = self._whose == _TREASURY
             whose = None if treasury else self._whose
-            self.ask(questions.money(self.console.who, whose, of_treasury=treasury), "money")
+            question = questions.money(self.console.who, whose, of_treasury=treasury, alone=alone)
+            self.ask(question, "statement" if alone else "money")
 
     @on(MoneySeen)
     def _money_seen(self, seen: MoneySeen) -> None:
         now = self.console.now()
-        self._wallets = dict(seen.wallets) or {seen.wallet.owner: seen.wallet}
-        rows = [(name, _wallet_cells(name, card)) for name, card in self._wallets.items()]
-        if seen.treasury is not None:
-            rows.insert(0, (_TREASURY, _wallet_cells("treasury", seen.treasury)))
-        self.query_one("#wallets", LineTable).show_rows(rows)
+        if seen.wallets is not None:
+            self._show_wallets(seen, seen.wallets)
+        if seen.whose is not None and seen.whose != self._whose:
+            return  # the cursor has gone on meanwhile
         self.query_one(".statement", Panel).entitle(f"statement of {seen.wallet.owner}")
         self.query_one(".card", Plain).say(stacked(_card_lines(seen.wallet, now, narrow=self.has_class("-narrow"))))
         self._entries = {str(line.number): line for line in seen.statement.items}
@@ -92,10 +104,32 @@ class MoneyScreen(Frame):
         self.query_one("#entries", LineTable).show_rows([(str(line.number), _entry_cells(line)) for line in newest])
         self.refresh_bindings()
 
+    def _show_wallets(self, seen: MoneySeen, wallets: Mapping[str, WalletCard]) -> None:
+        """Who sees several stands among them, on the own one, and their statements follow the cursor."""
+        self._wallets = dict(wallets) or {seen.wallet.owner: seen.wallet}
+        rows = [(name, _wallet_cells(name, card)) for name, card in self._wallets.items()]
+        if seen.treasury is not None:
+            rows.insert(0, (_TREASURY, _wallet_cells("treasury", seen.treasury)))
+        table = self.query_one("#wallets", LineTable)
+        came, self._came = self._came, True
+        table.show_rows(rows)
+        if not came and seen.treasury is not None:
+            table.focus()
+            table.put_cursor_on(seen.wallet.owner)
+            self._whose = seen.wallet.owner if table.key == seen.wallet.owner else None
+        cut = seen.members > len(wallets)
+        self.query_one(".wallets", Panel).entitle(f"wallets  {len(wallets)} of {seen.members}" if cut else "wallets")
+
+    @on(LineTable.Moved, "#wallets")
+    def _wallet_moved(self) -> None:
+        key = self.query_one("#wallets", LineTable).key
+        if key is not None and key != self._whose:
+            self._whose = key
+            self._look(alone=True)
+
     @on(LineTable.Chosen, "#wallets")
-    def _wallet_chosen(self, event: LineTable.Chosen) -> None:
-        self._whose = event.key
-        self.look()
+    def _wallet_chosen(self) -> None:
+        self.query_one("#entries", LineTable).focus()
 
     @on(LineTable.Chosen, "#entries")
     def _entry_chosen(self, event: LineTable.Chosen) -> None:
@@ -109,12 +143,6 @@ class MoneyScreen(Frame):
         assert verb is not None
         self.app.push_screen(AnswerScreen(Command(verb, {"number": (str(seen.card.number),)}), seen.card))
 
-    def clear(self) -> bool:
-        had, self._whose = self._whose is not None, None
-        if had:
-            self.look()
-        return had
-
     def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
         if action.subject == "number":
             key = self.query_one("#entries", LineTable).key
@@ -125,8 +153,8 @@ class MoneyScreen(Frame):
     def owners(self) -> Sequence[str]:
         return []
 
-    def names(self) -> Iterable[str]:
-        return list(self._wallets)
+    def names(self) -> Names:
+        return {"user": dict.fromkeys(self._wallets, "")}
 
 
 def _wallet_cells(name: str, card: WalletCard) -> Sequence[Cell]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from textual import events, on
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -15,11 +15,12 @@ from core.views.operations import Diagnosis, Verdict
 from tui import questions
 from tui.actions import principal
 from tui.amounts import credits_of, gpu_hours_of, span, until
+from tui.completion import Names
 from tui.feed import event_line
 from tui.messages import DiagnosisSeen, OverviewSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
-from tui.widgets.capacity import cluster_bars, name_of
+from tui.widgets.capacity import cluster_bars, name_of, names_of_queue
 from tui.widgets.columns import Cell, Column
 from tui.widgets.devices import DeviceMap
 from tui.widgets.hanging import Hanging
@@ -154,8 +155,19 @@ class OverviewScreen(Frame):
     def _diagnosis_seen(self, seen: DiagnosisSeen) -> None:
         self.query_one(".doctor", Plain).say(_verdict(seen.diagnosis))
 
-    def names(self) -> Iterable[str]:
-        return [line.id for _, line in self._seen.queue if line.id] if self._seen else []
+    def names(self) -> Names:
+        """All that is on it: this is the screen that everybody has seen."""
+        seen = self._seen
+        if seen is None:
+            return {}
+        devices = [holder for device in seen.devices for holder in device.holders if holder.id and not holder.org]
+        held = {str(holder.id): f"{holder.name} of {holder.owner}" for holder in devices}
+        waiting = names_of_queue(seen.queue)["deployment"]
+        return {
+            "deployment": {**waiting, **held},
+            "cluster": {cluster.name: cluster.driver for cluster in seen.clusters},
+            "node": {node.name: f"of {cluster.name}" for cluster in seen.clusters for node in cluster.nodes},
+        }
 
 
 _BEGIN = [

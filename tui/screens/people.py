@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from textual import on
 from textual.containers import Horizontal, Vertical
@@ -13,6 +13,7 @@ from core.views.people import InviteCard, MemberRow
 from tui import actions, questions
 from tui.actions import Action, Command
 from tui.amounts import age, credits_of, gpu_hours_of, until
+from tui.completion import Names
 from tui.messages import PeopleSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
@@ -117,8 +118,11 @@ class PeopleScreen(Frame):
             return None
         return Command(action.verb, {"user": (subject,), "role": (member.role.value,)})
 
-    def names(self) -> Iterable[str]:
-        return [*self._members, *self._invites]
+    def names(self) -> Names:
+        return {
+            "user": {member.name: member.role.value for member in self._members.values()},
+            "invite": {invite.id: invite.state for invite in self._invites.values()},
+        }
 
 
 def _role_tone(member: MemberRow) -> Tone:

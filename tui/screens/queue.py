@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from textual import on
 from textual.containers import Horizontal, VerticalScroll
@@ -13,11 +13,12 @@ from core.views.foresight import QueueLine
 from tui import actions, questions
 from tui.actions import Action, Command, undo_of_deployment
 from tui.amounts import age, until
+from tui.completion import Names
 from tui.messages import QueueSeen, WhySeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
 from tui.widgets.blockers import why_lines
-from tui.widgets.capacity import name_of
+from tui.widgets.capacity import name_of, names_of_queue
 from tui.widgets.columns import Cell, Column
 from tui.widgets.hanging import Hanging, Line
 from tui.widgets.panel import Panel
@@ -109,8 +110,8 @@ class QueueScreen(Frame):
         found = self._lines.get(subject)
         return found[1].org if found is not None else None
 
-    def names(self) -> Iterable[str]:
-        return [line.id for _, line in self._lines.values() if line.id]
+    def names(self) -> Names:
+        return names_of_queue(self._lines.values())
 
     @property
     def _chosen(self) -> QueueLine | None:

@@ -17,8 +17,9 @@ from core.views.foresight import PreviewCard
 from core.views.money import Sum
 from tui import questions
 from tui.actions import Command, named
+from tui.again import fields_like
 from tui.amounts import span, sum_of, until
-from tui.messages import ChoicesSeen, Did, NotDone, PreviewSeen
+from tui.messages import ChoicesSeen, DeploymentSeen, Did, NotDone, PreviewSeen
 from tui.screens.frame import Frame
 from tui.theme import Tone
 from tui.widgets.blockers import blocker_lines
@@ -51,6 +52,7 @@ class SubmitScreen(Frame):
         super().__init__()
         self._timer: Timer | None = None
         self._doing = False
+        self._like: tuple[str, str | None] | None = None
 
     def body(self) -> Iterator[Widget]:
         with Horizontal():
@@ -62,7 +64,25 @@ class SubmitScreen(Frame):
 
     def look(self) -> None:
         self.ask(questions.choices, "choices")
+        if self._like is not None:
+            reference, org = self._like
+            self.ask(questions.within(org, questions.deployment(reference)), "like")
         self._try()
+
+    def come_for(self, what: str, org: str | None = None) -> None:
+        self._like = (what, org)
+
+    @on(DeploymentSeen)
+    def _like_seen(self, seen: DeploymentSeen) -> None:
+        """Everything as it was, for something to be changed; what was in the form before makes room."""
+        self._like = None
+        fields, words = self.query_one(Fields), fields_like(seen.card)
+        for argument in _arguments():
+            fields.put(argument.name, words.get(argument.name, ""))
+        self.query_one("Fields Input").focus()
+        missing = f"; its variables are not shown, so give them again: {', '.join(seen.card.env)}"
+        words_of_it = f"as {seen.card.name} was: change what shall be different{missing if seen.card.env else ''}"
+        self.console.echo(text(words_of_it, Tone.WAIT if seen.card.env else Tone.DIM))
 
     @property
     def command(self) -> Command:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual.content import Content
 
 from core.domain.resources import Resources, format_cpu, format_gpu, format_memory
@@ -21,6 +23,11 @@ def name_of(line: QueueLine) -> str:
     if line.name is None:
         return OTHER_ORG
     return f"{line.org}/{line.name}" if line.org else line.name
+
+
+def names_of_queue(queue: Iterable[tuple[str, QueueLine]]) -> dict[str, dict[str, str]]:
+    """For completion: those of one's own organization, since verbs take no others by their id alone."""
+    return {"deployment": {line.id: f"{line.name} of {line.owner}" for _, line in queue if line.id and not line.org}}
 
 
 def cluster_bars(cluster: ClusterCard, width: int) -> list[Content]:

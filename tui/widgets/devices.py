@@ -15,7 +15,7 @@ from core.domain.resources import format_gpu
 from core.domain.text import safe_text
 from core.views.browsing import DeviceLine, Holder
 from tui.format import by_number
-from tui.theme import LOOKS, Look, Tone, node_look
+from tui.theme import FREE, LOOKS, OTHERS, SHARED, Look, Tone, node_look
 from tui.widgets.plain import Plain, joined, stacked, text
 
 _OTHERS = "other"  # of another organization
@@ -156,9 +156,9 @@ def _box(device: DeviceLine, width: int) -> Content:
 
 def _holding(device: DeviceLine) -> tuple[str, str, Tone]:
     if not device.holders:
-        return "·", "free", Tone.DIM
+        return FREE.sign, FREE.word, FREE.tone
     if len(device.holders) > 1:
-        return "◆", f"{len(device.holders)} share it", Tone.BUSY
+        return SHARED.sign, f"{len(device.holders)} share it", SHARED.tone
     holder = device.holders[0]
     sign, tone = _state_of(holder)
     part = f" {format_gpu(holder.milli)}" if device.free_milli else ""
@@ -167,6 +167,6 @@ def _holding(device: DeviceLine) -> tuple[str, str, Tone]:
 
 def _state_of(holder: Holder) -> tuple[str, Tone]:
     if holder.state is None:
-        return "■", Tone.DIM
+        return OTHERS.sign, OTHERS.tone
     look = LOOKS[holder.state]
     return look.sign, look.tone

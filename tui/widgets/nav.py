@@ -34,6 +34,12 @@ PLACES = (
 )
 
 
+def ways() -> dict[str, str]:
+    """Each word for a main screen with its name: the names themselves first, then what a narrow terminal calls them."""
+    words = {place.name: place.name for place in PLACES}
+    return {**words, **{place.short.lower(): place.name for place in PLACES if place.short.lower() not in words}}
+
+
 class Nav(Plain):
     DEFAULT_CSS = """
     Nav { height: 1; background: $surface; text-wrap: nowrap; }

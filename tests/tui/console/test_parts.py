@@ -217,6 +217,16 @@ def test_an_action_is_offered_as_the_table_of_rights_says(
         ("que", "queue "),
         ("cluster dr", "cluster drain "),
         ("cancel ", "cancel dep-1 "),
+        ("cancel tra", "cancel dep-1 "),
+        ("org switch ", "org switch vision "),
+        ("org role ", "org role mia "),
+        ("submit --cluster ", "submit --cluster rack "),
+        ("submit --after ", "submit --after dep-1 "),
+        ("transfer --from ", "transfer --from mia "),
+        ("cluster drain rack ", "cluster drain rack node-1 "),
+        ("invite revoke ", "invite revoke inv-1 "),
+        ("token revoke ", None),
+        ("grant mia ", "grant mia --treasury "),
         ("invite create --ro", "invite create --role "),
         ("invite create --role a", "invite create --role admin "),
         ("org role mia ", "org role mia member "),
@@ -224,7 +234,16 @@ def test_an_action_is_offered_as_the_table_of_rights_says(
     ],
 )
 def test_a_line_is_completed_by_what_may_come_next(line: str, first: str | None) -> None:
-    found = completions(line, VERBS, ("overview", "queue"), ("dep-1",))
+    names = {
+        "deployment": {"dep-1": "train of mia"},
+        "cluster": {"rack": ""},
+        "node": {"node-1": "of rack"},
+        "user": {"mia": "member"},
+        "org": {"vision": ""},
+        "invite": {"inv-1": "open"},
+    }
+    found = completions(line, VERBS, ("overview", "queue"), names)
+    assert len({one.word for one in found}) == len(found)
     assert (found[0].line if found else None) == first
 
 

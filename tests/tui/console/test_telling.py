@@ -6,9 +6,12 @@ import pytest
 
 from core.clock import MINUTE
 from core.domain.lifecycle import State
-from tests.tui.console.scene import Scene
+from tests.tui.console.held import held
+from tests.tui.console.scene import Scene, settled
 from tests.tui.console.test_acting import sitting
+from tui.messages import OrderSeen
 from tui.screens.answer import AnswerScreen
+from tui.theme import DEVICE_LOOKS, LOOKS, NODE_LOOKS
 
 
 async def test_a_new_code_is_shown_since_the_old_one_is_worth_nothing_any_more(scene: Scene) -> None:
@@ -82,3 +85,44 @@ async def test_another_filter_is_no_surprise(scene: Scene) -> None:
         await desk.type("sweep")
         await desk.press("enter", "s")
         assert desk.deployment("sweep").state is State.STOPPING
+
+
+async def test_nor_are_the_rows_of_a_filter_that_was_typed_faster_than_they_came(scene: Scene) -> None:
+    async with sitting(scene, "ana", "3") as desk:
+        await desk.cursor_on("train-resnet")
+        await desk.press("slash")
+        with held(desk.app, OrderSeen) as rows:
+            await desk.pilot.press("e")  # one fits that is not looked for, beside the one under the cursor
+            await rows.come()
+            await desk.pilot.press(*"valuate")
+        await settled(desk.app, desk.pilot)
+        await desk.press("enter", "s")
+        assert desk.deployment("evaluate").state is State.STOPPED
+
+
+async def test_a_command_is_completed_by_what_other_screens_have_seen_too(scene: Scene) -> None:
+    async with sitting(scene, "ana", "7", "0") as desk:
+        await desk.press("colon")
+        waiting = desk.deployment("evaluate")
+        assert f"{waiting.id}         evaluate of mia" in await desk.type("why eval")
+        await desk.press("ctrl+u")
+        offers = (await desk.type("org role m")).splitlines()[-4:-2]
+        assert [offer.split() for offer in offers] == [["mia", "member", "tab"], ["noa", "member"]]
+        await desk.press("ctrl+u")
+        assert "vision" in await desk.type("org switch ")
+
+
+@pytest.mark.parametrize(("word", "seen"), [("work", "train-resnet"), ("inbox", "approvals"), ("home", "capacity")])
+async def test_a_screen_is_found_by_what_a_narrow_terminal_calls_it(scene: Scene, word: str, seen: str) -> None:
+    async with sitting(scene, "ana", "7") as desk:
+        await desk.press("colon")
+        await desk.type(word)
+        assert seen in await desk.press("enter")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_help_says_what_each_sign_means(scene: Scene, size: tuple[int, int]) -> None:
+    async with sitting(scene, "ana", "5", size=size) as desk:
+        shown = await desk.press("question_mark", "end")
+        for look in (*LOOKS.values(), *NODE_LOOKS.values(), *DEVICE_LOOKS):
+            assert look.text in shown
