@@ -34,7 +34,7 @@ def theirs(desk: Desk, bob: Caller) -> DeploymentCard:
 
 async def test_in_the_queue_an_operator_sees_why_anything_waits_and_acts_on_it(scene: Scene, bob: Caller) -> None:
     async with sitting(scene, "olga", "2") as desk:
-        await desk.cursor_on("sound/theirs")
+        await desk.cursor_on("theirs · sound")
         assert "theirs  ◌ queued  number 1" in desk.screen
         await desk.press("p")
         shown = await desk.press("ctrl+u", "9", "0", "enter")
