@@ -31,6 +31,7 @@ from core.views.reports import ReportCard
 from core.views.work import DeploymentCard
 
 _AT_ONCE = 10
+REFRESH_EVERY_US = 60_000_000  # of fifty updates a minute that Slack takes, most are left for what happens
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
 
@@ -40,6 +41,7 @@ class Courier:
         self._owner = owner
         self._late_after_us = late_after_us
         self._goes_on_at = 0
+        self._refreshes_at = 0
 
     async def round(self) -> int:
         """Read on, take what is due, and deliver it; how much was found to do."""
@@ -52,7 +54,11 @@ class Courier:
         return read + len(parcels)
 
     async def tick(self) -> int:
-        return await in_thread(self._desk.deliveries.tick)
+        found, now = await in_thread(self._desk.deliveries.tick), self._desk.deliveries.now()
+        if now < self._refreshes_at:
+            return found
+        self._refreshes_at = now + REFRESH_EVERY_US
+        return found + await in_thread(self._desk.deliveries.refresh)
 
     async def deliver(self, parcel: Parcel) -> None:
         try:

@@ -171,6 +171,7 @@ class Desk:
             waiting=bursar.decisions.approvals(caller).items if visitor.admin else (),
             work=bursar.deployments.list(caller, mine=True, states=_LIVING, limit=50).items,
             wallet=bursar.credits.wallet(caller),
+            hours=self.deliveries.hours_asked_of(caller, who.team_id, who.user_id) if visitor.admin else (),
             unsure=self.deliveries.unsure_of(caller, who.team_id, who.user_id),
             clusters=bursar.clusters.list(caller).items,
         )

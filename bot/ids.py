@@ -29,6 +29,7 @@ class Action(StrEnum):
     REGISTER = "register"
     LINK = "link"
     NEW_REQUEST = "new_request"
+    AGAIN = "ask_again"
     CHECK = "check_request"
     CONFIRM = "confirm"
     CHANGED = "changed"  # an input that says so at once

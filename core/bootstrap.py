@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from functools import cached_property
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from core.clock import Clock, SystemClock
 from core.ids import Ids, RandomIds
@@ -44,6 +45,29 @@ if TYPE_CHECKING:
 _LOOK_FOR_CIRCLES = (20_000, 20, 20)
 
 
+Made = TypeVar("Made")
+
+
+class part(Generic[Made]):  # noqa: N801 - a decorator, as `property` is
+    """Made when it is first asked for, and once for all threads: the daemon and the services share what they use."""
+
+    _making = threading.RLock()  # one for all, since parts are made of parts
+
+    def __init__(self, make: Callable[[Any], Made]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, whole: Any, owner: type) -> Made:
+        """Asked only until it is there: then what is kept comes before it."""
+        with self._making:
+            if self._name not in vars(whole):
+                vars(whole)[self._name] = self._make(whole)
+            made: Made = vars(whole)[self._name]
+        return made
+
+
 class Bursar:
     """The services, ready to be asked. Each is loaded when it is first asked for: most starts answer one question, and
     loading what only the others need would take longer than the answer."""
@@ -58,13 +82,13 @@ class Bursar:
     def close(self) -> None:
         self.database.close()
 
-    @cached_property
+    @part
     def _keys(self) -> KeyFile:
         security = self.settings.security
         overlap, insecure = security.key_overlap_ms * 1000, security.insecure_permissions
         return KeyFile(self.settings.key_file, self._clock.now(), overlap=overlap, insecure=insecure)
 
-    @cached_property
+    @part
     def _guesses(self) -> Guesses:
         from core.security.throttle import Throttle
         from core.services.guessing import Guesses
@@ -73,109 +97,109 @@ class Bursar:
         throttle = Throttle(free=accounts.free_attempts, longest=accounts.longest_wait_ms * 1000)
         return Guesses(self._units, throttle, most_codes=accounts.code_guesses_per_minute)
 
-    @cached_property
+    @part
     def _registry(self) -> DriverRegistry:
         from core.drivers.registry import DriverRegistry
 
         return DriverRegistry(home=self.settings.home, clock=self._clock, environ=self.settings.environment)
 
-    @cached_property
+    @part
     def accounts(self) -> Accounts:
         from core.services.accounts import Accounts
 
         return Accounts(self._units, self.settings, self._keys, self._guesses)
 
-    @cached_property
+    @part
     def organizations(self) -> Organizations:
         from core.services.organizations import Organizations
 
         return Organizations(self._units, self.settings)
 
-    @cached_property
+    @part
     def invites(self) -> Invites:
         from core.services.invites import Invites
 
         return Invites(self._units, self.settings, self._keys, self._guesses)
 
-    @cached_property
+    @part
     def operations(self) -> Operations:
         from core.services.operations import Operations
 
         return Operations(self._units, self.settings)
 
-    @cached_property
+    @part
     def clusters(self) -> Clusters:
         from core.services.clusters import Clusters
 
         return Clusters(self._units, self.settings, self._registry)
 
-    @cached_property
+    @part
     def deployments(self) -> Deployments:
         from core.services.deployments import Deployments
 
         return Deployments(self._units, self.settings, self._registry)
 
-    @cached_property
+    @part
     def decisions(self) -> Decisions:
         from core.services.decisions import Decisions
 
         return Decisions(self._units, self.settings)
 
-    @cached_property
+    @part
     def foresight(self) -> Foresight:
         from core.services.foresight import Foresight
 
         return Foresight(self._units, self.settings, self._registry)
 
-    @cached_property
+    @part
     def logs(self) -> Logs:
         from core.services.logs import Logs
 
         return Logs(self._units, self._registry, self._clock)
 
-    @cached_property
+    @part
     def credits(self) -> Credits:
         from core.services.credits import Credits
 
         return Credits(self._units)
 
-    @cached_property
+    @part
     def statements(self) -> Statements:
         from core.services.statements import Statements
 
         return Statements(self._units)
 
-    @cached_property
+    @part
     def prices(self) -> Prices:
         from core.services.prices import Prices
 
         return Prices(self._units)
 
-    @cached_property
+    @part
     def limits(self) -> Limits:
         from core.services.limits import Limits
 
         return Limits(self._units)
 
-    @cached_property
+    @part
     def browsing(self) -> Browsing:
         from core.services.browsing import Browsing
 
         return Browsing(self._units, self._registry)
 
-    @cached_property
+    @part
     def reports(self) -> Reports:
         from core.services.reports import Reports
 
         return Reports(self._units, self.settings)
 
-    @cached_property
+    @part
     def slack_links(self) -> SlackLinks:
         from core.services.slack_links import SlackLinks
 
         return SlackLinks(self._units, self._keys, self._guesses)
 
-    @cached_property
+    @part
     def upkeep(self) -> Upkeep:
         from core.services.upkeep import Upkeep
 

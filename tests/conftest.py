@@ -65,8 +65,11 @@ def sqlite_at_head(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres_server() -> Iterator[postgres.Postgres]:
     if postgres.binaries() is None:
         pytest.skip("PostgreSQL: no initdb and pg_ctl on this machine")
-    with postgres.running() as server:
-        yield server
+    try:
+        with postgres.running() as server:
+            yield server
+    except postgres.Impossible as reason:
+        pytest.skip(f"PostgreSQL: {reason}")
 
 
 _numbers = count(1)

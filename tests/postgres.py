@@ -26,6 +26,10 @@ from core.store.database import Database
 TEMPLATE = "bursar_template"
 
 
+class Impossible(Exception):
+    """Why the one on this machine cannot be used."""
+
+
 def binaries() -> Path | None:
     """The folder with initdb and pg_ctl, or None."""
     on_path = shutil.which("initdb")
@@ -47,7 +51,7 @@ class Postgres:
         options = f"-k {self._sockets} -p {self._port} -c listen_addresses= -c fsync=off -c max_connections=60"
         # It may lie in memory, and leaves nothing there when it is killed.
         options += " -c max_wal_size=96MB -c min_wal_size=32MB -c dynamic_shared_memory_type=mmap"
-        start = ["-w", "-s", "-o", options, "-l", self._log, "start"]
+        start = ["-w", "-t", "240", "-s", "-o", options, "-l", self._log, "start"]
         try:
             _as(self._owner, [self._control, "-D", self._data, *start])
         except AssertionError as error:
@@ -104,8 +108,11 @@ def running() -> Iterator[Postgres]:
             shutil.chown(made, owner)
     server = Postgres(folder, found, owner)
     try:
-        _as(owner, [found / "initdb", "-D", data, "-U", "bursar", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])
-        server.start()
+        try:
+            _as(owner, [found / "initdb", "-D", data, "-U", "bursar", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])
+            server.start()
+        except AssertionError as error:
+            raise Impossible(f"it does not start here: {' '.join(str(error).split())[-300:]}") from None
         try:
             template = Database(server.create(TEMPLATE))
             schema.bring_up_to_date(template)

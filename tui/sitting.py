@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable
 from contextlib import suppress
+from errno import EIO
 from pathlib import Path
 
 from tui.app import BursarConsole
@@ -34,6 +36,10 @@ def run_console(place: Place, now: Callable[[], int], say: Callable[[str], objec
     console = BursarConsole(gateway, now, Embedded(gateway.background, note), preferences=Preferences.of(place))
     try:
         console.run()
+    except OSError as error:
+        if error.errno != EIO:
+            raise
+        return 128 + signal.SIGHUP  # the terminal is gone, before or after it said so
     finally:
         if console.end():
             with suppress(OSError):  # where the terminal is gone, there is nobody to tell

@@ -203,7 +203,8 @@ def _log(answer: LogText) -> Message:
     if not answer.text:
         words = "it ended without a word" if answer.ended else "nothing yet"
         return message(words, [section(words)])
-    return message(f"log of {answer.id}", [section(code(answer.text))])
+    how = "all that it wrote before it ended" if answer.ended else "as far as it has written"
+    return message(f"log of {answer.id}", [section(code(answer.text.rstrip())), context(f"{answer.id} · {how}")])
 
 
 def _why(answer: WhyCard) -> Message:
@@ -268,7 +269,8 @@ def _usage(answer: UsageCard) -> Message:
 
 _OF_VERBS: dict[tuple[str, ...], Callable[[Any], Message]] = {("approvals",): _approvals, ("join",): _joined}
 _NOTHING: dict[tuple[str, ...], str] = {
-    ("report", "list"): f"no reports are scheduled; in a channel, say {COMMAND} report here weekly mon 09:00"
+    ("list",): f"nothing of yours to show; {COMMAND} deploy asks for a machine",
+    ("report", "list"): f"no reports are scheduled; in a channel, say {COMMAND} report here weekly mon 09:00",
 }
 _EMPTY: dict[tuple[str, ...], list[Block]] = {
     ("list",): [buttons(new_request_button())],

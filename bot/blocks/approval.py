@@ -19,7 +19,7 @@ def approval(view: DeploymentCard, decision: Decision | None = None, left: Sum |
     """`left` is what its owner could spend besides."""
     head = f"{view.owner} asks for {view.name} on {view.cluster}"
     if view.state is State.AWAITING_APPROVAL:
-        wants = f"{size(view)}{_how_long(view)}; {_price(view)}"
+        wants = wishes(view)
         blocks: list[Block] = [
             section(f"◔ *{safe_slack(view.owner)}* asks for *{safe_slack(view.name)}*: {safe_slack(wants)}"),
             fields(facts(view)),
@@ -35,6 +35,11 @@ def approval(view: DeploymentCard, decision: Decision | None = None, left: Sum |
     said = f"*{safe_slack(view.name)}* of {safe_slack(view.owner)}: {safe_slack(what)}{by} {moment(at)}"
     blocks = [section(said), context(f"{view.id} is {state_words(view.state)}")]
     return message(f"{head}: {what}{f' by {who}' if who else ''}", blocks)
+
+
+def wishes(view: DeploymentCard) -> str:
+    """How much, for how long, at what cost."""
+    return f"{size(view)}{_how_long(view)}; {_price(view)}"
 
 
 def _how_long(view: DeploymentCard) -> str:

@@ -7,6 +7,7 @@ from bot.ids import Action
 from bot.markup import literal, moment, safe_slack
 from bot.wording import rough_books, state_words
 from core.domain.flavors import format_credits
+from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, State
 from core.domain.resources import format_cpu, format_duration, format_gpu, format_memory
 from core.views.money import Sum
@@ -14,7 +15,7 @@ from core.views.reports import said_credits
 from core.views.work import DeploymentCard
 
 _LIVE = frozenset({State.STARTING, State.RUNNING, State.SUSPENDED})
-_HAS_WRITTEN = frozenset({State.STOPPED, State.COMPLETED, State.FAILED, State.CANCELLED})
+_OVER = FINAL - {State.DELETED}
 _WAITING = frozenset({State.AWAITING_APPROVAL, State.QUEUED})
 
 
@@ -102,6 +103,21 @@ def logs_button(view: DeploymentCard) -> Block:
     return button("Logs", Action.LOGS, view.id, label=f"show what {view.id} has written")
 
 
+def after_it(view: DeploymentCard) -> list[Block]:
+    """What can be done about what has ended: read what it wrote, and ask for the same or a better one."""
+    acts = [logs_button(view)] if view.runs else []
+    if says_all_of(view):
+        acts.append(button("Ask again …", Action.AGAIN, view.id, label=f"ask for one as {view.id} was"))
+    return acts
+
+
+def says_all_of(view: DeploymentCard) -> bool:
+    """Whether the form of a request has an input for everything that was asked for, so that nothing would be lost."""
+    more = (view.flavor, view.gpu_model, view.disk_mib, view.labels, view.env, view.public_ip)
+    as_usual = Kind.SERVICE if view.hours_ms is None else Kind.JOB
+    return not any(more) and view.replicas == 1 and view.kind is as_usual
+
+
 def _buttons(view: DeploymentCard) -> list[Block]:
     acts: list[Block] = []
     if view.state in (State.QUEUED, State.AWAITING_APPROVAL):
@@ -117,8 +133,10 @@ def _buttons(view: DeploymentCard) -> list[Block]:
         acts.append(button("Stop", Action.STOP, view.id, label=f"stop {view.id}", confirm=sure))
     if view.state is State.STOPPED:
         acts.append(button("Start", Action.START, view.id, label=f"start {view.id} again"))
-    if view.state in _HAS_WRITTEN and view.runs:
+    if view.state is State.STOPPED and view.runs:
         acts.append(logs_button(view))
+    if view.state in _OVER:
+        acts += after_it(view)
     if view.state not in FINAL:
         sure = confirmation(f"Give {view.id} up?", "It ends for good; what it has not used comes back.", "Give it up")
         acts.append(button("Cancel", Action.CANCEL, view.id, label=f"cancel {view.id}", style="danger", confirm=sure))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bot.blocks.approval import wishes
 from bot.blocks.parts import Block, button, buttons, choice_input, modal, section, text_input
 from bot.ids import Action, Form
 from bot.markup import literal, safe_slack
+from bot.wording import rough_books
 from core.domain.resources import format_duration, format_resources
+from core.views.money import Sum
 from core.views.work import ClusterLine, DeploymentCard
 
 # The inputs of a request, each named as the argument of `submit` that it becomes.
@@ -19,7 +22,7 @@ def deploy_form(clusters: Sequence[ClusterLine], told: str = "", initial: Mappin
     given = initial or {}
     options = [(f"{literal(one.name, 40)}: {format_resources(one.free)} free", one.name) for one in clusters]
     blocks: list[Block] = [
-        text_input("name", "Name", initial=given.get("name", ""), optional=False, most=63),
+        text_input("name", "Name", initial=given.get("name", ""), hint="Empty: named after its image", most=63),
         choice_input("cluster", "Where", options, chosen=given.get("cluster", "")),
         text_input("image", "Image", initial=given.get("image", "")),
         text_input("command", "Command", initial=given.get("command", ""), hint="Words as in a shell", most=2000),
@@ -66,7 +69,7 @@ def join_form() -> Block:
 def approve_form(view: DeploymentCard) -> Block:
     """Approve with other hours or another priority; what is left as it was is not changed."""
     asked = f"*{safe_slack(view.owner)}* asks for *{safe_slack(view.name)}* on {safe_slack(view.cluster)}"
-    blocks = [section(asked)]
+    blocks = [section(f"{asked}: {safe_slack(wishes(view))}")]
     if view.hours_ms is not None:
         hours = format_duration(view.hours_ms)
         blocks.append(text_input("hours", "Hours", hint=f"Asked for: {hours}; empty: as asked", most=20))
@@ -75,9 +78,10 @@ def approve_form(view: DeploymentCard) -> Block:
     return modal("Approve", blocks, callback_id=Form.APPROVE, submit="Approve", close="Back", metadata=view.id)
 
 
-def reject_form(deployment_id: str) -> Block:
+def reject_form(view: DeploymentCard) -> Block:
+    back = f": {rough_books(view.held)}" if view.held != Sum() else ""
     blocks = [
-        section(f"What {safe_slack(deployment_id)} has set aside comes back."),
+        section(f"What *{safe_slack(view.name)}* of {safe_slack(view.owner)} has set aside comes back{back}."),
         text_input("reason", "Why", hint="Its owner reads this.", optional=False, most=500),
     ]
-    return modal("Reject", blocks, callback_id=Form.REJECT, submit="Reject", close="Back", metadata=deployment_id)
+    return modal("Reject", blocks, callback_id=Form.REJECT, submit="Reject", close="Back", metadata=view.id)

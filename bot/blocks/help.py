@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from bot.blocks.parts import Block, Message, button, buttons, context, message, section
@@ -10,6 +11,7 @@ from bot.markup import code, safe_slack
 from core.commands.reference import group_help, help_of
 from core.commands.verbs import Family, Verb
 
+_DASHES = re.compile(r"(?<![\w-])--(?=[a-z])")
 _BEGIN = (
     ("register [NAME]", "make an account that is yours here"),
     ("link", "let an account that you have act for you here"),
@@ -71,7 +73,12 @@ def of_word(word: str) -> Message | None:
 
 
 def of_verb(verb: Verb) -> Message:
-    return message(f"{verb.name}: {verb.help}", [section(code(help_of(verb, COMMAND)))])
+    return message(f"{verb.name}: {verb.help}", [section(code(_as_words(help_of(verb, COMMAND))))])
+
+
+def _as_words(page: str) -> str:
+    """Options as they are said here: `gpu 1`, without the dashes of a terminal."""
+    return _DASHES.sub("", page)
 
 
 def of_group(said: tuple[str, ...], verbs: Sequence[Verb]) -> Message:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.blocks import lists
+from bot.blocks import lists, more_time
 from bot.blocks.help import beginnings, join_button, new_request_button
 from bot.blocks.parts import Block, button, buttons, confirmation, context, divider, fields, header, home, section
 from bot.blocks.wallet import pairs
 from bot.ids import Action
 from bot.markup import safe_slack
 from core.domain.lifecycle import State
-from core.views.chat import UnsureLine, Visitor
+from core.views.chat import HoursAsked, UnsureLine, Visitor
 from core.views.money import WalletCard
 from core.views.reports import said_credits
 from core.views.work import ClusterLine, DeploymentLine
@@ -26,6 +26,7 @@ class HomeView:
     waiting: tuple[DeploymentLine, ...] = ()
     work: tuple[DeploymentLine, ...] = ()
     wallet: WalletCard | None = None
+    hours: tuple[HoursAsked, ...] = ()
     unsure: tuple[UnsureLine, ...] = ()
     clusters: tuple[ClusterLine, ...] = ()
 
@@ -39,8 +40,9 @@ def home_tab(view: HomeView) -> Block:
         return home([header("Bursar"), section(said), buttons(join_button()), *_help()])
     blocks: list[Block] = [section(f"*{safe_slack(who.name)}* in *{safe_slack(who.org or '')}*{_glance(view)}")]
     blocks.append(buttons(new_request_button()))
-    if who.admin and view.waiting:
-        blocks += [header("Waits for you"), *_waiting(view.waiting)]
+    if who.admin and (view.waiting or view.hours):
+        blocks += [header("Waits for you"), *map(more_time.asked_line, view.hours[:_MOST_WAITING])]
+        blocks += _waiting(view.waiting)
     for one in view.unsure[:5]:
         again = button("Post again", Action.POST_AGAIN, one.id, label="post this message again")
         blocks.append(section(f"⚠ perhaps not delivered: {safe_slack(one.what)}", again))
@@ -64,7 +66,8 @@ def _glance(view: HomeView) -> str:
     if view.wallet is not None:
         said += f" · {said_credits(view.wallet.credits.available_ucr)} to spend"
     if view.visitor.admin:
-        waits = {0: "nothing waits", 1: "1 waits"}.get(len(view.waiting), f"{len(view.waiting)} wait")
+        count = len(view.waiting) + len(view.hours)
+        waits = {0: "nothing waits", 1: "1 waits"}.get(count, f"{count} wait")
         said += f" · {waits} for you"
     return said
 

@@ -14,6 +14,7 @@ from bot.wording import rough_books, state_words
 from core.domain.flavors import GPU_HOUR_MS
 from core.domain.lifecycle import FINAL, State
 from core.domain.resources import format_duration
+from core.views.chat import HoursAsked
 from core.views.money import Sum
 from core.views.work import DeploymentCard
 
@@ -29,14 +30,26 @@ def more_time(view: DeploymentCard, asked: Mapping[str, object], decision: Decis
     in_all = f"{format_duration(had + more)} in all, for {rough_books(_price(view, more))} more"
     head = f"*{safe_slack(view.owner)}* asks for {format_duration(more)} more for *{safe_slack(view.name)}*: {in_all}"
     blocks: list[Block] = [section(f"◔ {head}"), fields(facts(view))]
-    value = f"{view.id} {_seconds(more)} {_seconds(had)}"
-    give = button(
-        f"Give {format_duration(more)}", Action.GIVE, value, label=f"give {view.id} more time", style="primary"
-    )
-    blocks.append(buttons(give, show_button(view.id)))
+    blocks.append(buttons(give_button(view.id, more, had), show_button(view.id)))
     why = f" · {safe_slack(str(asked['why']), 500)}" if asked.get("why") else ""
     blocks.append(context(f"{view.id} · {safe_slack(view.org)}{why} · without it, it is stopped at its limit"))
     return message(f"{view.owner} asks for {wants}: {in_all}. Give it?", blocks)
+
+
+def asked_line(ask: HoursAsked) -> Block:
+    """The same in a line, for a list of what waits."""
+    in_all = f"{format_duration(ask.had_ms + ask.more_ms)} in all"
+    head = (
+        f"*{safe_slack(ask.owner)}* asks for {format_duration(ask.more_ms)} more for *{safe_slack(ask.name)}*: {in_all}"
+    )
+    return section(f"{head} · {ask.id}", give_button(ask.id, ask.more_ms, ask.had_ms))
+
+
+def give_button(handle: str, more_ms: int, had_ms: int) -> Block:
+    """It carries what it was decided on: of two who press it, one gives."""
+    value = f"{handle} {_seconds(more_ms)} {_seconds(had_ms)}"
+    more = format_duration(more_ms)
+    return button(f"Give {more}", Action.GIVE, value, label=f"give {handle} {more} more", style="primary")
 
 
 def _settled(view: DeploymentCard, wants: str, decision: Decision | None) -> Message:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.blocks.deployment import extend_button, logs_button, ran_ms
+from bot.blocks.deployment import after_it, extend_button, logs_button, ran_ms
 from bot.blocks.lists import channel_words
 from bot.blocks.parts import Block, Message, button, buttons, context, message, section
 from bot.ids import COMMAND, Action
@@ -76,8 +76,9 @@ def ended(view: DeploymentCard, facts: Facts, refund: Sum) -> Message:
     lasted = f" after {format_duration(ran_ms(view))}" if ran_ms(view) else ""
     text = f"{view.name}: {state}{whose}{lasted}{why}; cost {cost}{back}"
     said = f"{_named(view)} {state_words(State(str(facts['state'])))}{safe_slack(f'{whose}{lasted}{why}')}"
-    wrote = [buttons(logs_button(view))] if view.runs else []
-    return message(text, [section(f"{said} · cost {cost}{back}"), *wrote])
+    stopped = facts["state"] == State.STOPPED.value
+    acts = [logs_button(view)] * bool(view.runs) if stopped else after_it(view)
+    return message(text, [section(f"{said} · cost {cost}{back}"), *([buttons(*acts)] if acts else [])])
 
 
 _BY_SOMEBODY = frozenset({State.REJECTED.value, State.CANCELLED.value, State.STOPPED.value, State.COMPLETED.value})

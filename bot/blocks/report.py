@@ -8,7 +8,7 @@ from bot.blocks.lists import bar
 from bot.blocks.parts import Block, Message, button, buttons, context, divider, fields, header, message, section
 from bot.ids import Action
 from bot.markup import literal, moment, moment_utc, safe_slack
-from bot.wording import both_books
+from bot.wording import rough_books
 from core.domain.schedule import When
 from core.views import reports
 from core.views.money import Sum
@@ -58,7 +58,7 @@ def preview(card: ReportCard, channel: str, when: When, due: int) -> Message:
 
 def alt_text(card: ReportCard) -> str:
     """What the chart shows, with its numbers, for who does not see it."""
-    books = [(one.day[5:], both_books(Sum(one.credits_ucr, one.gpu_ms))) for one in card.days]
+    books = [(one.day[5:], rough_books(Sum(one.credits_ucr, one.gpu_ms))) for one in card.days]
     told = "; ".join(f"{day}: {amount}" for day, amount in books)
     return literal(f"Use of {card.org} by day, {reports.days(card)}. {told}", 1900)
 

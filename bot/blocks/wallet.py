@@ -15,15 +15,23 @@ def wallet(card: WalletCard) -> Message:
     text = f"{card.owner} in {card.org}: {credits_left} and {hours_left} to spend"
     ends = _runs_out(card)
     text += f"; they run out at {moment_utc(ends)}" if ends is not None else ""
-    return message(text, [section(f"*{safe_slack(card.owner)}* in {safe_slack(card.org)}"), fields(pairs(card))])
+    whose = f"{safe_slack(card.owner)} in {safe_slack(card.org)}"
+    blocks = [section(f"*{credits_left}* and *{hours_left}* to spend · {whose}")]
+    if rest := pairs(card)[len(to_spend(card)) :]:
+        blocks.append(fields(rest))
+    return message(text, blocks)
+
+
+def to_spend(card: WalletCard) -> list[tuple[str, str]]:
+    return [
+        ("credits to spend", rough_credits(card.credits.available_ucr)),
+        ("GPU-hours to spend", rough_gpu_hours(card.gpu_hours.available_gpu_ms)),
+    ]
 
 
 def pairs(card: WalletCard) -> list[tuple[str, str]]:
     ends = _runs_out(card)
-    found = [
-        ("credits to spend", rough_credits(card.credits.available_ucr)),
-        ("GPU-hours to spend", rough_gpu_hours(card.gpu_hours.available_gpu_ms)),
-    ]
+    found = to_spend(card)
     if card.credits.held_ucr or card.gpu_hours.held_gpu_ms:
         held = Sum(card.credits.held_ucr, card.gpu_hours.held_gpu_ms)
         found.append(("set aside", rough_books(held)))

@@ -8,11 +8,16 @@ from typing import Any
 
 from bot.blocks.forms import INPUTS
 from bot.markup import literal
+from core.commands.aliases import name_of_image
 from core.commands.asking import workloads
 from core.domain.errors import BursarError, Invalid
+from core.domain.resources import format_cpu, format_gpu
 from core.domain.validation import validated
+from core.views.work import DeploymentCard
 
 _FIRST = INPUTS[0]
+_MOST_NAMES = 10
+_GIB, _HOUR = 1024, 3_600_000
 # Refusals of the whole that one input can mend. What is short is short by the hours more often than by anything else.
 _MENDED_AT = {
     "balance_exhausted": "hours",
@@ -36,6 +41,37 @@ def request_of(inputs: Mapping[str, str], *, key: str | None = None) -> Any:
     if key is not None:
         wanted["key"] = key
     return validated(workloads.SubmitRequest, **wanted)
+
+
+def inputs_of(view: DeploymentCard) -> dict[str, str]:
+    """What would have to be typed to ask for the same; `bot.blocks.deployment.says_all_of` says whether that can be."""
+    return {
+        "name": view.name,
+        "cluster": view.cluster,
+        "image": view.image or "",
+        "command": shlex.join(view.command),
+        "cpu": format_cpu(view.cpu_milli),
+        "ram": f"{view.ram_mib}MiB" if view.ram_mib % _GIB else str(view.ram_mib // _GIB),
+        "gpu": format_gpu(view.gpu_milli),
+        "hours": "" if view.hours_ms is None else _hours(view.hours_ms),
+        "priority": str(view.priority),
+    }
+
+
+def _hours(ms: int) -> str:
+    return f"{ms / 1000:.3f}s" if ms % _HOUR else str(ms // _HOUR)
+
+
+def named_after_image(inputs: Mapping[str, str]) -> list[Mapping[str, str]]:
+    """What was asked for, with the names to be tried in turn; just as it is where it was given one, or has no image."""
+    image = inputs.get("image", "").strip()
+    if inputs.get("name", "").strip() or not image:
+        return [inputs]
+    name = name_of_image(image)
+    return [
+        {**inputs, "name": name},
+        *({**inputs, "name": f"{name[:56]}-{number}"} for number in range(2, _MOST_NAMES)),
+    ]
 
 
 def errors_of(error: BursarError) -> dict[str, str]:

@@ -96,6 +96,13 @@ def _logs(bursar: Bursar, caller: Caller, values: Values) -> object:
     return logs(caller, values["deployment"], replica=values["replica"] or 0, tail=values["tail"])
 
 
+def _cancel(bursar: Bursar, caller: Caller, values: Values) -> object:
+    name, count = values["deployment"], values["count"]
+    if count is None:
+        return bursar.deployments.cancel(caller, name)
+    return bursar.deployments.cancel_all(caller, [f"{name}-{number}" for number in range(1, count + 1)])
+
+
 def _act(word: str, text: str, more: str = "") -> Verb:
     return Verb(
         (word,),
@@ -207,7 +214,19 @@ VERBS: tuple[Verb, ...] = (
             Argument("replica", "of which of several alike", Kind.COUNT, bounds=(0, 999), default="0"),
         ),
     ),
-    _act("cancel", "give a deployment up; what it has not used comes back"),
+    Verb(
+        ("cancel",),
+        "give a deployment up; what it has not used comes back",
+        Permission.DEPLOYMENT_ACT,
+        _cancel,
+        (
+            _DEPLOYMENT,
+            Argument("count", "so many alike, NAME-1 to NAME-N", Kind.COUNT, bounds=(1, _LARGEST_SWEEP)),
+        ),
+        more="With --count N all that live of NAME-1 to NAME-N, in one step, as `submit` took them.",
+        columns=("id", "name", "owner", "state", "cluster"),
+        facts=_ACTED_ON,
+    ),
     _act("stop", "stop a deployment so that it can be started again", "Stopped, it costs nothing but a kept disk."),
     _act("start", "put a stopped deployment back into the queue"),
     _act(

@@ -11,6 +11,7 @@ _USER = Argument("user", "a member's name", positional=True, required=True)
 _INVITE = Argument("id", "the invite's id, or enough of its beginning", positional=True, required=True)
 _ROLES = tuple(Role)
 _APPROVALS = ("never", "always", "above_limits", "default")
+_OF_ORG, _NOTHING = "the organization's", ("none", "0")
 
 
 def _ask_delete(bursar: Bursar, caller: Caller, values: Values) -> Question:  # noqa: ARG001
@@ -116,8 +117,14 @@ VERBS: tuple[Verb, ...] = (
             Argument(
                 "expires", "how long it is good for, such as 12h or 7d", Kind.DURATION, default="the installation's"
             ),
-            Argument("credits", "credits each of them starts with", Kind.CREDITS, default="the organization's"),
-            Argument("gpu_hours", "GPU-hours each of them starts with", Kind.GPU_HOURS, default="the organization's"),
+            Argument(
+                *("credits", "credits each of them starts with; `none` for none", Kind.CREDITS),
+                besides=_NOTHING,
+                default=_OF_ORG,
+            ),
+            Argument(
+                *("gpu_hours", "GPU-hours each of them starts with", Kind.GPU_HOURS), besides=_NOTHING, default=_OF_ORG
+            ),
         ),
         afterwards="the code is shown only now; who has an account enters by: bursar join CODE",
     ),

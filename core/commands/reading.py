@@ -38,7 +38,7 @@ def read_argument(argument: Argument, text: str) -> object:
         return check_account_name(text, argument.name)
     if argument.kind is Kind.TEXT:
         refuse_controls(text, argument.name, lines=True)
-    if argument.kind in _MUST_READ_AS:
+    if argument.kind in _MUST_READ_AS and text.lower() not in argument.besides:
         _MUST_READ_AS[argument.kind](text, name=argument.name)
     return text
 

@@ -118,6 +118,7 @@ class Argument:
     repeated: bool = False
     choices: tuple[str, ...] = ()
     bounds: tuple[int, int] = (1, 10_000)  # of a count
+    besides: tuple[str, ...] = ()  # words that may stand in the place of an amount
     default: str = ""  # as it is shown: what holds where it is not given
     placeholder: str = ""
     short: str = ""  # one dash and one letter, where everybody types it so

@@ -149,13 +149,17 @@ class Daemon:
                 rounds += 1
                 in_this_round = self.round()
                 moved += in_this_round
-                if not in_this_round:
+                if not in_this_round and self._is_sure():
                     break
         except BaseException:
             self._ground.leadership.let_go()
             raise
         self._ground.leadership.resign()
         return RoundDone(True, rounds, moved, self.troubles())
+
+    def _is_sure(self) -> bool:
+        """Else the round took longer than the lease lasts, and may have left work undone for that alone."""
+        return self._ground.leadership.is_sure(self._ground.units.now())
 
     def _still_leads(self) -> bool:
         """Many rounds may take longer than a lease lasts: it is renewed when half of it is over."""

@@ -9,7 +9,8 @@ from core.daemon.boards import KeptBoard
 from core.daemon.ground import Ground
 from core.domain.lifecycle import StopCause, Trigger
 from core.ledger.refunds import RefundCause
-from core.scheduler import Plan, Preempt, Start, plan
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Plan, Preempt, Start
 from core.scheduler.values import Claim
 from core.store import settlement
 from core.store.moves import Move, move, move_all

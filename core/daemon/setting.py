@@ -7,7 +7,6 @@ since the boot, which no one sets. What is over stays dated as it was.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from core.clock import DAY, SECOND
 from core.daemon.ground import Ground
@@ -72,6 +71,6 @@ def _move(unit: Unit, by: int, *, watched: bool) -> int:
 
 def _moved(run: RunRow, by: int, not_before: int) -> RunRow:
     if by > 0:
-        return replace(run, segments=run.line.set_forward(by, run.seen_at).segments)
+        return run._replace(segments=run.line.set_forward(by, run.seen_at).segments)
     line, seen_at = run.line.set_back(-by, run.seen_at, not_before=not_before)
-    return replace(run, segments=line.segments, started_at=line.start, seen_at=seen_at)
+    return run._replace(segments=line.segments, started_at=line.start, seen_at=seen_at)

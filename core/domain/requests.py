@@ -81,6 +81,8 @@ ScopeName = Annotated[TokenScope, one_of(TokenScope)]
 Lifetime = Annotated[int, field_type(_lifetime)]
 Credits = Annotated[int, amount_by(lambda text: parse_credits(text, name="credits"), "credits")]
 GpuHours = Annotated[int, amount_by(lambda text: parse_gpu_hours(text, name="gpu_hours"), "gpu_hours")]
+FirstCredits = Annotated[int, amount_by(_or_nothing(parse_credits, "credits"), "credits")]
+FirstGpuHours = Annotated[int, amount_by(_or_nothing(parse_gpu_hours, "gpu_hours"), "gpu_hours")]
 
 
 class NewAccount(Request):
@@ -123,13 +125,8 @@ class OrgChange(Request):
     """`org set`: what is not named stays as it is."""
 
     time_zone: Annotated[str, text_by(check_zone)] | None = None
-    credits_ucr: Annotated[int, amount_by(_or_nothing(parse_credits, "credits"), "credits")] | None = Field(
-        default=None, alias="credits"
-    )
-    gpu_ms: Annotated[int, amount_by(_or_nothing(parse_gpu_hours, "gpu_hours"), "gpu_hours")] | None = Field(
-        default=None, alias="gpu_hours"
-    )
-
+    credits_ucr: FirstCredits | None = Field(default=None, alias="credits")
+    gpu_ms: FirstGpuHours | None = Field(default=None, alias="gpu_hours")
     approvals: Annotated[str, text_by(_policy)] | None = None
 
     @model_validator(mode="after")
@@ -149,8 +146,8 @@ class NewInvite(Request):
     role: RoleName = Role.MEMBER
     uses: Annotated[int, whole(1, 10_000)] = 1
     expires: Lifetime | None = None
-    credits: Credits | None = None
-    gpu_hours: GpuHours | None = None
+    credits: FirstCredits | None = None
+    gpu_hours: FirstGpuHours | None = None
 
 
 class Joining(Request):

@@ -39,12 +39,11 @@ class Lacking:
         have, _ = format_amount(self.book, self.have).split(" ")
         return f"needs {format_amount(self.book, self.need, round_up=True)}, {have} left"
 
-    @property
-    def help(self) -> str:
+    def help(self, *, of_treasury: bool) -> str:
         missing = format_amount(self.book, self.missing, round_up=True)
-        if self.limit is None:
-            return f"an admin can grant {missing}"
-        return f"the {self.place}'s limit can be raised by {missing}"
+        if self.limit is not None:
+            return f"the {self.place}'s limit can be raised by {missing}"
+        return f"an operator can grant the treasury {missing}" if of_treasury else f"an admin can grant {missing}"
 
 
 @lru_cache(maxsize=1_000)
@@ -87,7 +86,7 @@ def lacking(need: Amounts, available: Amounts, limits: Sequence[LimitUse] = ()) 
     return found
 
 
-def authorize(need: Amounts, available: Amounts, limits: Sequence[LimitUse] = ()) -> None:
+def authorize(need: Amounts, available: Amounts, limits: Sequence[LimitUse] = (), *, of_treasury: bool = False) -> None:
     """Nothing where the balance and every limit suffice; else Exhausted with numbers and what would help.
 
     `available` is what is neither held nor, as far as it is known, used and not yet posted.
@@ -109,6 +108,6 @@ def authorize(need: Amounts, available: Amounts, limits: Sequence[LimitUse] = ()
     raise Exhausted(
         "balance_exhausted" if found[0].limit is None else "limit_reached",
         "; ".join(str(one) for one in found),
-        "; ".join(one.help for one in found) + ", or ask for less",
+        "; ".join(one.help(of_treasury=of_treasury) for one in found) + ", or ask for less",
         {**every[0], "shortfalls": every},
     )

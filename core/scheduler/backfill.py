@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from core.scheduler.board import Board
-from core.scheduler.capacity import Host, Room
+from core.scheduler.capacity import END_OF_TIME, Host, Room
 from core.scheduler.placement import DeviceChoice, Shape, admits, claim_in, least_left, replicas_in
 from core.scheduler.values import Claim
 from core.scheduler.watch import ShapeWatch
@@ -62,10 +62,11 @@ class Promises:
 
     def next_start(self, watch: ShapeWatch, limit_ms: int | None) -> tuple[int, tuple[Claim, ...]] | None:
         """The first instant at which the whole shape fits for its whole time, and where; None if none is in sight."""
-        steps = {i: s for i, s in watch.later.current().items() if i not in self.on_host}
+        later = watch.later.current()
         kept = [self._board.hosts[i] for i in self.on_host if admits(self._board.hosts[i].node, watch.shape)]
         if watch.shape.replicas == 1:
-            return self._single_start(watch.shape, limit_ms, steps, kept)
+            return self._single_start(watch.shape, limit_ms, later, kept)
+        steps = {i: s for i, s in later.items() if i not in self.on_host}
         room_for, together = dict[int, int](), 0
         for at, changes in groupby(self._most_over_time(watch.shape, steps, kept), key=itemgetter(0)):
             for _, index, count in changes:
@@ -88,10 +89,9 @@ class Promises:
         return sorted(most)
 
     def _single_start(
-        self, shape: Shape, limit_ms: int | None, steps: dict[int, tuple[tuple[int, int], ...]], kept: list[Host]
+        self, shape: Shape, limit_ms: int | None, later: dict[int, tuple[tuple[int, int], ...]], kept: list[Host]
     ) -> tuple[int, tuple[Claim, ...]] | None:
-        first = self._now + 1
-        best = min(((max(s[0][0], first), i) for i, s in steps.items()), default=None)
+        best = self._soonest(later)
         for host in kept:
             for at in self._instants(host):
                 if best is not None and (at, host.index) >= best:
@@ -105,6 +105,22 @@ class Promises:
         claim = claim_in(shape, self._window(host, best[0], _until(best[0], limit_ms)), host)
         assert claim is not None
         return best[0], (claim,)
+
+    def _soonest(self, later: dict[int, tuple[tuple[int, int], ...]]) -> tuple[int, int] | None:
+        """The first instant of all, and of the hosts of that instant the first; those with a promise left out.
+
+        Asked over all hosts for each promise, so nothing is made of those that are later.
+        """
+        first, reserved = self._now + 1, self.on_host
+        best, place = END_OF_TIME, -1
+        for index, steps in later.items():
+            at = steps[0][0]
+            if at > best or index in reserved:
+                continue
+            at = max(at, first)
+            if at < best or index < place:
+                best, place = at, index
+        return None if place < 0 else (best, place)
 
     def _gang_at(
         self,

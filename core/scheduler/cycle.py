@@ -196,12 +196,10 @@ class Pass:
 
     def _that_may_start(self, shape: Shape, alike: Iterable[Class]) -> list[Class]:
         """The classes of a shape that fit now. Beside a promise, one that fits no longer is followed by none."""
-        candidates = [klass for klass in alike if klass not in self.closed.classes]
-        if not candidates:
-            return []
-        fitting = self.board.watch_of(candidates[0], self.policy).fitting.current()
+        fitting = self.board.watch_of(next(iter(alike)), self.policy).fitting.current()
         if not fitting:
             return []
+        candidates = [klass for klass in alike if klass not in self.closed.classes]
         if shape.replicas == 1 and any(i not in self.promises.on_host for i in fitting):
             return candidates
         by_limit = sorted(candidates, key=lambda k: inf if k.limit_ms is None else k.limit_ms)

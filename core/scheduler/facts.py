@@ -36,6 +36,20 @@ class Usage:
     as_of: int
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A job that came in the past, waits, runs or is over: what an order may learn from. `total` is of all replicas."""
+
+    id: str
+    org: str
+    member: str
+    at: int  # since when it aged
+    total: Resources
+    limit_ms: int
+    ended_at: int | None = None  # by itself
+    ran_ms: int = 0
+
+
 @dataclass(slots=True)
 class Facts:
     """What a plan may look at beside queue and hosts: past use, open holds, who is present, what was learned."""
@@ -46,6 +60,7 @@ class Facts:
     capacity: Resources = NOTHING
     longest_wait: int = 0  # so far under a virtual EASY, in microseconds; for the order `smart`
     last_runs: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)  # of each member, two, in seconds
+    arrivals: tuple[Arrival, ...] = ()  # the last before the board was built; for the order `smart`
     mix: Mix | None = None  # what is usually asked for, where the policy names no mix of its own
 
     def count(self, org: str, member: str, hold: int, sign: int) -> None:

@@ -1,21 +1,21 @@
 """What will start when: the same plan, run forward over time on a copy of the board.
 
 Two futures are played: one in which everybody uses the whole time limit (P90), one in which they use the share of
-it that is usual (P50). Nobody new arrives in either. Estimates are kept and later compared with what came.
+it that is usual (P50). Nobody new arrives in either; how far that is from what comes is learned in `estimates.py`.
 """
 
 from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from statistics import median
 
 from core.domain.kinds import Kind
 from core.scheduler.board import Board
 from core.scheduler.cycle import plan
+from core.scheduler.estimates import Estimate
 from core.scheduler.policy import DAY_MS, Policy
 from core.scheduler.preemption import next_to_ripen
 from core.scheduler.twins import twin_of
@@ -37,14 +37,6 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """When it will probably (`p50`) and almost surely (`p90`) have started; None is beyond what was seen."""
-
-    p50: int | None
-    p90: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Forecast:
     """The future is played up to `seen_until`: whoever has no estimate, or no bar, starts no sooner than that."""
 
@@ -60,21 +52,6 @@ class Chart:
     made_at: int
     seen_until: int
     bars: tuple[Bar, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """How good past estimates were: of `count` starts, how many were no later than their P50 and P90."""
-
-    count: int
-    within_p50: int
-    within_p90: int
-    median_error_ms: int  # of the P50, without sign
-
-    @property
-    def percent_within(self) -> int:
-        """For "82 % started within the estimate"."""
-        return 100 * self.within_p90 // self.count if self.count else 0
 
 
 def forecast(
@@ -109,18 +86,6 @@ def estimate_of(waiting_id: str, soon: Future, late: Future) -> Estimate:
         return Estimate(min(first, second), max(first, second))
     known, unknown = (first, late) if second is None else (second, soon)
     return Estimate(known if known is not None and known <= unknown.seen_until else None, None)
-
-
-def quality(kept: Iterable[tuple[Estimate, int]]) -> Quality:
-    """Compare estimates with the instants at which their deployments really started."""
-    judged = [(e.p50, e.p90, real) for e, real in kept if e.p50 is not None and e.p90 is not None]
-    errors = [abs(real - p50) // 1000 for p50, _, real in judged]
-    return Quality(
-        count=len(judged),
-        within_p50=sum(real <= p50 for p50, _, real in judged),
-        within_p90=sum(real <= p90 for _, p90, real in judged),
-        median_error_ms=int(median(errors)) if errors else 0,
-    )
 
 
 class Future:

@@ -22,7 +22,7 @@ from core.scheduler.policy import DAY_MS, Policy
 from core.scheduler.values import Holding, Waiting
 
 if TYPE_CHECKING:
-    from core.scheduler.facts import Facts
+    from core.scheduler.facts import Arrival, Facts
 
 ENDLESS_MS = 30 * DAY_MS  # how a service counts in the order; it takes no part in the guard
 RECENT = 500  # arrivals from which it is learned which work is tiny
@@ -60,7 +60,8 @@ class Line:
         while first < len(self.keys):
             priority = self.keys[first][0]
             end = bisect_left(self.keys, (priority, nextafter(most, inf), 0, ""), first)
-            yield from self.keys[first:end]
+            for place in range(first, end):
+                yield self.keys[place]
             first = bisect_left(self.keys, (priority + 1, 0.0, 0, ""), end)
 
     def before(self, instant: int) -> Iterator[Age]:
@@ -78,7 +79,9 @@ class SmartQueue:
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._most_tiny, self._learned = 0.0, 0
         self._easy = VirtualEasy(facts.longest_wait)
+        self._recalled: set[str] = set()
         self._places: tuple[int, dict[str, int]] | None = None  # in the order of that instant, while nothing changes
+        self._recall(facts.arrivals)
 
     def copy(self, twins: dict[Class, Class], facts: Facts) -> SmartQueue:
         twin = copy(self)
@@ -86,19 +89,37 @@ class SmartQueue:
         twin._items = {i: (item, twins[klass]) for i, (item, klass) in self._items.items()}
         twin._of_member = {who: line.copy() for who, line in self._of_member.items()}
         twin._of_class = {twins[klass]: line.copy(twins[klass]) for klass, line in self._of_class.items()}
+        twin._recalled = self._recalled.copy()
         twin._recent, twin._easy = self._recent.copy(), self._easy.copy()
         return twin
 
     def add(self, item: Waiting, klass: Class) -> None:
         self._items[item.id] = (item, klass)
-        size = dominant_share(item, self._facts.capacity)
-        if item.limit_ms is not None:
+        is_new = item.id not in self._recalled
+        self._recalled.discard(item.id)
+        size = dominant_share(item.resources.times(item.replicas), self._facts.capacity)
+        if item.limit_ms is not None and is_new:
             self._easy.arrive(item.id, item.ages_from, size, item.limit_ms * 1000)
         if item.not_before is not None:
             heapq.heappush(self._timers, (item.not_before, item.id))
         else:
             self._insert(item, klass)
-            self._learn_tiny(self._keys[item.id][1])
+            if is_new:
+                self._learn_tiny(self._keys[item.id][1])
+
+    def _recall(self, arrivals: tuple[Arrival, ...]) -> None:
+        """Play again what came before the board was built, so that a restart forgets neither waits nor what is tiny."""
+        events = [(one.at, 0, one.id, one) for one in arrivals]
+        events += [(one.ended_at, 1, one.id, one) for one in arrivals if one.ended_at is not None]
+        for at, is_end, waiting_id, one in sorted(events, key=lambda event: event[:3]):
+            if is_end:
+                self._easy.learn(waiting_id, at, one.ran_ms * 1000)
+                continue
+            size = dominant_share(one.total, self._facts.capacity)
+            self._easy.arrive(waiting_id, at, size, one.limit_ms * 1000)
+            self._learn_tiny(self._work((one.org, one.member), one.limit_ms, None, size))
+        self._recalled = {one.id for one in arrivals}
+        self._facts.longest_wait = self._easy.longest_wait
 
     def remove(self, item: Waiting) -> None:
         _, klass = self._items.pop(item.id)
@@ -174,7 +195,9 @@ class SmartQueue:
     def _insert(self, item: Waiting, klass: Class) -> None:
         line = self._of_class.get(klass)
         if line is None:
-            line = self._of_class[klass] = Line(klass, dominant_share(item, self._facts.capacity))
+            line = self._of_class[klass] = Line(
+                klass, dominant_share(item.resources.times(item.replicas), self._facts.capacity)
+            )
         key, age = self._key(item, line.size), (item.ages_from, item.id)
         self._keys[item.id] = key
         line.add(key, age)
@@ -195,17 +218,16 @@ class SmartQueue:
         self._places = None
 
     def _key(self, item: Waiting, size: int) -> Key:
-        limit_ms = ENDLESS_MS if item.limit_ms is None else item.limit_ms
-        work = sqrt(self._expected_ms(item) * limit_ms) * size
+        work = self._work((item.org, item.member), item.limit_ms, item.expected_ms, size)
         return -item.priority, work, item.submitted_at, item.id
 
-    def _expected_ms(self, item: Waiting) -> int:
-        """The mean of its owner's last two runs, or what the store expects, at most the limit."""
-        limit_ms = ENDLESS_MS if item.limit_ms is None else item.limit_ms
-        runs = self._facts.last_runs.get((item.org, item.member))
+    def _work(self, who: tuple[str, str], limit_ms: int | None, expected_ms: int | None, size: int) -> float:
+        """Expected is the mean of its owner's last two runs, or what the store expects, at most the limit."""
+        most = ENDLESS_MS if limit_ms is None else limit_ms
+        runs = self._facts.last_runs.get(who)
         if runs:
-            return min(limit_ms, 1000 * sum(runs) // len(runs))
-        return limit_ms if item.expected_ms is None else min(item.expected_ms, limit_ms)
+            expected_ms = 1000 * sum(runs) // len(runs)
+        return sqrt(min(most, most if expected_ms is None else expected_ms) * most) * size
 
     def _learn_tiny(self, work: float) -> None:
         """The smallest that together make up the set part of recent work; looked up anew every few arrivals."""
@@ -234,9 +256,8 @@ def _merged(lines: list[Line], parts: Iterable[Iterator[Entry]], closed: Closed)
     return heapq.merge(*(while_open(part, line.klass) for line, part in zip(lines, parts, strict=True)))
 
 
-def dominant_share(item: Waiting, capacity: Resources) -> int:
+def dominant_share(need: Resources, capacity: Resources) -> int:
     """The part of the cluster it takes, in the dimension of which it takes the largest part."""
-    need = item.resources.times(item.replicas)
     parts = [
         amount * VirtualEasy.WHOLE // whole
         for amount, whole in (

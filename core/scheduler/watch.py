@@ -75,6 +75,10 @@ class Latest:
     def __init__(self, log: ChangeLog) -> None:
         self._log, self._place = log, -1
 
+    def is_so(self) -> bool:
+        """Whether nothing has changed."""
+        return self._place == self._log.end
+
     def changed(self) -> set[int] | None:
         """Indexes of the hosts that changed since it was last asked; None: all of them may have."""
         place, self._place = self._place, self._log.end
@@ -111,13 +115,16 @@ class PerHost(Generic[T]):
         self.facts, self._latest = other.facts.copy(), other._latest.copy(log)
 
     def current(self) -> dict[int, T]:
+        if self._latest.is_so():
+            return self.facts
         changed: Iterable[int] | None = self._latest.changed()
         if changed is None:
             self.facts.clear()
             changed = range(len(self._hosts))
+        need, outline, compute = self._need, self._outline, self._compute
         for index in changed:
             host = self._hosts[index]
-            fact = None if is_beyond(self._need, self._outline(host)) else self._compute(host)
+            fact = None if is_beyond(need, outline(host)) else compute(host)
             if fact is None:
                 self.facts.pop(index, None)
             else:

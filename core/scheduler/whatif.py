@@ -13,8 +13,9 @@ from core.domain.errors import Conflict, Invalid
 from core.scheduler.board import Board
 from core.scheduler.cycle import plan
 from core.scheduler.decisions import Blocker
+from core.scheduler.estimates import Estimate
 from core.scheduler.explain import ANOTHER_ORG, explain
-from core.scheduler.forecast import HORIZON_MS, USUAL_SHARE, Estimate, Future, estimate_of
+from core.scheduler.forecast import HORIZON_MS, USUAL_SHARE, Future, estimate_of
 from core.scheduler.placement import refuse_impossible
 from core.scheduler.policy import Policy
 from core.scheduler.twins import twin_of

@@ -27,7 +27,7 @@ def needed(unit: Unit, row: DeploymentRow) -> tuple[Amounts, Amounts]:
 def demand(unit: Unit, row: DeploymentRow, need: Amounts) -> None:
     """Exhausted, with the numbers and what would help, where its payer or a limit does not suffice."""
     limits = limits_of_use.that_bind(unit, row.owner_id, row.cluster_id)
-    authorize(need, funds_of(unit, row.account).available, limits)
+    authorize(need, funds_of(unit, row.account).available, limits, of_treasury=row.payer == "treasury")
 
 
 def is_limited(unit: Unit, row: DeploymentRow) -> bool:

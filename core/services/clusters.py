@@ -293,14 +293,17 @@ def named_or_only(unit: Unit, reference: str | None) -> ClusterRow:
 
 
 def _node_found(unit: Unit, cluster_id: str, found: NodeFound) -> NodeRow:
-    """A node as the engine tells of it, with its devices by the engine's own names."""
+    """A node as the engine tells of it, with its devices by the engine's own names.
+
+    One with GPUs of several models has none: who asks for a model must not be given another.
+    """
     models = sorted({check_gpu_model(gpu.model) for gpu in found.gpus})
     return NodeRow(
         id=unit.ids.new(),
         cluster_id=cluster_id,
         name=suggested_name(found.name) or FIRST_NODE,
         totals=found.capacity,
-        gpu_model=models[0] if models else None,
+        gpu_model=models[0] if len(models) == 1 else None,
         gpu_ids=tuple(gpu.id for gpu in found.gpus),
         labels=dict(found.labels),
         state="up" if found.up else "down",

@@ -87,7 +87,7 @@ def _granted(unit: Unit, request: GrantRequest, key: str) -> Posting:
     if request.user is None:
         return entries.mint(org, amounts, key=key, at=unit.now, reason=reason)
     receiver, _ = members_wallet(unit, request.user)
-    authorize(amounts, funds_of(unit, treasury(org)).available)
+    authorize(amounts, funds_of(unit, treasury(org)).available, of_treasury=True)
     return entries.grant(org, receiver.owner, amounts, key=key, at=unit.now, reason=reason)
 
 
@@ -95,7 +95,7 @@ def _transferred(unit: Unit, source: AccountKey, request: TransferRequest, key: 
     target = treasury(unit.org_id) if request.user is None else members_wallet(unit, request.user)[0]
     amounts = _asked(request)
     posting = entries.transfer(source, target, amounts, key=key, at=unit.now, reason=request.reason or "")
-    authorize(amounts, funds_of(unit, source).available)
+    authorize(amounts, funds_of(unit, source).available, of_treasury=source == treasury(unit.org_id))
     return posting
 
 
@@ -113,7 +113,7 @@ def _mirrored(unit: Unit, request: ReverseRequest) -> Posting:
         net_use=net_use,
     )
     for account, amounts in _taken_by(mirror).items():
-        authorize(amounts, funds_of(unit, account).available)
+        authorize(amounts, funds_of(unit, account).available, of_treasury=account == treasury(unit.org_id))
     return mirror
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from core.clock import DAY, HOUR, MINUTE, SECOND
 from core.domain.chat import DeliveryKind, DeliveryState, NoticeKind
 from core.domain.errors import Conflict, NotFound
+from core.domain.lifecycle import FINAL
 from core.domain.periods import Period
 from core.domain.roles import Caller, Permission, require
 from core.domain.schedule import next_due, period_before
@@ -20,7 +21,7 @@ from core.store.repositories.chat import Inbox
 from core.store.repositories.deliveries import DeliveryRow
 from core.store.repositories.schedules import ScheduleRow
 from core.store.units import Unit, Units
-from core.views.chat import Parcel, UnsureLine
+from core.views.chat import HoursAsked, Parcel, UnsureLine
 from core.views.money import Sum
 from core.views.people import Done
 from core.views.reports import ReportCard
@@ -32,6 +33,8 @@ FEW_ATTEMPTS = 8  # for what is posted again long after it was first wanted
 MOST_ATTEMPTS = 150  # of bringing a message up to date: about a day, at the longest wait between two
 TRIED_FOR_US = 23 * HOUR  # a first posting: it has come, or is given up, within a day
 INBOX_KEPT_US = 2 * DAY  # Slack delivers again for less than an hour
+CARD_HOLDS_US = 15 * MINUTE  # so long a place in the queue and a cost so far are worth reading
+_SHOWN_ANEW = 10  # at once: so many seconds the news that comes behind them waits, where all are one person's
 _AT_ONCE = 100  # lines of the journal in one transaction, behind which every writer waits
 _MOST_SLOTS = 1_000
 
@@ -69,6 +72,17 @@ class Deliveries:
             Inbox(unit.connection).forget_before(unit.now - INBOX_KEPT_US)
             unit.deliveries.forget_before(unit.now - self._settings.retention.deliveries_ms * 1000)
         return found
+
+    def refresh(self) -> int:
+        """Show some cards anew, the oldest first, while there is no news: a cost and a place in the queue grow old."""
+        with self._units.look() as unit:
+            if unit.deliveries.any_due(unit.now):
+                return 0
+            aged = unit.deliveries.aged_cards(unit.now - CARD_HOLDS_US, _SHOWN_ANEW)
+        if not aged:
+            return 0
+        with self._units.serve() as unit:
+            return unit.deliveries.show_anew(aged, unit.now)
 
     def _lose(self, unit: Unit, row: DeliveryRow) -> int:
         """Bringing a message up to date may be done again; a first posting may have happened, so it may not."""
@@ -210,6 +224,19 @@ class Deliveries:
             rows = unit.for_all("one's own messages").deliveries.unsure_for(team_id, user_id)
         return tuple(UnsureLine(row.id, f"{row.kind.value} {row.subject.split(':')[0]}", row.due_at) for row in rows)
 
+    def hours_asked_of(self, caller: Caller, team_id: str, user_id: str) -> tuple[HoursAsked, ...]:
+        """Where somebody is asked for more time that nobody has given yet and that is still of use."""
+        with self._units.read(caller) as unit:
+            require(unit.me, Permission.DEPLOYMENT_DECIDE)
+            asks = [ask for ask in unit.deliveries.asks_for_hours(team_id, user_id) if "decision" not in ask.data]
+            rows = {row.handle: row for row in unit.deployments.by_handles(sorted(map(_handle, asks)))}
+            found = [(rows[_handle(ask)], ask) for ask in asks if _handle(ask) in rows]
+            return tuple(
+                HoursAsked(row.handle, row.name, unit.slack.account_name(row.owner_id), row.limit_ms, _more(ask))
+                for row, ask in found
+                if row.state not in FINAL and row.limit_ms is not None and row.limit_ms == ask.data.get("had_ms")
+            )
+
     def post_again(self, caller: Caller, team_id: str, user_id: str, delivery_id: str) -> Done:
         """Whoever looked and did not find it says so; then it is due anew."""
         with self._units.write(caller) as unit:
@@ -235,6 +262,15 @@ class Deliveries:
     def counts(self) -> dict[DeliveryState, int]:
         with self._units.look() as unit:
             return unit.deliveries.counts()
+
+
+def _handle(ask: DeliveryRow) -> str:
+    return ask.subject.split(":")[0]
+
+
+def _more(ask: DeliveryRow) -> int:
+    more = ask.data.get("more_ms")
+    return more if isinstance(more, int) else 0
 
 
 def _may_repeat(unit: Unit, row: DeliveryRow, team_id: str, user_id: str) -> bool:

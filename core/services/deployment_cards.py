@@ -40,6 +40,7 @@ def card(
     node, devices = _place(unit, row) if was_placed else (None, ())
     rate = _rate(unit, row, runs)
     foretold = unit.estimates.of(row.id) if row.state is State.QUEUED and just_held is None else None
+    position, told = foretold or (None, None)
     held = just_held if just_held is not None else _held(unit, row)
     return DeploymentCard(
         id=row.handle,
@@ -71,8 +72,8 @@ def card(
         ended_at=row.ended_at,
         exit_code=row.exit_code,
         reason=row.reason,
-        position=foretold.position if foretold else None,
-        estimate=foretold.estimate.p50 if foretold else None,
+        position=position,
+        estimate=told.p50 if told else None,
         rate=as_sum(hourly(rate)),
         cost=as_sum(cost_until_now(unit, row, runs) if was_placed else NOTHING),
         held=as_sum(held),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.domain.browsing import Look, Order
 from core.domain.engines import Registry
-from core.domain.errors import BursarError, Conflict, Invalid
+from core.domain.errors import BursarError, Conflict, Invalid, NotFound
 from core.domain.lifecycle import State, StopCause, Trigger, after
 from core.domain.names import did_you_mean
 from core.domain.roles import Permission, require
@@ -21,7 +21,7 @@ from core.services.sights import Sights
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import boots, settlement
-from core.store.moves import move
+from core.store.moves import Move, move, move_all
 from core.store.queries import browsing, retention
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit, Units
@@ -123,6 +123,24 @@ class Deployments:
         return self._end(unit, row, Trigger.CANCEL, StopCause.CANCELLED, RefundCause.CANCELLED_BEFORE_START)
 
     @writes(Permission.DEPLOYMENT_ACT)
+    def cancel_all(self, unit: Unit, names: Sequence[str]) -> Page[DeploymentLine]:
+        """Give up all of these that live, such as the tasks of a sweep: in one step, all or none."""
+        if not 1 <= len(names) <= MOST_AT_ONCE:
+            message = f"count: {len(names)} is not between 1 and {MOST_AT_ONCE}"
+            raise Invalid("out_of_range", message, "cancel in parts")
+        wanted = [name.lower() for name in names]
+        living = unit.deployments.living_named(wanted)
+        found = {row.name: row for row in unit.deployments.by_handles(list(living.values()))}
+        rows = [found[name] for name in dict.fromkeys(wanted) if name in found]
+        if not rows:
+            said = f"no deployment of these {len(names)} names lives here"
+            raise NotFound("deployment_not_found", said, "bursar list shows what does")
+        for row in rows:
+            require(unit.me, Permission.DEPLOYMENT_ACT, owner_id=row.owner_id)
+        moved = self._end_all(unit, rows, Trigger.CANCEL, StopCause.CANCELLED, RefundCause.CANCELLED_BEFORE_START)
+        return Page(cards.lines(unit, moved))
+
+    @writes(Permission.DEPLOYMENT_ACT)
     def stop(self, unit: Unit, reference: str) -> DeploymentCard:
         """Stop it so that it can be started again; it costs nothing meanwhile but a kept disk."""
         row = self._mine(unit, reference)
@@ -194,14 +212,27 @@ class Deployments:
     def _end(
         self, unit: Unit, row: DeploymentRow, trigger: Trigger, stop_cause: StopCause, before_start: RefundCause
     ) -> DeploymentCard:
-        """Move it; what lives on an engine goes through STOPPING, and the daemon proves its end."""
-        grace = self._settings.scheduling.kill_wait_ms * 1000
-        moved = move(unit, row, trigger, stop_cause=stop_cause, stop_by=unit.now + grace)
-        if moved.state is not State.STOPPING:
-            settlement.release_hold(unit, moved, before_start)
-            unit.runs.unpin([moved.id])
-        unit.clusters.touch(row.cluster_id)
-        return self._card(unit, moved)
+        return self._card(unit, self._end_all(unit, [row], trigger, stop_cause, before_start)[0])
+
+    def _end_all(
+        self,
+        unit: Unit,
+        rows: Sequence[DeploymentRow],
+        trigger: Trigger,
+        stop_cause: StopCause,
+        before_start: RefundCause,
+    ) -> tuple[DeploymentRow, ...]:
+        """Move them; what lives on an engine goes through STOPPING, and the daemon proves its end."""
+        stop_by = unit.now + self._settings.scheduling.kill_wait_ms * 1000
+        changes = {"stop_cause": stop_cause, "stop_by": stop_by}
+        moved = move_all(unit, [Move(row, trigger, None, changes) for row in rows])
+        over = [row for row in moved if row.state is not State.STOPPING]
+        if over:
+            settlement.release_holds(unit, over, before_start)
+            unit.runs.unpin([row.id for row in over])
+        for cluster_id in dict.fromkeys(row.cluster_id for row in moved):
+            unit.clusters.touch(cluster_id)
+        return tuple(moved)
 
 
 def _fingerprint(unit: Unit, request: SubmitRequest) -> str:
@@ -234,6 +265,7 @@ def _listed(unit: Unit, wanted: Look, *, with_org: bool = False) -> Page[Deploym
             order=order,
             backwards=False,
             cluster_id=cluster_id,
+            most=limit + 1 if after is None else None,
         )
         begin = handles.index(after.handle) + 1 if after is not None and after.handle in handles else 0
         some = handles[begin : begin + limit + 1]

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from core.clock import DAY
 from core.domain.engines import Registry
 from core.domain.lifecycle import State
 from core.domain.roles import Permission
 from core.domain.workloads import SubmitRequest
+from core.scheduler.estimates import Estimate, Stretch, quality
 from core.scheduler.explain import Explanation, explain, first_in_queue, not_yet_in_queue
-from core.scheduler.forecast import Bar, Forecast, chart, forecast, quality
+from core.scheduler.forecast import Bar, Forecast, chart, forecast
 from core.services.blockers import MUST_BE_TENDED, beside_the_plan, in_short, lines_of, of_its_own
 from core.services.clusters import named_or_only
 from core.services.references import find
@@ -24,12 +24,12 @@ from core.services.trying import MOST_WORK, cluster_of, tried
 from core.services.usecase import reads
 from core.settings import Settings
 from core.store.repositories.deployments import DeploymentRow
+from core.store.repositories.estimates import SCORED
 from core.store.units import Unit, Units
 from core.views.foresight import BarLine, ForecastCard, PreviewCard, QueueLine, WhyCard
 from core.views.operations import Page
 
 MOST_EXPLAINED = 200
-_SCORED = 30 * DAY
 
 
 class Foresight:
@@ -71,8 +71,8 @@ class Foresight:
             explained = explain(board, policy, unit.now, shown)
             foreseen = forecast(board, policy, unit.now, only=shown, most_work=MOST_WORK)
         ordered = sorted(explained.values(), key=lambda e: (e.position is None, e.position or 0, e.id))
-        rows = _rows(unit, [e.id for e in ordered])
-        return Page(tuple(_queue_line(unit, rows[e.id], e, foreseen) for e in ordered))
+        rows, stretch = _rows(unit, [e.id for e in ordered]), self._sights.stretch(unit, row)
+        return Page(tuple(_queue_line(unit, rows[e.id], e, foreseen, stretch) for e in ordered))
 
     @reads(Permission.DEPLOYMENT_READ)
     def forecast(self, unit: Unit, cluster: str | None = None) -> ForecastCard:
@@ -84,8 +84,8 @@ class Foresight:
         nodes = {node.id: node.name for node in unit.clusters.nodes_of(row.id)}
         bars = [line for bar in made.bars for line in _bar_lines(unit, rows[bar.id], bar, nodes)]
         bars.sort(key=lambda line: (line.begins_at, line.node, line.id or ""))
-        score = quality(unit.estimates.kept(row.id, unit.now - _SCORED))
-        within = score.percent_within if score.count else None
+        score = quality(unit.estimates.kept(row.id, unit.now - SCORED))
+        within = score.percent_within
         return ForecastCard(
             row.name, made.board_version, made.made_at, made.seen_until, score.count, within, tuple(bars)
         )
@@ -103,12 +103,14 @@ def _rows(unit: Unit, ids: list[str]) -> dict[str, DeploymentRow]:
     return {row.id: row for row in everywhere.by_ids(ids)}
 
 
-def _queue_line(unit: Unit, row: DeploymentRow, explained: Explanation, foreseen: Forecast) -> QueueLine:
+def _queue_line(
+    unit: Unit, row: DeploymentRow, explained: Explanation, foreseen: Forecast, stretch: Stretch
+) -> QueueLine:
     own = row.org_id == unit.me.org_id
     seen = own or unit.me.operator
     owner = unit.accounts.by_id(row.owner_id) if seen else None
     org = unit.orgs.by_id(row.org_id) if seen and not own else None
-    estimate = foreseen.estimates[row.id]
+    estimate = stretch.of(foreseen.estimates[row.id], unit.now)
     first = explained.blockers[0] if explained.blockers else None
     return QueueLine(
         position=explained.position,
@@ -122,7 +124,7 @@ def _queue_line(unit: Unit, row: DeploymentRow, explained: Explanation, foreseen
         estimate_at=estimate.p50,
         latest_at=estimate.p90,
         org=org.name if org else None,
-        not_before_at=foreseen.seen_until if estimate.p50 is None else None,
+        not_before_at=stretch.of(Estimate(foreseen.seen_until, None), unit.now).p50 if estimate.p50 is None else None,
     )
 
 

@@ -90,7 +90,9 @@ class News:
             self._ask(one, org_id, row.handle, {"deployment": row.handle})
         if one.verb == _ASKED_HOURS:
             asked: dict[str, object] = {"deployment": row.handle, "by": one.actor, **one.after}
-            self._ask(one, org_id, f"{row.handle}:hours:{one.after['had_ms']}:{one.after['more_ms']}", asked)
+            subject = f"{row.handle}:hours:{one.after['had_ms']}"
+            unit.deliveries.say_instead(DeliveryKind.APPROVAL, subject, asked, unit.now)
+            self._ask(one, org_id, subject, asked)
 
     def _ask(self, one: Happened, org_id: str, subject: str, data: dict[str, object]) -> None:
         """Everybody who may decide."""

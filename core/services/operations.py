@@ -38,13 +38,13 @@ class Operations:
     @reads(Permission.AUDIT_READ)
     def audit(self, unit: Unit, limit: int = 50, before: int | None = None) -> Page[AuditLine]:
         """What happened in the organization, newest first."""
-        return _page(unit, unit.audit.newest(_checked(limit), before), limit)
+        return _page(unit, unit.audit.newest(_checked(limit), before), limit, with_org=False)
 
     @reads(Permission.AUDIT_VERIFY)
     def audit_everywhere(self, unit: Unit, limit: int = 50, before: int | None = None) -> Page[AuditLine]:
         """What happened in the whole installation, newest first."""
         audit = unit.audit_everywhere("operators see the installation")
-        return _page(unit, audit.newest(_checked(limit), before), limit)
+        return _page(unit, audit.newest(_checked(limit), before), limit, with_org=True)
 
     @reads(Permission.AUDIT_VERIFY)
     def verify_audit(self, unit: Unit) -> AuditVerdict:
@@ -152,10 +152,10 @@ def _checked(limit: int) -> int:
     return limit
 
 
-def _page(unit: Unit, rows: list[AuditRow], limit: int) -> Page[AuditLine]:
+def _page(unit: Unit, rows: list[AuditRow], limit: int, *, with_org: bool) -> Page[AuditLine]:
     names: dict[str, str | None] = {}
     for row in rows:
-        if row.org_id is not None and row.org_id not in names:
+        if with_org and row.org_id is not None and row.org_id not in names:
             org = unit.orgs.by_id(row.org_id)
             names[row.org_id] = org.name if org else None
     lines = tuple(

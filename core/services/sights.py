@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from core.clock import SECOND
 from core.scheduler.board import Board
+from core.scheduler.estimates import AS_SEEN, Stretch, stretch_of
 from core.scheduler.policy import Policy
 from core.settings import Settings
 from core.store import feed
@@ -21,6 +22,7 @@ from core.store.queries.past import remember_past
 from core.store.queries.policy import policy_for
 from core.store.queries.shares import remember_use
 from core.store.repositories.clusters import ClusterRow
+from core.store.repositories.estimates import LEARNED_AGAIN
 from core.store.units import Unit
 
 # What has no event of its own, such as a run-out that only time brings, is seen after this at the latest.
@@ -41,7 +43,16 @@ class Sights:
         self._settings = settings
         self._guard = threading.Lock()
         self._kept: _Kept | None = None
+        self._stretches: dict[str, tuple[int, Stretch]] = {}  # by cluster, with when it was learned
         self.built = 0
+
+    def stretch(self, unit: Unit, cluster: ClusterRow) -> Stretch:
+        """By how much people wait longer there than is foreseen."""
+        learned_at, stretch = self._stretches.get(cluster.id, (0, AS_SEEN))
+        if not 0 <= unit.now - learned_at < LEARNED_AGAIN:
+            stretch = stretch_of(unit.estimates.lately(cluster.id))
+            self._stretches[cluster.id] = unit.now, stretch
+        return stretch
 
     @contextmanager
     def of(self, unit: Unit, cluster: ClusterRow) -> Iterator[tuple[Board, Policy]]:

@@ -20,7 +20,8 @@ from core.domain.workloads import Dependency, SubmitRequest
 from core.ledger.accounts import AccountKey
 from core.ledger.admission import suffices
 from core.ledger.amounts import Amounts, Book
-from core.scheduler import Node, refuse_impossible
+from core.scheduler.placement import refuse_impossible
+from core.scheduler.values import Node
 from core.services import affording
 from core.services.clusters import named_or_only
 from core.services.funds import surely_available

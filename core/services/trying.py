@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.domain.errors import Conflict
 from core.ledger.meter import hourly
-from core.scheduler.forecast import Estimate
+from core.scheduler.estimates import Estimate, Stretch
 from core.scheduler.whatif import Preview, what_if
 from core.services.blockers import handles, lines_of
 from core.services.deployment_cards import as_sum
@@ -38,7 +38,8 @@ def tried(unit: Unit, admitted: Admitted, sights: Sights) -> PreviewCard:
         seen = what_if(board, policy, unit.now, item, ucr_per_hour=rate.ucr, most_work=MOST_WORK)
     if seen.refusal is not None:
         raise seen.refusal
-    return _card(unit, cluster, admitted, seen, as_sum(rate))
+    stretch = sights.stretch(unit, cluster)
+    return _card(unit, cluster, admitted, seen, stretch, as_sum(rate))
 
 
 def demand_version(unit: Unit, admitted: Admitted, wanted: int | None, sights: Sights) -> None:
@@ -54,9 +55,11 @@ def demand_version(unit: Unit, admitted: Admitted, wanted: int | None, sights: S
     )
 
 
-def _card(unit: Unit, cluster: ClusterRow, admitted: Admitted, seen: Preview, rate: Sum) -> PreviewCard:
+def _card(
+    unit: Unit, cluster: ClusterRow, admitted: Admitted, seen: Preview, stretch: Stretch, rate: Sum
+) -> PreviewCard:
     nodes = {node.id: node.name for node in unit.clusters.nodes_of(cluster.id)}
-    estimate = seen.estimate or Estimate(None, None)
+    estimate = stretch.of(seen.estimate or Estimate(None, None), unit.now)
     delayed = seen.delayed[:_MOST_DELAYED]
     names = handles(unit, [delay.id for delay in delayed])
     return PreviewCard(
@@ -73,5 +76,5 @@ def _card(unit: Unit, cluster: ClusterRow, admitted: Admitted, seen: Preview, ra
         blockers=lines_of(unit, seen.blockers),
         delayed=tuple(DelayLine(n, d.from_at, d.to_at) for n, d in zip(names, delayed, strict=True)),
         delayed_more=len(seen.delayed) - len(delayed),
-        not_before_at=seen.seen_until if estimate.p50 is None else None,
+        not_before_at=stretch.of(Estimate(seen.seen_until, None), unit.now).p50 if estimate.p50 is None else None,
     )

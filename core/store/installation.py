@@ -8,7 +8,7 @@ from core.ids import Ids
 from core.store.database import Database
 from core.store.tables import journal
 
-installation = journal.Installation.__table__  # type: ignore[attr-defined]
+installation = journal.Installation.__table__
 
 
 def identity(database: Database, ids: Ids, now: int) -> str:

@@ -20,7 +20,7 @@ from core.domain.errors import Conflict
 from core.store.database import Database, translated
 from core.store.tables import journal
 
-leases = journal.Lease.__table__  # type: ignore[attr-defined]
+leases = journal.Lease.__table__
 
 LEADER = "leader"
 # A process that is there to lead says so here, and one that leads only for want of a better lets it.

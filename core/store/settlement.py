@@ -79,9 +79,15 @@ def with_hold(
 
 def release_hold(unit: Unit, row: DeploymentRow, cause: RefundCause) -> Amounts:
     """Give back all that is still set aside for it."""
-    left = unit.ledger.holds_left([row.id]).get(row.id, NOTHING)
-    if left:
-        unit.ledger.post([_released(unit, row, left, cause)])
+    return release_holds(unit, [row], cause).get(row.id, NOTHING)
+
+
+def release_holds(unit: Unit, rows: Sequence[DeploymentRow], cause: RefundCause) -> dict[str, Amounts]:
+    """The same for many, each by its own posting."""
+    left = unit.ledger.holds_left([row.id for row in rows])
+    held = [row for row in rows if left.get(row.id)]
+    if held:
+        unit.ledger.post([_released(unit, row, left[row.id], cause) for row in held])
     return left
 
 

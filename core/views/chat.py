@@ -82,6 +82,17 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class HoursAsked:
+    """More time for a deployment that somebody may not take alone, and nobody has given yet."""
+
+    id: str
+    name: str
+    owner: str
+    had_ms: int
+    more_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class UnsureLine:
     id: str
     what: str

@@ -93,7 +93,7 @@ class ForecastCard:
     made_at: int
     horizon_at: int  # what would start later is not among the items
     judged: int  # how many starts of the last 30 days an estimate was made for
-    within_percent: int | None  # of those, how many had started by the instant that was almost sure
+    within_percent: int | None  # of those, how many had started by the instant that was almost sure; None for a few
     items: tuple[BarLine, ...]
 
 

@@ -5,6 +5,7 @@ What differs between faces is handed in: how foreign text is made harmless, how 
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from core.views.work import GpuSlot
 NOTHING = "-"
 WHOLE = 1000  # thousandths of a GPU
 _CALLED = {"rate": "rate per hour", "generation": "run"}
+_ON_RECORD = frozenset({"before", "after"})
 _INSTANTS = frozenset({"at", "since", "until", "effective_from", "estimate"})
 
 
@@ -85,11 +87,24 @@ class Wording:
             return self._number(field, value)
         if isinstance(value, State):
             return self.state(value)
+        if field in _ON_RECORD and isinstance(value, str):
+            return self._recorded(value)
         if field == "command" and isinstance(value, tuple):
             return self.safe(shlex.join(value))
         if isinstance(value, tuple):
             return ", ".join(self.shown(field, part) for part in value)
         return self._thing(value)
+
+    def _recorded(self, text: str) -> str:
+        """What the audit keeps of a thing: `completed, exit code 0`, its state first."""
+        try:
+            kept = json.loads(text)
+        except ValueError:
+            kept = None
+        if not isinstance(kept, dict):
+            return self.safe(text)
+        state = [self.shown("state", kept.pop("state"))] if "state" in kept else []
+        return ", ".join(state + [f"{self.safe(label(name))} {self.shown(name, kept[name])}" for name in kept])
 
     def _thing(self, value: Any) -> str:
         if isinstance(value, Enum):

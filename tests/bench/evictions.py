@@ -13,8 +13,9 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 
 from core.clock import DAY, SECOND
-from core.scheduler import Claim, Node, Pin, Plan, Policy, Preempt, Waiting
-from core.scheduler.policy import Preemption
+from core.scheduler.decisions import Plan, Preempt
+from core.scheduler.policy import Policy, Preemption
+from core.scheduler.values import Claim, Node, Pin, Waiting
 from tests.bench.logs import Job, figures
 from tests.bench.machine import Replay, instant
 

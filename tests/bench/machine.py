@@ -8,10 +8,17 @@ from dataclasses import replace
 from math import inf
 
 from core.clock import SECOND
+from core.domain.kinds import Kind
 from core.domain.resources import Resources
-from core.scheduler import Board, Device, Kind, Node, Plan, Policy, Usage, Waiting, plan
-from core.scheduler.policy import Aging, Preemption
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Plan
+from core.scheduler.facts import Arrival, Usage
+from core.scheduler.policy import Aging, Policy, Preemption
+from core.scheduler.values import Device, Node, Waiting
 from tests.bench.logs import Job
+
+MOST_ARRIVALS = 2_000
 
 
 def quiet(policy: Policy) -> Policy:
@@ -22,6 +29,9 @@ def quiet(policy: Policy) -> Policy:
 class Replay:
     """Feeds the events of a log to a board and carries out each plan, in simulated time."""
 
+    anew_every: float | None = None  # seconds after which the board is built anew, as after a restart
+    rebuilt = 0
+
     def __init__(self, jobs: list[Job], policy: Policy, nodes: int, per_node: int, gpus: bool) -> None:
         self._jobs, self._policy, self._gpus, self._per_node = jobs, policy, gpus, per_node
         self._board = Board(make_node(i, per_node, gpus) for i in range(nodes))
@@ -30,6 +40,7 @@ class Replay:
         self._end_of: dict[str, int] = {}  # which of its ends is the one that holds
         self._used: dict[str, Usage] = {}
         self._serial = 0
+        self._log: list[str] = []  # ids, as they came
         self.passes = 0
 
     def run(self) -> float:
@@ -43,9 +54,39 @@ class Replay:
             while position < total and self._jobs[position].submit <= now:
                 self._arrive(self._jobs[position], position)
                 position += 1
+            if self.anew_every is not None and now >= self.anew_every * (self.rebuilt + 1):
+                self._build_anew(now)
             if self._board.waiting:
                 self._pass(now)
         return time.perf_counter() - began
+
+    def _build_anew(self, now: float) -> None:
+        """What a store tells a new daemon: all that runs and waits, past use, and each member's last runs."""
+        assert self.anew_every is not None
+        self.rebuilt = int(now // self.anew_every)
+        before = self._board
+        self._board = Board(
+            [host.node for host in before.hosts],
+            before.holdings.values(),
+            before.waiting.values(),
+            usage=before.facts.usage,
+            last_ended_at=before.last_ended_at,
+        )
+        self._board.facts.last_runs = before.facts.last_runs
+        self._board.facts.arrivals = tuple(
+            self._arrival(one, now) for one in self._log[max(0, len(self._log) - MOST_ARRIVALS) :]
+        )
+        self._board.facts.mix = before.facts.mix
+
+    def _arrival(self, waiting_id: str, now: float) -> Arrival:
+        job = self._by_id[self._log_id(waiting_id)]
+        ended_at = instant(job.end) if 0 <= job.end <= now else None
+        total, ran_ms = self._total(job), 0 if ended_at is None else round((job.end - job.start) * 1000)
+        at = instant(job.submit)
+        return Arrival(waiting_id, "log", job.user, at, total, round(job.est * 1000), ended_at, ran_ms)
+
+    def _total(self, job: Job) -> Resources:
+        return Resources(gpu_milli=job.n * 1000) if self._gpus else Resources(cpu_milli=job.n * 1000)
 
     def _pass(self, now: float) -> None:
         self.passes += 1
@@ -71,6 +112,7 @@ class Replay:
     def _arrive(self, job: Job, position: int) -> None:
         replicas = job.n if self._gpus and job.n > self._per_node else 1
         each = job.n // replicas
+        self._log.append(f"{position:08}.{job.id}")
         self._board.add_waiting(
             Waiting(
                 id=f"{position:08}.{job.id}",

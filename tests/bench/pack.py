@@ -19,11 +19,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from core.domain.kinds import Kind
 from core.domain.resources import Resources
-from core.scheduler import Board, Device, Kind, Node, Policy, Waiting, plan, policy_named
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
 from core.scheduler.fragments import mix_of
 from core.scheduler.placement import Shape
-from core.scheduler.policy import Packing, Preemption
+from core.scheduler.policy import Packing, Policy, Preemption, policy_named
+from core.scheduler.values import Device, Node, Waiting
 from tests.bench.logs import opened
 
 STOP_AT = 1.3

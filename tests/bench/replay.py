@@ -17,8 +17,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from core.scheduler import Policy, policy_named
-from core.scheduler.policy import Order
+from core.scheduler.policy import Order, Policy, policy_named
 from tests.bench.evictions import evicting, replay_evicting
 from tests.bench.logs import Job, figures, generated, mean_of, read_csv, read_swf, slowdown, windows
 from tests.bench.machine import Replay, quiet
@@ -26,10 +25,13 @@ from tests.bench.machine import Replay, quiet
 COLUMNS = ("wait", "jct", "bsld", "longest", "p99wait", "util", "jain", "preempted", "passes_s", "wall")
 
 
-def replay(jobs: list[Job], policy: Policy, procs: int, nodes: int | None, per_node: int) -> dict[str, float]:
+def replay(
+    jobs: list[Job], policy: Policy, procs: int, nodes: int | None, per_node: int, anew_days: float | None = None
+) -> dict[str, float]:
     for job in jobs:
         job.start = job.end = -1.0
     machine = Replay(jobs, policy, nodes or 1, per_node if nodes else procs, bool(nodes))
+    machine.anew_every = None if anew_days is None else anew_days * 86_400
     wall = machine.run()
     lost = [job for job in jobs if job.end < 0]
     assert not lost, f"{len(lost)} jobs never started"
@@ -66,7 +68,8 @@ def report(name: str, jobs: list[Job], procs: int, chosen: argparse.Namespace) -
         if policy_name == "priority" and not chosen.priorities:
             policy = replace(policy, order=Order.PRIORITY)
         parts = [
-            replay(w, policy, procs, chosen.nodes, chosen.per_node) for w in windows(jobs, chosen.sc20, chosen.count)
+            replay(w, policy, procs, chosen.nodes, chosen.per_node, chosen.anew_days)
+            for w in windows(jobs, chosen.sc20, chosen.count)
         ]
         rows.append({"log": name, "policy": f"bursar:{policy_name}", **mean_of(parts)})
         show(rows[-1], chosen)
@@ -116,6 +119,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--nodes", type=int, help="GPU nodes")
     parser.add_argument("--per-node", type=int, default=8)
     parser.add_argument("--priorities", action="store_true", help="use the priorities of the log")
+    parser.add_argument("--anew-days", type=float, help="build the board anew so often, as after a restart")
     parser.add_argument("--preempt", action="store_true", help="evictions on, base priorities 20, 50, 80 by user")
     parser.add_argument("--judge", type=Path, help="the yardstick program; default: replay.py in BURSAR_TRACES")
     parser.add_argument("--classics", default="easy", help="what the yardstick replays")

@@ -20,10 +20,14 @@ import time
 from collections.abc import Iterable
 
 from core.clock import HOUR, MINUTE, SECOND
+from core.domain.kinds import Kind
 from core.domain.resources import Resources
-from core.scheduler import Board, Device, Kind, Node, Plan, Waiting, plan, policy_named
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Plan
 from core.scheduler.placement import Shape, claim_in
-from core.scheduler.policy import Policy
+from core.scheduler.policy import Policy, policy_named
+from core.scheduler.values import Device, Node, Waiting
 from tests.scheduler.boards import carry_out
 
 NOW = 500_000 * HOUR

@@ -18,11 +18,11 @@ from core.commands.table import FAMILIES, VERBS
 from core.domain.chat import FundsLevel
 from core.domain.errors import Invalid
 from core.domain.kinds import Kind
-from core.domain.lifecycle import State
-from core.domain.resources import Resources, format_duration
+from core.domain.lifecycle import FINAL, State
+from core.domain.resources import Resources
 from core.domain.roles import Role
 from core.domain.schedule import read_when
-from core.views.chat import LinkLine, PendingLink, UnsureLine, Visitor
+from core.views.chat import HoursAsked, LinkLine, PendingLink, UnsureLine, Visitor
 from core.views.foresight import BarLine, BlockerLine, ForecastCard, QueueLine, WhyCard
 from core.views.money import (
     CreditsBook,
@@ -101,6 +101,11 @@ def a_card(text: str = "train", state: State = State.RUNNING, **fields: Any) -> 
         held=Sum(2_500_000, 1_800_000),
     )
     return replace(made, **fields)
+
+
+def plain_card(**fields: Any) -> DeploymentCard:
+    """Of what the form of a request has an input for each of."""
+    return a_card(**{"labels": {}, "env": {}, "gpu_model": None, "replicas": 1, **fields})
 
 
 def a_report(text: str = "vision", days: int = 7) -> ReportCard:
@@ -210,11 +215,12 @@ def views_of(text: str) -> list[dict[str, Any]]:
     cluster = ClusterLine("clu-1", text or "x", text, text, "up", 1, *(Resources(1000, 1024, 1000),) * 3)
     lines = tuple(a_line(text) for _ in range(40))
     unsure = (UnsureLine("d1", text, AT),) * 9
-    full = home.HomeView(VISITOR, lines, lines, a_wallet(text), unsure, (cluster,) * 20)
+    hours = (HoursAsked("dep-7k3f9q", text, text, 3_600_000, 3_600_000),) * 20
+    full = home.HomeView(VISITOR, lines, lines, a_wallet(text), hours, unsure, (cluster,) * 20)
     return [
         forms.deploy_form([cluster] * 150, literal(text), {"name": text, "command": text}),
         forms.no_clusters(),
-        forms.reject_form(text),
+        forms.reject_form(a_card(text, State.AWAITING_APPROVAL)),
         forms.approve_form(a_card(text, State.AWAITING_APPROVAL)),
         forms.join_form(),
         forms.done_form("New request", deployment.asked_words(a_card(text, State.AWAITING_APPROVAL))),
@@ -280,7 +286,7 @@ def test_the_card_of_a_running_job_is_golden() -> None:
 
 @pytest.mark.parametrize("state", State)
 def test_a_card_has_only_the_buttons_that_its_state_allows(state: State) -> None:
-    blocks = deployment.card(a_card(state=state)).blocks
+    blocks = deployment.card(plain_card(state=state)).blocks
     found = {one["action_id"] for block in blocks if block["type"] == "actions" for one in block["elements"]}
     expected = {
         State.AWAITING_APPROVAL: {"why", "cancel"},
@@ -291,7 +297,8 @@ def test_a_card_has_only_the_buttons_that_its_state_allows(state: State) -> None
         State.STOPPING: {"cancel"},
         State.STOPPED: {"start", "cancel"},
     }
-    assert found == expected.get(state, set())
+    over = {"ask_again"} if state in FINAL and state is not State.DELETED else set()
+    assert found == expected.get(state, over)
 
 
 def test_a_report_answers_in_its_first_sentence() -> None:
@@ -306,23 +313,6 @@ def test_a_report_answers_in_its_first_sentence() -> None:
     assert "and 4 more" in shown and "1 run is not yet metered" in shown
     assert "*the week before*\n135 GPU-hours, 10 credits" in shown
     assert "Thu ·  Fri ▂  Sat ▃  Sun ▄  Mon ▆  Tue ▇  Wed █" in shown
-
-
-def test_a_day_of_nothing_is_not_a_day_of_little() -> None:
-    used = tuple(DayUse(f"2026-01-0{1 + day}", 0, gpu_ms) for day, gpu_ms in enumerate((0, 1, 8, 0)))
-    assert "Thu ·  Fri ▁  Sat █  Sun ·" in everything_said(report.report(replace(a_report(), days=used)).blocks)
-
-
-def test_a_report_counts_one_and_several_as_people_do() -> None:
-    card = replace(a_report(), waits=Waits(1, 90_000, 90_000), unposted_runs=2)
-    shown = everything_said(report.report(card).blocks)
-    assert f"1 started, after {format_duration(90_000)}" in shown and "2 runs are not yet metered" in shown
-
-
-@pytest.mark.parametrize(("until", "said"), [("2026-12-31", "31 Dec"), ("2027-02-01", "1 Feb 2027")])
-def test_a_report_names_the_year_where_it_is_another(until: str, said: str) -> None:
-    message = report.report(replace(a_report(), lasts_until_day=until))
-    assert f"which lasts until about {said};" in message.text
 
 
 def a_blocker(code: str, need: str | None, have: str | None, held_by: tuple[str, ...] = ()) -> BlockerLine:

@@ -61,6 +61,18 @@ async def test_what_is_wrong_is_said_at_its_input(scene: Scene, changed: dict[st
     assert not scene.world.bursar.deployments.list(scene.member, mine=True).items
 
 
+async def test_a_request_without_a_name_is_named_after_its_image_by_the_first_that_is_free(scene: Scene) -> None:
+    nameless = {**FORM, "name": " ", "image": "ghcr.io/acme/train:v2"}
+    for _ in range(3):
+        assert await scene.send_form(scene.form_body(MEMBER, Form.DEPLOY, nameless)) == {}
+    page = scene.world.bursar.deployments.list(scene.member, mine=True)
+    assert sorted(line.name for line in page.items) == ["train", "train-2", "train-3"]
+    errors = await scene.send_form(scene.form_body(MEMBER, Form.DEPLOY, {**nameless, "image": "", "command": "true"}))
+    assert list(errors) == ["name"]
+    errors = await scene.send_form(scene.form_body(MEMBER, Form.DEPLOY, {**nameless, "image": "x"}))
+    assert list(errors) == ["name"], errors
+
+
 async def test_check_shows_start_and_price_and_keeps_what_was_typed(scene: Scene) -> None:
     view = {
         "id": "V9",

@@ -1,4 +1,4 @@
-"""The picture of a report: its parts add up, names are no formulas, and a lone day is not drawn."""
+"""A report in words and as a picture: its parts add up, names are no formulas, and a lone day is not drawn."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import charts
+from bot.blocks import report
 from core.domain.flavors import GPU_HOUR_MS, UCR
+from core.domain.resources import format_duration
 from core.views.money import Sum, UsageLine
-from core.views.reports import DayUse, ReportCard, by_day, change, period_before, share
+from core.views.reports import DayUse, ReportCard, Waits, by_day, change, period_before, share
+from tests.bot.rules import everything_said
 from tests.bot.test_blocks import a_report
 
 _DRAWS = pytest.mark.skipif(not charts.can_draw(), reason="the extra charts is not installed here")
@@ -94,3 +97,20 @@ def test_a_share_is_of_the_book_that_the_report_speaks_of() -> None:
     card = used_by([30, 10])
     assert [share(card, one) for one in card.users] == [75, 25]
     assert share(used_by([0]), UsageLine("u0", 5, 5, 1)) == 0
+
+
+def test_a_day_of_nothing_is_not_a_day_of_little() -> None:
+    used = tuple(DayUse(f"2026-01-0{1 + day}", 0, gpu_ms) for day, gpu_ms in enumerate((0, 1, 8, 0)))
+    assert "Thu ·  Fri ▁  Sat █  Sun ·" in everything_said(report.report(replace(a_report(), days=used)).blocks)
+
+
+def test_a_report_counts_one_and_several_as_people_do() -> None:
+    card = replace(a_report(), waits=Waits(1, 90_000, 90_000), unposted_runs=2)
+    shown = everything_said(report.report(card).blocks)
+    assert f"1 started, after {format_duration(90_000)}" in shown and "2 runs are not yet metered" in shown
+
+
+@pytest.mark.parametrize(("until", "said"), [("2026-12-31", "31 Dec"), ("2027-02-01", "1 Feb 2027")])
+def test_a_report_names_the_year_where_it_is_another(until: str, said: str) -> None:
+    message = report.report(replace(a_report(), lasts_until_day=until))
+    assert f"which lasts until about {said};" in message.text

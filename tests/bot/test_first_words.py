@@ -38,7 +38,9 @@ def test_what_has_ended_says_after_how_long_and_offers_what_it_wrote() -> None:
     told = notice.ended(card, {"state": "failed"}, Sum())
     assert told.text == "train: failed after 5 m — exit status 3; cost 0.08 credits"
     assert "logs" in actions_of(told) and "logs" in actions_of(deployment.card(card))
-    never = replace(card, state=State.CANCELLED, reason=None, runs=(), cost=Sum())
+    never = replace(
+        card, state=State.CANCELLED, reason=None, runs=(), cost=Sum()
+    )  # and with labels, so not asked again
     told = notice.ended(never, {"state": "cancelled"}, Sum())
     assert told.text == "train: cancelled; cost nothing" and actions_of(told) == set()
 
@@ -109,3 +111,18 @@ async def test_the_journal_is_read_in_lines_and_not_in_values(scene: Scene) -> N
     await scene.command(ADMIN, "org set approvals always")
     shown = said(await scene.command(ADMIN, "audit"))
     assert "*ana* org.set vision" in shown and '{"' not in shown
+
+
+async def test_help_of_a_verb_says_options_as_they_are_said_here(scene: Scene) -> None:
+    shown = said(await scene.command(MEMBER, "help submit"))
+    assert "--" not in shown.replace("[-- COMMAND", "") and "gpu-model M" in shown
+
+
+async def test_who_rejects_reads_what_they_reject(scene: Scene) -> None:
+    object.__setattr__(scene.world.bursar.deployments._settings, "approvals", Approvals(policy="always"))
+    card = scene.world.submit(scene.member, "train", gpu=2, hours=3)
+    for action in ("reject", "change"):
+        await scene.press(ADMIN, action, card.id)
+    reject, change = (everything_said(view["blocks"]) for view in scene.slack.views)
+    assert "*train* of mia has set aside comes back: 30.18 credits, 6 GPU-hours" in reject
+    assert "*mia* asks for *train* on rack: " in change and "for at most 3 h; 30.18 credits" in change

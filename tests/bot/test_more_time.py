@@ -80,6 +80,23 @@ async def test_a_press_asks_the_admins_and_one_of_them_gives_it_once(asks: Scene
     assert "train may run 3 h in all, says ana" in asks.said_to(MEMBER)
 
 
+async def test_who_asks_for_another_time_asks_in_the_same_place(asks: Scene) -> None:
+    """However often somebody presses, an admin has one message of it, which says the newest."""
+    handle = await approved(asks)
+    for hours in ("1", "30m", "2"):
+        await asks.press(MEMBER, "extend", f"{handle} {hours}")
+        await happens(asks)
+    (shown,) = asked_of(asks, ADMIN)
+    assert shown["text"].startswith("mia asks for 2 h more for train: 4 h in all")
+    assert len([one for one in asks.slack.posts if one["channel"] == ADMIN and "more for train" in one["text"]]) == 1
+    await asks.press(ADMIN, "give_hours", give_of(asks, ADMIN))
+    assert limit_ms(asks, handle) == 4 * HOUR // 1000
+    await happens(asks)
+    await asks.press(MEMBER, "extend", f"{handle} 1")
+    await happens(asks)
+    assert len(asked_of(asks, ADMIN)) == 2, "of what was given it is another question"
+
+
 async def test_a_line_asks_as_a_press_does(asks: Scene) -> None:
     await approved(asks)
     assert "are asked for 30 m more" in said(await asks.command(MEMBER, "extend train hours 30m"))
@@ -130,3 +147,20 @@ async def test_who_gets_other_hours_than_were_asked_for_is_told_so(asks: Scene) 
     await asks.command(ADMIN, f"approve {handle} hours 1")
     await happens(asks)
     assert "train may run 1 h in all, says ana" in asks.said_to(MEMBER)
+
+
+async def test_the_home_tab_of_an_admin_shows_what_is_asked_until_it_is_given(asks: Scene) -> None:
+    handle = await approved(asks)
+    await asks.press(MEMBER, "extend", f"{handle} 1")
+    await happens(asks)
+    await asks.event("app_home_opened", ADMIN, tab="home")
+    await asks.event("app_home_opened", MEMBER, tab="home")
+    shown = everything_said(asks.slack.homes[ADMIN]["blocks"])
+    assert "1 waits for you" in shown and "*mia* asks for 1 h more for *train*: 3 h in all" in shown
+    assert "asks for 1 h" not in everything_said(asks.slack.homes[MEMBER]["blocks"])
+    buttons = [block["accessory"] for block in asks.slack.homes[ADMIN]["blocks"] if "accessory" in block]
+    (value,) = [one["value"] for one in buttons if one["action_id"] == "give_hours"]
+    await asks.press(ADMIN, "give_hours", value)
+    assert limit_ms(asks, handle) == 3 * HOUR // 1000
+    shown = everything_said(asks.slack.homes[ADMIN]["blocks"])
+    assert "nothing waits for you" in shown and "asks for 1 h" not in shown

@@ -154,6 +154,7 @@ PRESSES: dict[Action, tuple[str, str, bool]] = {
     Action.REGISTER: (STRANGER, "me", CHANGES),
     Action.LINK: (STRANGER, "me", CHANGES),
     Action.NEW_REQUEST: (MEMBER, "me", LOOKS),
+    Action.AGAIN: (MEMBER, "{queued}", LOOKS),
     Action.CHECK: (MEMBER, "form", LOOKS),
     Action.CHANGED: (MEMBER, "2", LOOKS),
     Action.CONFIRM: (ADMIN, "org remove ben", CHANGES),

@@ -22,6 +22,7 @@ from core.domain.text import safe_text
         ("invite create --role admin --uses=3", "invite create", {"role": "admin", "uses": 3}),
         ("invite create —role admin —uses=3", "invite create", {"role": "admin", "uses": 3}),
         ("invite create gpu-hours 2.5", "invite create", {"gpu_hours": "2.5"}),
+        ("invite create gpu-hours none credits None", "invite create", {"gpu_hours": "none", "credits": "None"}),
         ("invite create GPU_hours 2.5", "invite create", {"gpu_hours": "2.5"}),
         ("invite create uses=3 Role=admin", "invite create", {"role": "admin", "uses": 3}),
         ("invite create gpu-hours: 2.5 use 3", "invite create", {"gpu_hours": "2.5", "uses": 3}),

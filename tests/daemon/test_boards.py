@@ -20,7 +20,8 @@ from core.domain.errors import BursarError
 from core.domain.lifecycle import FINAL, State
 from core.domain.resources import Resources
 from core.domain.validation import validated
-from core.scheduler import Board, plan
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
 from core.store.queries.board import board_of
 from core.store.queries.policy import policy_for
 from tests.daemon.world import World

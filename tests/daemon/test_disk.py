@@ -71,7 +71,7 @@ def in_a_read_only_place(folder: Path, command: list[str]) -> subprocess.Complet
     alone = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
     bind = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" || exit 77; exec "$@"'
     return subprocess.run(
-        [*alone, "sh", "-c", bind, str(folder), *command], capture_output=True, text=True, timeout=60, check=False
+        [*alone, "sh", "-c", bind, str(folder), *command], capture_output=True, text=True, timeout=240, check=False
     )
 
 

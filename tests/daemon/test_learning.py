@@ -10,10 +10,11 @@ import pytest
 from core.clock import MINUTE
 from core.daemon.boards import KeptBoard
 from core.domain.lifecycle import State
-from core.scheduler import Board, policy_named
+from core.scheduler.board import Board
 from core.scheduler.fragments import mix_of
 from core.scheduler.ordering import Closed
 from core.scheduler.placement import Shape
+from core.scheduler.policy import policy_named
 from core.settings import Scheduling
 from tests.daemon.world import World
 
@@ -58,6 +59,15 @@ def test_the_last_runs_of_each_member_order_the_queue_again_after_a_restart(smar
     assert board.facts.last_runs == learned == {(world.org_id, world.olga.account_id): (7 * 60, 9 * 60)}
     first = next(item for item, _ in board.queue(SMART).walk(world.clock.now(), Closed()))
     assert first.member == world.olga.account_id, "four hours asked for, but eight minutes expected"
+    past = board.facts.arrivals
+    assert [one.at for one in past] == sorted(one.at for one in past), "as they came"
+    assert [(one.ran_ms, one.ended_at is not None) for one in past] == [
+        (5 * 60_000, True),
+        (7 * 60_000, True),
+        (9 * 60_000, True),
+        (0, False),
+        (0, False),
+    ], "a service takes no part, and those that wait are not over"
 
 
 def test_what_is_usually_asked_for_is_the_mix_by_which_places_are_chosen(smart_world: World) -> None:

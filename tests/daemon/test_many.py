@@ -167,3 +167,22 @@ def test_what_an_engine_loses_is_given_back_and_starts_over_however_many_there_a
     daemon.once()
     assert states(world, handles) == [State.STOPPED] * 5
     assert all(world.cost(handle) == NOTHING and world.held(handle) == NOTHING for handle in handles)
+
+
+def test_a_round_that_outlasts_the_lease_is_followed_by_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.cluster()
+    work = world.submit("work", hours="1")
+    daemon = world.daemon()
+    rounds: list[int] = []
+    round_of_it = daemon.round
+
+    def one_that_begins_late() -> int:
+        if not rounds:
+            world.clock.advance(world.settings.daemon.lease_ms * 1000)
+        rounds.append(round_of_it())
+        return rounds[-1]
+
+    monkeypatch.setattr(daemon, "round", one_that_begins_late)
+    assert daemon.once().leading
+    assert rounds[0] == 0, "it may not act when its lease may be over"
+    assert world.state(work) is State.RUNNING

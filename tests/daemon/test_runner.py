@@ -31,7 +31,7 @@ from core.store import leases
 from core.store.feed import Feed
 from tests.daemon.world import World
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 # So long between two regular rounds that whatever happens in a test happened because somebody was woken.
 ONLY_WHEN_WOKEN = Rhythm(reconcile_every_ms=86_400_000, poll_ms=20)
 

@@ -18,7 +18,7 @@ from core.drivers.process import ProcessDriver
 from core.drivers.scripted import Control, ScriptedDriver
 from tests.drivers.contract import INSTALL
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 
 
 def a_spec(token: Token, **parts: Any) -> Spec:

@@ -18,11 +18,13 @@ import pytest
 
 from core.domain.engines import Observed, Phase, Token, ensure_each
 from core.domain.errors import Unavailable
-from core.drivers.keeper.records import Place, living, process_facts, session_of
+from core.drivers.keeper.records import Place, descendants, living, process_facts, session_of
+from core.drivers.process.limits import find_means
 from tests.drivers.contract import INSTALL, a_token, seen
 from tests.drivers.rigs import PATIENCE_S, ProcessRig, a_spec, heard, until_ended
 
 TOKEN = a_token()
+MEANS = find_means("auto")
 
 
 @pytest.fixture
@@ -147,6 +149,26 @@ def test_what_outlives_its_shim_still_counts_and_can_be_stopped(rig: ProcessRig)
     assert "not known" in gone.message
     rig.driver.forget(TOKEN)
     assert seen(rig.driver, TOKEN) is None
+
+
+@pytest.mark.skipif(MEANS.version == 0, reason="no cgroup can be written here")
+def test_what_outlives_its_shim_is_found_by_its_cgroup_and_leaves_none_behind(tmp_path: Path) -> None:
+    """Also what made a session of its own, which nothing else would find; it has the room, so it counts as running."""
+    caged = ProcessRig(tmp_path / "c1", limits="auto")
+    with contextlib.closing(caged) as rig:
+        rig.driver.ensure(rig.shell(TOKEN, "setsid sh -c 'READY; exec sleep 1000' & exec sleep 1000"))
+        shim = int(rig.until_running(TOKEN).facts["shim"])
+        stray = next(pid for pid in descendants(shim) if os.getsid(pid) == pid)
+        kill(shim)
+        for pid in session_of(shim):
+            kill(pid)
+        orphaned = seen(rig.reopened(), TOKEN)
+        assert orphaned is not None and orphaned.phase is Phase.RUNNING
+        rig.driver.stop(TOKEN, 0)
+        until_ended(stray)
+        gone = seen(rig.reopened(), TOKEN)
+        assert gone is not None and gone.phase is Phase.GONE
+        assert not any((root / str(TOKEN)).exists() for root in MEANS.roots.values())
 
 
 def test_a_deaf_orphan_is_forced_by_who_asks_again(rig: ProcessRig) -> None:

@@ -48,6 +48,9 @@ _NEVER_CALLED = {
 _LAWS_OF_RUFF = ("TID251", "BLE001", "C901", "PLR0915")
 
 _SETTINGS = "core/settings/declared.py"
+_LOADED_FIRST = {"core.settings", *(f"core.drivers.{one}" for one in ("docker", "process", "scripted"))} | {
+    f"bot.listeners.{one}" for one in ("actions", "commands", "events", "views")
+}
 
 
 def one_commit(modules: Sequence[Module]) -> Iterator[str]:
@@ -197,6 +200,18 @@ def settings_that_are_read(modules: Sequence[Module]) -> Iterator[str]:
             for field in section.body:
                 if isinstance(field, ast.AnnAssign) and dotted(field.target) not in read:
                     yield declared.at(field, f"nothing reads {section.name}.{dotted(field.target)}")
+
+
+def fronts_without_rooms(modules: Sequence[Module]) -> Iterator[str]:
+    """Where a package imports its own modules, two threads that import one of it and the package wait for each other,
+    and one of them is given half a module. Those of `_LOADED_FIRST` are there before any thread begins, or are only
+    ever imported by their own name."""
+    for module in modules:
+        package = ".".join(module.path.parent.parts)
+        if module.path.name == "__init__.py" and package not in _LOADED_FIRST:
+            for node in module.nodes:
+                if any(name.startswith(f"{package}.") for name in _imported(node)):
+                    yield module.at(node, "imports a module of its own")
 
 
 def absolute_imports(modules: Sequence[Module]) -> Iterator[str]:

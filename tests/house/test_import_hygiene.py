@@ -45,7 +45,7 @@ def modules_after(code: str) -> set[str]:
         ("core.drivers", FACES | ENGINES | STORE | SLOW),
         ("core.commands", FACES | ENGINES | STORE),
         ("core.ledger", FACES | ENGINES | STORE | SLOW),
-        ("core.scheduler", FACES | ENGINES | STORE | SLOW),
+        ("core.scheduler.cycle", FACES | ENGINES | STORE | SLOW),
         ("core.settings", FACES | ENGINES | STORE | SLOW),
         ("core.domain.lifecycle", FACES | ENGINES | STORE | SLOW),
         ("tui.__main__", {"textual", "rich", "slack_bolt", "slack_sdk", "aiohttp"} | ENGINES | STORE | SLOW),

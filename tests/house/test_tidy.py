@@ -100,6 +100,15 @@ CASES = {
         {"core/services/x.py": "import random  # " + "noqa: TID251\n"},
         {"core/services/x.py": "import random  # " + "noqa: TID251 - the one place for it\n"},
     ),
+    "a package does not import its own modules": Case(
+        rules.fronts_without_rooms,
+        PROGRAM,
+        {"core/scheduler/__init__.py": "from core.scheduler.cycle import plan\n"},
+        {
+            "core/scheduler/__init__.py": "from core.domain.kinds import Kind\n",
+            "core/scheduler/x.py": "import core.y\n",
+        },
+    ),
     "imports are absolute and the program never imports its tests": Case(
         rules.absolute_imports,
         EVERYWHERE,

@@ -6,9 +6,13 @@ import random
 from dataclasses import replace
 
 from core.clock import HOUR, MINUTE
+from core.domain.kinds import Kind
 from core.domain.resources import Resources
-from core.scheduler import Board, Claim, Device, Holding, Kind, Node, NodeState, Pin, Plan, Policy, Waiting, plan
-from core.scheduler.values import WHOLE
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Plan
+from core.scheduler.policy import Policy
+from core.scheduler.values import WHOLE, Claim, Device, Holding, Node, NodeState, Pin, Waiting
 
 NOW = 1_000 * HOUR
 HOUR_MS = 3_600_000

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import MINUTE
-from core.scheduler import Policy, Waiting, plan
 from core.scheduler.advice import Advice, higher_priority, patience, shorter_limit, to_start
-from core.scheduler.cycle import Pass
+from core.scheduler.cycle import Pass, plan
 from core.scheduler.placement import Shape
+from core.scheduler.policy import Policy
 from core.scheduler.reach import Reach
+from core.scheduler.values import Waiting
 from tests.scheduler.boards import NOW, random_board
 from tests.scheduler.test_explain import one_org
 

@@ -11,11 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
-from core.scheduler import Board, Policy, Waiting, guard, plan, policy_named
+from core.scheduler import guard
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
 from core.scheduler.guard import VirtualEasy
 from core.scheduler.ordering import Closed
-from core.scheduler.policy import Smart
-from tests.bench.logs import Job, figures
+from core.scheduler.policy import Policy, Smart, policy_named
+from core.scheduler.values import Waiting
+from tests.bench import machine
+from tests.bench.logs import Job, figures, generated
 from tests.bench.machine import Replay, quiet
 from tests.scheduler.boards import NOW, carry_out, job, node, random_board, random_item, running
 from tests.scheduler.test_pass import rebuilt
@@ -192,6 +196,24 @@ def test_I_S8_smart_too_is_deterministic_and_leaves_no_trace(seed: int) -> None:
     carry_out(board, first)
     for host in board.hosts:
         assert not host.free.is_overbooked()
+
+
+@pytest.mark.parametrize(("remembers", "most"), [(2000, 1.15), (0, 9.0)], ids=["by the store", "by nothing"])
+def test_smart_keeps_the_longest_wait_in_bounds_though_it_is_started_anew_every_six_hours(
+    monkeypatch: pytest.MonkeyPatch, remembers: int, most: float
+) -> None:
+    """Without the last arrivals of the store, who waits long would be overtaken by ever more who seem tiny."""
+    monkeypatch.setattr(machine, "MOST_ARRIVALS", remembers)
+    longest = []
+    for anew_every in (None, 6 * 3600):
+        log = generated(1500)
+        replayed = Replay(log, quiet(policy_named("smart")), 1, 128, gpus=False)
+        replayed.anew_every = anew_every
+        replayed.run()
+        longest.append(figures(log, 128)["longest"])
+    assert replayed.rebuilt > 25
+    assert longest[1] <= most * longest[0]
+    assert remembers or longest[1] > 2 * longest[0], "or there would be no need to remember"
 
 
 def test_smart_waits_less_than_easy_on_a_busy_log_and_everybody_starts() -> None:

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
-from core.scheduler import Board, Claim, Code, Dependency, Gate, NodeState, Policy, plan, policy_named
-from core.scheduler.decisions import Blocker
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Blocker, Code
 from core.scheduler.explain import ANOTHER_ORG, OUTSIDE, explain
 from core.scheduler.ordering import Closed
-from core.scheduler.policy import Quota, Quotas
+from core.scheduler.policy import Policy, Quota, Quotas, policy_named
+from core.scheduler.values import Claim, Dependency, Gate, NodeState
 from tests.scheduler.boards import NOW, amount, carry_out, job, node, random_board, running, service
 
 G4 = node("g4", gpus=4)

@@ -8,14 +8,10 @@ import pytest
 
 from core.clock import HOUR, MINUTE
 from core.domain.errors import Conflict, Invalid
-from core.scheduler import (
-    Board,
-    Claim,
-    Pin,
-    Policy,
-    Waiting,
-    plan,
-)
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.policy import Policy
+from core.scheduler.values import Claim, Pin, Waiting
 from tests.scheduler.boards import NOW, job, node, running, started
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from core.domain.resources import Resources
-from core.scheduler import Board, plan, policy_named
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
 from core.scheduler.fragments import FragmentPacker, final_waste, mix_of
 from core.scheduler.placement import Shape
-from core.scheduler.policy import Packing
+from core.scheduler.policy import Packing, policy_named
 from tests.scheduler.boards import NOW, job, node, running
 
 

@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
 from core.domain.errors import Conflict
-from core.scheduler import Board, Dependency, Policy, plan, policy_named
-from core.scheduler.forecast import Estimate, chart, forecast, quality
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.estimates import Estimate
+from core.scheduler.forecast import chart, forecast
+from core.scheduler.policy import Policy, policy_named
 from core.scheduler.twins import twin_of
+from core.scheduler.values import Dependency
 from core.scheduler.whatif import Preview, at_other_sizes, demand_version, what_if
 from tests.scheduler.boards import NOW, carry_out, job, node, random_board, random_item, running, service
 from tests.scheduler.test_pass import content, rebuilt
@@ -136,14 +140,6 @@ def test_a_twin_goes_its_own_way_and_decides_like_a_board_built_anew(name: str, 
         if name != "smart":  # which learns on the way
             assert plan(twin, policy, now) == plan(anew, policy, now)
     assert content(board) == before and plan(board, policy, NOW) == decided
-
-
-def test_the_score_counts_starts_within_the_estimate() -> None:
-    told = Estimate(NOW + HOUR, NOW + 2 * HOUR)
-    kept = quality([(told, NOW), (told, NOW + 90 * MINUTE), (told, NOW + 3 * HOUR), (Estimate(None, None), NOW)])
-    assert (kept.count, kept.within_p50, kept.within_p90, kept.percent_within) == (3, 1, 2, 66)
-    assert kept.median_error_ms == 60 * 60_000
-    assert quality([]).percent_within == 0
 
 
 # -- what if -------------------------------------------------------------------------------------------------------

@@ -10,14 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
-from core.scheduler import Board, Dependency, Gate, Plan, Policy, Usage, plan, policy_named
+from core.scheduler.board import Board
 from core.scheduler.capacity import Host
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Plan
+from core.scheduler.facts import Usage
 from core.scheduler.ordering import Closed, effective_priority
 from core.scheduler.placement import Shape, admits, replicas_in
-from core.scheduler.policy import Preemption, Quota, Quotas
+from core.scheduler.policy import Policy, Preemption, Quota, Quotas, policy_named
 from core.scheduler.quota import shortfalls
 from core.scheduler.twins import twin_of
-from core.scheduler.values import Waiting
+from core.scheduler.values import Dependency, Gate, Waiting
 from tests.scheduler.boards import NOW, carry_out, random_board, random_item
 
 SEEDS = st.integers(0, 1_000_000)

@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import HOUR, MINUTE
-from core.scheduler import Board, Holding, Plan, Policy, Waiting, plan, policy_named
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Plan
 from core.scheduler.leavers import may_ever_leave
 from core.scheduler.placement import Shape, admits, replicas_in
-from core.scheduler.policy import Preemption
+from core.scheduler.policy import Policy, Preemption, policy_named
 from core.scheduler.preemption import choose_victims, next_to_ripen
+from core.scheduler.values import Holding, Waiting
 from tests.scheduler.boards import NOW, carry_out, job, node, random_board, random_item, running, service
 
 RULES = Policy().preemption

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from core.clock import HOUR, MINUTE
-from core.scheduler import Board, Code, Policy, plan
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Code
 from core.scheduler.explain import explain
+from core.scheduler.policy import Policy
 from tests.scheduler.boards import NOW, carry_out, job, node, running
 
 N1, N2 = node("n1", gpus=4), node("n2", gpus=4)

@@ -11,21 +11,13 @@ from hypothesis import strategies as st
 from core.clock import HOUR, MINUTE
 from core.domain.errors import Invalid
 from core.domain.resources import Resources
-from core.scheduler import (
-    Board,
-    Claim,
-    Dependency,
-    Device,
-    Gate,
-    NodeState,
-    Policy,
-    Usage,
-    plan,
-    policy_named,
-    refuse_impossible,
-)
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.facts import Usage
 from core.scheduler.ordering import Closed
-from core.scheduler.policy import Aging, Quota, Quotas
+from core.scheduler.placement import refuse_impossible
+from core.scheduler.policy import Aging, Policy, Quota, Quotas, policy_named
+from core.scheduler.values import Claim, Dependency, Device, Gate, NodeState
 from tests.scheduler.boards import NOW, amount, carry_out, job, node, running, service, started
 
 # -- faults that must not come back --------------------------------------------------------------------------------

@@ -10,22 +10,12 @@ from dataclasses import dataclass, replace
 import pytest
 
 from core.clock import MINUTE
-from core.scheduler import (
-    Board,
-    Claim,
-    Code,
-    Dependency,
-    Gate,
-    Holding,
-    Node,
-    NodeState,
-    Policy,
-    Waiting,
-    plan,
-    policy_named,
-)
+from core.scheduler.board import Board
+from core.scheduler.cycle import plan
+from core.scheduler.decisions import Code
 from core.scheduler.explain import explain
-from core.scheduler.policy import Quota, Quotas
+from core.scheduler.policy import Policy, Quota, Quotas, policy_named
+from core.scheduler.values import Claim, Dependency, Gate, Holding, Node, NodeState, Waiting
 from tests.scheduler.boards import NOW, amount, carry_out, job, node, running, service
 from tests.scheduler.test_explain import FINAL, clear
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.scheduler import Policy, Waiting, policy_named
+from core.scheduler.policy import Policy, policy_named
+from core.scheduler.values import Waiting
 from tests.bench.evictions import EvictingReplay, evicting, priority_of, replay_evicting
 from tests.bench.logs import Job, generated
 from tests.scheduler.test_classics import random_log

@@ -144,6 +144,7 @@ NAMES_A_THING: dict[str, tuple[Way, ...]] = {
         lambda named, own, _: validated(Sharing, cluster=own.cluster, org=named.org),
     ),
     "deployments.reference": _of(lambda x: x.deployment, lambda x: x.deployment[:7]),
+    "deployments.names": _of(lambda x: (f"{x.member.removesuffix('-member')}-work",)),
     "deployments.start.reference": _of(lambda x: x.stopped),
     "deployments.cluster": _of(lambda x: x.cluster),
     "deployments.after": _of(lambda x: x.deployment),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.cluster_requests import NewCluster, NewNode, Sharing
+from core.domain.engines import GpuFound
 from core.domain.errors import BursarError
 from core.domain.resources import Resources
 from core.domain.roles import Caller
@@ -30,6 +31,14 @@ def refusal(call: Callable[[], object]) -> BursarError:
     with pytest.raises(BursarError) as refused:
         call()
     return refused.value
+
+
+def refusal_or_none(call: Callable[[], object]) -> str | None:
+    try:
+        call()
+    except BursarError as refused:
+        return refused.code
+    return None
 
 
 def in_vision(team: Team) -> Caller:
@@ -70,6 +79,23 @@ def test_by_itself_discovery_asks_what_this_host_has_and_tells_who_does_not_answ
     given = refusal(lambda: clusters.discover(in_vision(small_team), None, {"host": url}))
     assert given.code == "settings_without_driver"
     gc.collect()  # before another test could be blamed for what the library left open
+
+
+@pytest.mark.parametrize(("models", "node_has"), [(("H200", "H200"), "h200"), (("H200", "L4"), None)])
+def test_a_machine_with_gpus_of_several_models_promises_none_of_them(
+    small_team: Team, monkeypatch: pytest.MonkeyPatch, models: tuple[str, str], node_has: str | None
+) -> None:
+    gpus = tuple(GpuFound(f"GPU-{index}", index, model) for index, model in enumerate(models))
+    monkeypatch.setattr("core.drivers.nvml.find_gpus", lambda _library: gpus)
+    card = small_team.world.bursar.clusters.create(
+        in_vision(small_team), validated(NewCluster, name="box", driver="process", set={"trust": "members"})
+    )
+    (node,) = card.nodes
+    assert (node.gpu_model, [slot.id for slot in node.gpus]) == (node_has, ["GPU-0", "GPU-1"])
+    asked = refusal_or_none(
+        lambda: small_team.world.submit(small_team.member, "work", "box", gpu=1, gpu_model="H200", command=["true"])
+    )
+    assert asked == (None if node_has else "impossible_request")
 
 
 def test_a_driver_that_is_not_there_is_told_with_those_that_are(small_team: Team) -> None:

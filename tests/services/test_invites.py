@@ -33,6 +33,22 @@ def test_who_joins_gets_the_role_that_the_invite_says_and_works_there(small_team
     assert world.bursar.accounts.whoami(ben).org == "vision"
 
 
+@pytest.mark.parametrize(
+    ("given", "starts_with"),
+    [({}, (100, 10)), ({"credits": "none"}, (0, 10)), ({"credits": "2", "gpu_hours": "0"}, (2, 0))],
+)
+def test_an_invite_says_what_who_comes_in_starts_with_which_may_be_nothing(
+    small_team: Team, given: dict[str, str], starts_with: tuple[int, int]
+) -> None:
+    world = small_team.world
+    ben = world.join(world.person("ben"), world.invite(small_team.admin, **given).code)
+    wallet = world.bursar.credits.wallet(ben)
+    assert (wallet.credits.balance_ucr, wallet.gpu_hours.balance_gpu_ms) == (
+        starts_with[0] * 1_000_000,
+        starts_with[1] * 3_600_000,
+    )
+
+
 def test_I_M3_a_code_is_shown_once_and_never_stored(small_team: Team) -> None:
     invite = small_team.world.invite(small_team.admin)
     assert invite.code is not None and len(invite.code) == 10

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.clock import HOUR, SECOND
-from core.domain.errors import BursarError, Exhausted
+from core.domain.errors import BursarError, Exhausted, Forbidden, NotFound
 from core.domain.lifecycle import State
 from core.domain.money_requests import LimitsRequest
 from core.domain.validation import validated
@@ -90,6 +90,33 @@ def test_the_same_keys_submit_a_sweep_once(ready: Team) -> None:
 
 def replaced(request: SubmitRequest, **fields: object) -> SubmitRequest:
     return request.model_copy(update=fields)
+
+
+def test_what_lives_of_a_sweep_is_cancelled_in_one_step_and_gives_everything_back(ready: Team) -> None:
+    world, names = ready.world, [f"try-{n}" for n in range(20)]
+    before = world.bursar.credits.wallet(ready.member)
+    together(ready, sweep(10))
+    world.bursar.deployments.cancel(ready.member, "try-3")
+    page = world.bursar.deployments.cancel_all(ready.member, names)
+    assert [(line.name, line.state) for line in page.items] == [
+        (f"try-{n}", State.CANCELLED) for n in range(10) if n != 3
+    ]
+    assert world.bursar.credits.wallet(ready.member) == before
+    with pytest.raises(NotFound) as refused:
+        world.bursar.deployments.cancel_all(ready.member, names)
+    assert refused.value.code == "deployment_not_found"
+    assert world.bursar.operations.doctor(ready.operator).verdict.value != "fail"
+
+
+def test_who_may_not_cancel_one_of_them_cancels_none(ready: Team) -> None:
+    together(ready, sweep(3))
+    ben = ready.world.member(ready.admin, "ben")
+    ready.world.submit(ben, "try-3")
+    before = dump(ready.world.store)
+    with pytest.raises(Forbidden):
+        ready.world.bursar.deployments.cancel_all(ben, ["try-3", "try-2"])
+    assert dump(ready.world.store) == before
+    assert len(ready.world.bursar.deployments.cancel_all(ready.admin, ["try-3", "TRY-2"]).items) == 2
 
 
 def test_a_sweep_meets_the_limits_that_one_by_one_would_meet(ready: Team) -> None:

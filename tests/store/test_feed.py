@@ -16,7 +16,7 @@ from core.store.feed import Feed
 from core.store.repositories import journal
 from core.store.repositories.journal import Change
 
-PATIENCE_S = 30.0
+PATIENCE_S = 240.0
 NOW = ManualClock().now()
 
 

@@ -31,7 +31,7 @@ from core.store.leases import Leadership, current
 from core.store.units import Units
 from tests.fakes import clean
 
-PATIENCE_S = 30.0
+PATIENCE_S = 240.0
 LIFETIME = 15 * SECOND
 NOW = ManualClock().now()
 

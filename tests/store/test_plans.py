@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from core.domain.lifecycle import FINAL
 from core.store.fixed import Fixed
-from core.store.queries import touched, wallets
+from core.store.queries import board, touched, wallets
 from core.store.repositories import deployments, ledger, runs
 from core.store.tables import work
-from tests.builders import World
+from tests.builders import World, job
 
 # What is asked, and by which index SQLite finds each table that grows.
 WAYS = {
@@ -23,6 +25,8 @@ WAYS = {
         ["sqlite_autoindex_dependencies_1", "sqlite_autoindex_deployments_1"],
     ),
     "places that are held": (runs._allocations_of(True), ["uq_allocations_open"]),
+    "on what models": (runs._gpu_models_of(True), ["uq_allocations_open", "sqlite_autoindex_nodes_1"]),
+    "who waits at all": (board._FIRST_WAITING, ["ix_deployments_cluster_id_state"]),
     "runs that are open": (runs._open_of(True), ["uq_runs_open"]),
     "what a wallet pays for": (runs._OPEN_OF_WALLET, ["ix_deployments_owner_id_state", "uq_runs_open"]),
     "what a treasury pays for": (runs._OPEN_OF_TREASURY, ["ix_deployments_org_id_state", "uq_runs_open"]),
@@ -34,6 +38,11 @@ WAYS = {
     "who waits for them": (touched._WAITING, ["ix_dependencies_after_id", "sqlite_autoindex_deployments_1"]),
     "who pays for them": (wallets._PAYING_FOR, ["sqlite_autoindex_deployments_2"]),
 }
+
+
+class Anything(dict[str, object]):
+    def __missing__(self, name: str) -> str:
+        return "[]" if name == "keys" else "x"
 
 
 @pytest.fixture
@@ -53,11 +62,44 @@ def test_what_is_asked_by_keys_is_found_by_an_index(world: World, asked: str) ->
 
 def plan_of(world: World, statement: Fixed) -> list[str]:
     with world.store.read() as connection:
-        text, order, preset = statement._for(connection)
-        given = {name: "[]" if name == "keys" else "x" for name in order or ()} | preset
-        explained = f"EXPLAIN QUERY PLAN {text}"
-        rows = connection.connection.cursor().execute(explained, [given[name] for name in order or ()])
+        text, in_order, preset = statement._for(connection)
+        rows = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {text}", in_order(Anything(preset)))
         return [str(row[3]) for row in rows.fetchall()]
+
+
+def test_a_whole_id_a_living_name_and_what_is_in_a_living_state_are_found_by_an_index(world: World) -> None:
+    admin = world.org(world.operator(), "vision")
+    world.cluster(admin)
+    world.fund(admin, credits=100, gpu_hours=100)
+    card = world.bursar.deployments.submit(admin, job("train"))
+    here = world.bursar.deployments
+    ways = {
+        "the id": (lambda: here.show(admin, card.id), "sqlite_autoindex_deployments_2"),
+        "the name": (lambda: here.show(admin, "train"), "sqlite_autoindex_deployments_2"),
+        "what waits for a yes": (lambda: world.bursar.decisions.approvals(admin), "ix_deployments_org_id_state"),
+        "the state": (lambda: here.list(admin, states=("queued", "running")), "ix_deployments_org_id_state"),
+    }
+    for by, (look, wanted) in ways.items():
+        steps = [step for step in steps_of(world, look) if " deployments" in step]
+        assert any(f"USING INDEX {wanted} " in step for step in steps), by
+        assert not [step for step in steps if step.startswith("SCAN")], by
+
+
+def steps_of(world: World, look: Callable[[], object]) -> list[str]:
+    """How SQLite found what was looked up."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, text: str, given: object, *_: object) -> None:
+        asked.append((text, given))
+
+    engine = world.store.engine
+    event.listen(engine, "before_cursor_execute", note)
+    look()
+    event.remove(engine, "before_cursor_execute", note)
+    with world.store.read() as connection:
+        cursor = connection.connection.cursor()
+        plans = [cursor.execute(f"EXPLAIN QUERY PLAN {text}", given).fetchall() for text, given in asked]
+    return [str(row[3]) for rows in plans for row in rows]
 
 
 def test_what_the_index_of_living_names_calls_over_is_what_the_table_of_states_does() -> None:

@@ -13,7 +13,7 @@ _GAP = 2
 _NARROWEST = 6
 _SECONDS = len(":00")
 _SHORT = {"priority": "prio"}
-_IDS = frozenset({"id", "deployment"})  # what is typed again is shown whole
+_FIRM = frozenset({"id", "deployment", "verb"})  # what is typed again, or looked for, is shown whole
 
 
 class Column(NamedTuple):
@@ -55,7 +55,7 @@ def _needed(heads: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
 
 def _head(name: str, values: Sequence[object]) -> Column:
     amounts = any(is_amount(name, value) for value in values)
-    return Column(label(name), right=amounts, firm=amounts or is_instant(name) or name in _IDS)
+    return Column(label(name), right=amounts, firm=amounts or is_instant(name) or name in _FIRM)
 
 
 def card(pairs: Sequence[tuple[str, str]], width: int) -> str:

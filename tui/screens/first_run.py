@@ -25,6 +25,8 @@ from tui.widgets.hanging import Hanging, Line
 from tui.widgets.plain import Plain, joined, stacked, text
 from tui.widgets.steps import Steps
 
+_MADE_MEANWHILE = "already_installed"  # elsewhere, or by the enter before this one, which could not log in
+
 
 class FirstRunScreen(Passing):
     """Three steps, each a field or two; what shall be the first cluster may be left for later."""
@@ -167,6 +169,8 @@ class FirstRunScreen(Passing):
         event.stop()
         if event.about == "machine":
             self._machine_seen(MachineSeen(()))
+        if event.error.code == _MADE_MEANWHILE:
+            self._done()  # who they are is what the console asks then
         self._tell(event.error)
 
     @on(NotDone)

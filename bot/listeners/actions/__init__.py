@@ -49,6 +49,7 @@ WORK: dict[Action, PressWork] = {
     Action.REGISTER: begin.register,
     Action.LINK: begin.link_of,
     Action.NEW_REQUEST: begin.new_request,
+    Action.AGAIN: begin.again,
     Action.CHECK: check.pressed,
     Action.CHANGED: check.pressed,
     Action.CONFIRM: confirm.pressed,

@@ -1,4 +1,7 @@
-"""The buttons with which somebody begins or ends: [Make an account], [I have an account], [Unlink], [New request]."""
+"""The buttons with which somebody begins or ends: [Make an account], [I have an account], [Unlink], [New request].
+
+And [Ask again …], where something has ended: the same form, filled in as that was asked for.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,10 @@ async def link_of(desk: Desk, press: Press) -> Message:
 
 async def unlink(desk: Desk, press: Press) -> Message:
     return await unlinking.unlinked(desk, press.who)
+
+
+async def again(desk: Desk, press: Press) -> Message | None:
+    return await deploy.opened(desk, press.who, press.trigger_id, like=press.value)
 
 
 async def new_request(desk: Desk, press: Press) -> Message | None:

@@ -14,7 +14,7 @@ from core.views.work import DeploymentCard
 
 async def pressed(desk: Desk, press: Press) -> Message | None:
     card = await undecided(desk, press)
-    await desk.client.views_open(trigger_id=press.trigger_id, view=reject_form(card.id))
+    await desk.client.views_open(trigger_id=press.trigger_id, view=reject_form(card))
     return None
 
 

@@ -7,6 +7,7 @@ from bot.blocks.help import asking, begin, join
 from bot.blocks.parts import Message
 from bot.desk import Desk, in_thread
 from bot.listeners.commands import verb
+from bot.listeners.requests import inputs_of
 from bot.payloads import Command, Who
 from core.commands.aliases import expanded, names_itself
 from core.domain.errors import Conflict
@@ -26,8 +27,8 @@ async def answer(desk: Desk, command: Command) -> Message | None:
     return await verb.asked(desk, command.who, expanded(command.text, number=_MOST_NUMBERS), command.key)
 
 
-async def opened(desk: Desk, who: Who, trigger_id: str) -> Message | None:
-    """The form, at once: a trigger is good for three seconds."""
+async def opened(desk: Desk, who: Who, trigger_id: str, like: str | None = None) -> Message | None:
+    """The form, at once: a trigger is good for three seconds. Of a deployment that is named it is filled in alike."""
     visitor = await desk.visitor(who)
     if visitor.caller is None:
         return begin()
@@ -36,6 +37,7 @@ async def opened(desk: Desk, who: Who, trigger_id: str) -> Message | None:
     if not trigger_id:
         return asking()
     page = await in_thread(desk.bursar.clusters.list, visitor.caller)
-    view = deploy_form(page.items) if page.items else no_clusters()
+    given = inputs_of(await in_thread(desk.bursar.deployments.show, visitor.caller, like)) if like else None
+    view = deploy_form(page.items, initial=given) if page.items else no_clusters()
     await desk.client.views_open(trigger_id=trigger_id, view=view)
     return None

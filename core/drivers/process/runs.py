@@ -5,6 +5,7 @@ Nothing is started or signalled here. A record is written once and never changes
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -46,10 +47,11 @@ CLOCKS_APART_US = 10_000  # two clocks are never read at the same instant
 
 
 class Live(NamedTuple):
-    """The shim of a run, which leads the session that the run lives in."""
+    """The shim of a run, which leads the session that the run lives in, and the cgroups that it lives in."""
 
     shim: int
     ticks: int
+    cages: tuple[str, ...] = ()
 
     def is_watched(self) -> bool:
         return is_alive(self.shim, self.ticks)
@@ -57,7 +59,17 @@ class Live(NamedTuple):
     def orphans(self) -> list[int]:
         """What outlived its shim. Where the shim's number names another process, it is not ours."""
         leader = process_facts(self.shim)
-        return [] if leader is not None and leader.ticks != self.ticks else session_of(self.shim)
+        is_another = leader is not None and leader.ticks != self.ticks
+        found = set() if is_another else set(session_of(self.shim))
+        for cage in self.cages:  # what made a session of its own cannot have left its cgroup
+            found |= set(_living_in(cage))
+        return sorted(found)
+
+    def clear(self) -> None:
+        """What a shim that was killed could not take away. Where something lives it stays."""
+        for cage in self.cages:
+            with contextlib.suppress(OSError):
+                os.rmdir(cage)  # noqa: PTH106
 
 
 class Runs:
@@ -104,7 +116,7 @@ class Runs:
         if started["pid_space"] != self._space:
             name = account.spec["token"]
             raise trouble(Trouble.OTHER_HOST, f"{name} runs in another container of this host", "run the daemon there")
-        return Live(started["shim"], started["ticks"])
+        return _live(account.spec, started)
 
     def somebody_is_at(self, name: str) -> bool:
         """Whether a shim holds the run, in whatever container of this host."""
@@ -131,22 +143,36 @@ class Runs:
             return _after_its_end(spec, started, ended)
         if started is None:
             return _seen(spec, None, Phase.STARTING) if self.somebody_is_at(name) else None
-        if self._runs(name, started):
+        if self._runs(spec, started):
             phase = Phase.SUSPENDED if os.path.exists(run.suspended) else Phase.RUNNING  # noqa: PTH110
             return _seen(spec, started, phase, asleep=asleep_us() - started["asleep_us"])
         account = read_account(run)  # its shim may have written the end while we looked
         if account is not None and account.ended is not None:
             return _after_its_end(spec, started, account.ended)
+        if started["boot"] == self._boot and started["pid_space"] == self._space:
+            _live(spec, started).clear()
         why = "it ended unseen" if started["boot"] == self._boot else "the host was restarted"
         return _seen(spec, started, Phase.GONE, message=f"{why}: how it ended is not known")
 
-    def _runs(self, name: str, started: Record) -> bool:
+    def _runs(self, spec: Record, started: Record) -> bool:
         if started["boot"] != self._boot:
             return False
         if started["pid_space"] != self._space:
-            return self.somebody_is_at(name)
-        live = Live(started["shim"], started["ticks"])
+            return self.somebody_is_at(spec["token"])
+        live = _live(spec, started)
         return live.is_watched() or bool(live.orphans())
+
+
+def _live(spec: Record, started: Record) -> Live:
+    return Live(started["shim"], started["ticks"], tuple(cage["dir"] for cage in spec["cages"]))
+
+
+def _living_in(cage: str) -> list[int]:
+    try:
+        with open(f"{cage}/cgroup.procs") as file:  # noqa: PTH123
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
 
 
 def _after_its_end(spec: Record, started: Record | None, ended: Record) -> Observed:

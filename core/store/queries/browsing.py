@@ -40,6 +40,8 @@ _SORTED_BY: dict[Order, ColumnElement[object]] = {
     Order.PRIORITY: deployments.c.priority,
     Order.GPU: deployments.c.gpu_milli * deployments.c.replicas,
 }
+# By what stands in another table.
+_OF_OTHERS = frozenset({Order.OWNER, Order.CLUSTER})
 # What people want first when they ask for an order.
 _LARGEST_FIRST = frozenset({Order.AGE, Order.PRIORITY, Order.GPU})
 
@@ -54,22 +56,22 @@ def order_of_deployments(
     order: Order,
     backwards: bool,
     cluster_id: str | None = None,
+    most: int | None = None,
 ) -> tuple[str, ...]:
-    """The ids of all that fit, in order; ties by age."""
+    """The ids of all that fit, or of the first of them, in order; ties by age."""
     conditions = [scope.covers(deployments), deployments.c.state.in_(list(states)), *map(_fits, words)]
     if owner_id is not None:
         conditions.append(deployments.c.owner_id == owner_id)
     if cluster_id is not None:
         conditions.append(deployments.c.cluster_id == cluster_id)
     statement = select(deployments.c.handle).select_from(_tables(order, words)).where(and_(*conditions))
-    return tuple(row[0] for row in connection.execute(_ordered(statement, order, backwards)))
+    return tuple(row[0] for row in connection.execute(_ordered(statement, order, backwards).limit(most)))
 
 
 def _tables(order: Order, words: Sequence[Word]) -> FromClause:
     """No more than are asked for: a list is long."""
-    if order is Order.AGE and not words:
-        plain: FromClause = deployments
-        return plain
+    if order not in _OF_OTHERS and not words:
+        return deployments
     with_org = any(word.field == "org" for word in words)
     joined: FromClause = _JOINED.join(orgs, orgs.c.id == deployments.c.org_id) if with_org else _JOINED
     return joined

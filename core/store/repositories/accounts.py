@@ -8,9 +8,9 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 
 from core.store.tables.people import Account, Session, Throttle
 
-accounts = Account.__table__  # type: ignore[attr-defined]
-sessions = Session.__table__  # type: ignore[attr-defined]
-throttles = Throttle.__table__  # type: ignore[attr-defined]
+accounts = Account.__table__
+sessions = Session.__table__
+throttles = Throttle.__table__
 
 
 @dataclass(frozen=True, slots=True)

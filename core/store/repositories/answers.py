@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select
 from core.domain.errors import Conflict
 from core.store.tables import journal
 
-first_answers = journal.FirstAnswer.__table__  # type: ignore[attr-defined]
+first_answers = journal.FirstAnswer.__table__
 
 
 class Answers:

@@ -12,10 +12,10 @@ from core.store.repositories.accounts import accounts
 from core.store.repositories.orgs import orgs
 from core.store.tables import slack
 
-workspaces = slack.SlackWorkspace.__table__  # type: ignore[attr-defined]
-people = slack.SlackPerson.__table__  # type: ignore[attr-defined]
-codes = slack.SlackCode.__table__  # type: ignore[attr-defined]
-inbox = slack.Inbox.__table__  # type: ignore[attr-defined]
+workspaces = slack.SlackWorkspace.__table__
+people = slack.SlackPerson.__table__
+codes = slack.SlackCode.__table__
+inbox = slack.Inbox.__table__
 
 
 @dataclass(frozen=True, slots=True)

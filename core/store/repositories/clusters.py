@@ -15,9 +15,9 @@ from core.store.fixed import Fixed
 from core.store.scope import Scope, covered
 from core.store.tables import work
 
-clusters = work.Cluster.__table__  # type: ignore[attr-defined]
-shares = work.ClusterShare.__table__  # type: ignore[attr-defined]
-nodes = work.Node.__table__  # type: ignore[attr-defined]
+clusters = work.Cluster.__table__
+shares = work.ClusterShare.__table__
+nodes = work.Node.__table__
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from core.domain.chat import DeliveryKind, DeliveryState
+from core.domain.lifecycle import FINAL, State
 from core.store.scope import Scope
-from core.store.tables import journal, slack
+from core.store.tables import journal, slack, work
 
-deliveries = slack.Delivery.__table__  # type: ignore[attr-defined]
-places = slack.FeedPlace.__table__  # type: ignore[attr-defined]
-audit = journal.Audit.__table__  # type: ignore[attr-defined]
+deliveries = slack.Delivery.__table__
+places = slack.FeedPlace.__table__
+audit = journal.Audit.__table__
+works = work.Deployment.__table__
 
 _S = DeliveryState
+_LIVING = [state.value for state in State if state not in FINAL]
 _LOOKED_AT = 20  # so many times more than are claimed, before everything is looked at
 _AT_REST = [state.value for state in DeliveryState if state is not DeliveryState.CLAIMED]
 
@@ -130,11 +133,32 @@ class Deliveries:
         sent = update(deliveries).where(of, deliveries.c.state == _S.SENT.value)
         self._connection.execute(sent.values(state=_S.DUE.value, due_at=now, attempts=0))
 
+    def say_instead(self, kind: DeliveryKind, subject: str, data: Mapping[str, object], now: int) -> None:
+        """Of what was shown of a subject, everything is another by now; it is said in the same place."""
+        of = and_(deliveries.c.kind == kind.value, deliveries.c.subject == subject)
+        told = json.dumps(data, sort_keys=True)
+        self._connection.execute(update(deliveries).where(of, deliveries.c.data != told).values(data=told))
+        self.freshen(kind, subject, now)
+
     def subjects_among(self, subjects: Sequence[str]) -> set[str]:
         """Those of which something is or was shown to somebody."""
         found = select(deliveries.c.subject).where(deliveries.c.subject.in_(list(subjects)))
         kinds = [DeliveryKind.CARD.value, DeliveryKind.APPROVAL.value]
         return set(self._connection.execute(found.where(deliveries.c.kind.in_(kinds)).distinct()).scalars())
+
+    def aged_cards(self, before: int, most: int) -> list[str]:
+        """The ids of cards that show, as it was longer ago, what has not ended: the oldest first."""
+        living = select(works.c.handle).where(works.c.state.in_(_LIVING))
+        of = (deliveries.c.kind == DeliveryKind.CARD.value, deliveries.c.subject.in_(living))
+        aged = (deliveries.c.state == _S.SENT.value, deliveries.c.sent_at < before)
+        statement = select(deliveries.c.id).where(*of, *aged).order_by(deliveries.c.sent_at).limit(most)
+        return list(self._connection.execute(statement).scalars())
+
+    def show_anew(self, ids: Sequence[str], now: int) -> int:
+        """What was sent is sent once more, though nothing has happened to it."""
+        still = (deliveries.c.id.in_(list(ids)), deliveries.c.state == _S.SENT.value)
+        again = update(deliveries).where(*still).values(state=_S.DUE.value, due_at=now, attempts=0)
+        return self._connection.execute(again).rowcount
 
     def any_due(self, now: int, team_id: str | None = None) -> bool:
         due = select(deliveries.c.id).where(*_due(now, team_id))
@@ -220,6 +244,15 @@ class Deliveries:
             deliveries.c.team_id == team_id,
             deliveries.c.recipient == recipient,
             deliveries.c.state == _S.UNSURE.value,
+        )
+
+    def asks_for_hours(self, team_id: str, recipient: str) -> list[DeliveryRow]:
+        """What somebody was asked to give more time to, decided or not."""
+        return self._found(
+            deliveries.c.team_id == team_id,
+            deliveries.c.recipient == recipient,
+            deliveries.c.kind == DeliveryKind.APPROVAL.value,
+            deliveries.c.subject.contains(":hours:", autoescape=True),
         )
 
     def waiting(self, team_id: str, recipient: str, kind: DeliveryKind) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, literal, select, update
 
 from core.domain.kinds import Kind
 from core.domain.lifecycle import FINAL, HOLDS_CAPACITY, WAITING, State, StopCause
@@ -19,9 +19,9 @@ from core.store.repositories.clusters import amount_values
 from core.store.scope import Scope, covered
 from core.store.tables import work
 
-deployments = work.Deployment.__table__  # type: ignore[attr-defined]
-dependencies = work.Dependency.__table__  # type: ignore[attr-defined]
-preemptions = work.Preemption.__table__  # type: ignore[attr-defined]
+deployments = work.Deployment.__table__
+dependencies = work.Dependency.__table__
+preemptions = work.Preemption.__table__
 
 
 class DeploymentRow(NamedTuple):
@@ -125,30 +125,36 @@ class Deployments:
         return dict(_limits_of(self._scope.is_everything).among(self._connection, ids, self._scope.bound))
 
     def by_handles(self, handles: Sequence[str]) -> list[DeploymentRow]:
-        return self._found(deployments.c.handle.in_(list(handles)))
+        """In whatever order: to find them by age, SQLite would go through all that there are."""
+        return self._found(deployments.c.handle.in_(list(handles)), by=None)
 
     def living_named(self, names: Sequence[str]) -> dict[str, str]:
         """The handles of those that have one of these names and have not ended, by name."""
         return dict(_living_named(self._scope.is_everything).among(self._connection, names, self._scope.bound))
 
     def referred(self, reference: str) -> list[DeploymentRow]:
-        """What a name or the beginning of an id may mean: the living of that name first, then the newest."""
-        begins = deployments.c.handle.startswith(reference, autoescape=True)
-        found = self._found(begins | (deployments.c.name == reference))
+        """What a name or the beginning of an id may mean: the living of that name first, then the newest.
+
+        A whole id and the name of something that lives are found by an index, and nothing else can be meant then.
+        """
+        found = self.by_handles([reference, *self.living_named([reference]).values()])
+        if not found:
+            begins = deployments.c.handle.startswith(reference, autoescape=True)
+            found = self._found(begins | (deployments.c.name == reference))
         return sorted(found, key=lambda row: (row.state in FINAL, -row.created_at))
 
     def in_states(
         self, states: Collection[State], cluster_id: str | None = None, *, since: int | None = None
     ) -> list[DeploymentRow]:
         """With `since` only those that have been in their state for so long."""
-        conditions = [deployments.c.state.in_([state.value for state in states])]
+        conditions: list[ColumnElement[bool]] = [deployments.c.state.in_([state.value for state in states])]
         if cluster_id is not None:
             conditions.append(deployments.c.cluster_id == cluster_id)
         elif self._scope.is_everything:
             conditions.append(ON_A_CLUSTER)
         if since is not None:
             conditions.append(deployments.c.state_since <= since)
-        return self._found(*conditions)
+        return self._found(*conditions, by=_AGE_OF_FEW)
 
     def listed(
         self,
@@ -159,15 +165,23 @@ class Deployments:
         limit: int,
         after: str | None,
     ) -> list[DeploymentRow]:
-        """A page, newest first, from behind the id `after`."""
-        conditions = [] if states is None else [deployments.c.state.in_([state.value for state in states])]
+        """A page, newest first, from behind the id `after`.
+
+        What is not over is little beside what is, so it is looked up by its state and put in order then: on the way by
+        age nearly all would be passed over.
+        """
+        conditions: list[ColumnElement[bool]] = []
+        if states is not None:
+            conditions.append(deployments.c.state.in_([state.value for state in states]))
         if cluster_id is not None:
             conditions.append(deployments.c.cluster_id == cluster_id)
         if owner_id is not None:
             conditions.append(deployments.c.owner_id == owner_id)
         if after is not None:
             conditions.append(deployments.c.id < after)
-        return self._found(*conditions, newest_first=True, limit=limit)
+        is_little = states is not None and not FINAL.intersection(states)
+        age = _AGE_OF_FEW if is_little else deployments.c.id
+        return self._found(*conditions, by=age.desc(), limit=limit)
 
     def count(self, states: Collection[State], *, owner_id: str | None = None) -> int:
         statement = select(func.count()).select_from(deployments)
@@ -192,9 +206,14 @@ class Deployments:
         by_owner, by_all, first = self._connection.execute(statement).one()
         return by_owner, by_all, first if first is not None else since
 
-    def _found(self, *conditions: object, newest_first: bool = False, limit: int | None = None) -> list[DeploymentRow]:
-        statement = select(*_IN_ORDER).where(self._scope.covers(deployments), *conditions)  # type: ignore[arg-type]
-        statement = statement.order_by(deployments.c.id.desc() if newest_first else deployments.c.id).limit(limit)
+    def _found(
+        self,
+        *conditions: ColumnElement[bool],
+        by: ColumnElement[str] | None = deployments.c.id,
+        limit: int | None = None,
+    ) -> list[DeploymentRow]:
+        statement = select(*_IN_ORDER).where(self._scope.covers(deployments), *conditions)
+        statement = statement.order_by(by).limit(limit)
         return [_row(row) for row in self._connection.execute(statement).all()]
 
     def change(self, deployment_id: str, **values: object) -> None:
@@ -280,7 +299,10 @@ def _row(row: Sequence[Any]) -> DeploymentRow:
 
 
 # True of each, and a way to those in a few states by the index of clusters and states: what has ended is not looked at.
-ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))  # type: ignore[attr-defined]
+ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))
+
+# To put in order what was found by something else: the index of ages is no way to it.
+_AGE_OF_FEW = deployments.c.id.concat("")
 
 # The instants from which ages are counted, and those that were counted from the last change of its state.
 _DATED = ("submitted_at", "eligible_since", "state_since", "preempted_at")

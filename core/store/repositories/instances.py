@@ -13,7 +13,7 @@ from core.store.fixed import Fixed
 from core.store.scope import Scope
 from core.store.tables import work
 
-instances = work.Instance.__table__  # type: ignore[attr-defined]
+instances = work.Instance.__table__
 
 
 @dataclass(frozen=True, slots=True)

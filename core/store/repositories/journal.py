@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
@@ -15,12 +15,11 @@ from core.store.fixed import Fixed
 from core.store.scope import Scope
 from core.store.tables import journal
 
-audit = journal.Audit.__table__  # type: ignore[attr-defined]
-events = journal.Event.__table__  # type: ignore[attr-defined]
+audit = journal.Audit.__table__
+events = journal.Event.__table__
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One thing that changed: `target` is what it happened to, before and after are what is worth keeping of it."""
 
     at: int
@@ -86,7 +85,17 @@ class Audit:
 
 
 def _text(values: dict[str, object] | None) -> str | None:
-    return None if values is None else _ENCODE(values)
+    if values is None:
+        return None
+    if all(type(value) is str for value in values.values()):
+        return _of_words(tuple(values.items()))
+    return _ENCODE(values)
+
+
+@lru_cache(maxsize=1_000)
+def _of_words(items: tuple[tuple[str, object], ...]) -> str:
+    """Moves say the same few words again and again. A number would not do: 1 and True are the same key."""
+    return _ENCODE(dict(items))
 
 
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

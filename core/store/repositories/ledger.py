@@ -16,9 +16,9 @@ from core.store.fixed import Among, Fixed
 from core.store.scope import Scope
 from core.store.tables import money
 
-postings = money.Posting.__table__  # type: ignore[attr-defined]
-entries = money.Entry.__table__  # type: ignore[attr-defined]
-balances = money.BalanceCache.__table__  # type: ignore[attr-defined]
+postings = money.Posting.__table__
+entries = money.Entry.__table__
+balances = money.BalanceCache.__table__
 
 _PAYERS = [literal(kind.value) for kind in (AccountKind.WALLET, AccountKind.TREASURY)]
 
@@ -171,7 +171,7 @@ class LedgerBook:
 
     def count(self, until: int | None = None) -> int:
         conditions = (self._scope.covers(postings), *_within(None, until))
-        statement = select(func.count()).select_from(postings).where(*conditions)  # type: ignore[arg-type]
+        statement = select(func.count()).select_from(postings).where(*conditions)
         return self._connection.execute(statement).scalar_one()
 
     def by_key(self, key: str) -> Written | None:
@@ -205,8 +205,8 @@ class LedgerBook:
         found = self._connection.execute(select(postings.c.key).where(postings.c.reverses == key)).scalar()
         return None if found is None else str(found)
 
-    def _found(self, *conditions: object) -> list[Written]:
-        condition = and_(self._scope.covers(postings), *conditions)  # type: ignore[arg-type]
+    def _found(self, *conditions: ColumnElement[bool]) -> list[Written]:
+        condition = and_(self._scope.covers(postings), *conditions)
         rows = self._connection.execute(select(postings).where(condition).order_by(postings.c.seq)).all()
         lines: dict[int, list[Entry]] = {row.seq: [] for row in rows}
         found = select(entries).join(postings, postings.c.seq == entries.c.seq).where(condition)
@@ -215,8 +215,8 @@ class LedgerBook:
         return [_written(row, lines[row.seq]) for row in rows]
 
 
-def _within(since: int | None, until: int | None) -> list[object]:
-    conditions: list[object] = []
+def _within(since: int | None, until: int | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
     if since is not None:
         conditions.append(postings.c.at >= since)
     if until is not None:

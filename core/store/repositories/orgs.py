@@ -13,9 +13,9 @@ from core.store.repositories.accounts import accounts
 from core.store.scope import Scope
 from core.store.tables import people
 
-orgs = people.Org.__table__  # type: ignore[attr-defined]
-memberships = people.Membership.__table__  # type: ignore[attr-defined]
-invites = people.Invite.__table__  # type: ignore[attr-defined]
+orgs = people.Org.__table__
+memberships = people.Membership.__table__
+invites = people.Invite.__table__
 
 
 @dataclass(frozen=True, slots=True)

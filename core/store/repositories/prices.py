@@ -17,10 +17,10 @@ from core.store.fixed import Fixed
 from core.store.scope import Scope, covered
 from core.store.tables import money
 
-rate_cards = money.RateCardVersion.__table__  # type: ignore[attr-defined]
-flavors = money.FlavorVersion.__table__  # type: ignore[attr-defined]
-limits = money.LimitRow.__table__  # type: ignore[attr-defined]
-standings = money.WalletStanding.__table__  # type: ignore[attr-defined]
+rate_cards = money.RateCardVersion.__table__
+flavors = money.FlavorVersion.__table__
+limits = money.LimitRow.__table__
+standings = money.WalletStanding.__table__
 
 
 class Prices:

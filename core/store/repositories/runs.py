@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, insert, literal, select, update
 
@@ -20,15 +20,14 @@ from core.store.repositories.clusters import amount_values
 from core.store.scope import Scope, covered
 from core.store.tables import work
 
-allocations = work.Allocation.__table__  # type: ignore[attr-defined]
-runs = work.Run.__table__  # type: ignore[attr-defined]
-pins = work.Pin.__table__  # type: ignore[attr-defined]
-nodes = work.Node.__table__  # type: ignore[attr-defined]
-deployments = work.Deployment.__table__  # type: ignore[attr-defined]
+allocations = work.Allocation.__table__
+runs = work.Run.__table__
+pins = work.Pin.__table__
+nodes = work.Node.__table__
+deployments = work.Deployment.__table__
 
 
-@dataclass(frozen=True, slots=True)
-class AllocationRow:
+class AllocationRow(NamedTuple):
     id: str
     org_id: str
     deployment_id: str
@@ -40,8 +39,7 @@ class AllocationRow:
     taken_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     id: str
     org_id: str
     deployment_id: str
@@ -202,7 +200,7 @@ class Runs:
 
 
 def _run_values(row: RunRow) -> dict[str, object]:
-    values = {name: getattr(row, name) for name in RunRow.__slots__}
+    values: dict[str, object] = row._asdict()
     values.update(rate=_rate_text(row.rate), segments=_segments_text(row.segments))
     return values
 
@@ -237,6 +235,8 @@ def _rate(text: str) -> RunRate:
 
 
 def _segments(text: str) -> tuple[Segment, ...]:
+    if pays_whole(text) and text.count("[") == _BRACKETS_OF_ONE:  # as nearly all do
+        return (Segment(int(text[_BRACKETS_OF_ONE : -len(_WHOLE_AT_THE_END)])),)
     return tuple([Segment(one[0], _share(one[1], one[2]), len(one) > _SHORT) for one in json.loads(text)])
 
 
@@ -251,6 +251,7 @@ def _share(compute_milli: int, disk_milli: int) -> Share:
 
 
 _SHORT = 3
+_BRACKETS_OF_ONE = 2
 _WHOLE_AT_THE_END = f", {WHOLE.compute_milli}, {WHOLE.disk_milli}]]"
 _RUN_COLUMNS = tuple(runs.c.keys())
 

@@ -10,7 +10,7 @@ from core.domain.schedule import Cadence, When
 from core.store.scope import Scope
 from core.store.tables import slack
 
-schedules = slack.ReportSchedule.__table__  # type: ignore[attr-defined]
+schedules = slack.ReportSchedule.__table__
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from core.store.tables.columns import STRICT, key_column, text_column, whole_column
+from core.store.tables.columns import STRICT, Record, key_column, text_column, whole_column
 
 
-class Installation(SQLModel, table=True):
+class Installation(Record, table=True):
     """One row: which store this is. Tokens of runs and backups carry the id."""
 
     __tablename__ = "installation"
@@ -18,7 +18,7 @@ class Installation(SQLModel, table=True):
     created_at: int = whole_column()
 
 
-class Audit(SQLModel, table=True):
+class Audit(Record, table=True):
     """Append-only: triggers refuse to change or delete, and each row carries the hash of the one before."""
 
     __tablename__ = "audit"
@@ -37,7 +37,7 @@ class Audit(SQLModel, table=True):
     hash: str = text_column()
 
 
-class Event(SQLModel, table=True):
+class Event(Record, table=True):
     """The feed that consoles and the daemon follow. Kept for a retention; the audit keeps for ever."""
 
     __tablename__ = "events"
@@ -53,7 +53,7 @@ class Event(SQLModel, table=True):
     data: str = text_column(default="{}")
 
 
-class FirstAnswer(SQLModel, table=True):
+class FirstAnswer(Record, table=True):
     """What a keyed call answered the first time, so that asking again changes nothing."""
 
     __tablename__ = "first_answers"
@@ -67,7 +67,7 @@ class FirstAnswer(SQLModel, table=True):
     at: int = whole_column()
 
 
-class Lease(SQLModel, table=True):
+class Lease(Record, table=True):
     """Who leads. Each writer of the daemon proves its epoch in the transaction that it writes."""
 
     __tablename__ = "leases"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from core.domain.quota import Level, Measure
 from core.ledger.accounts import AccountKind
 from core.ledger.amounts import Book
 from core.ledger.postings import PostingKind, Side
-from core.store.tables.columns import LARGEST_AMOUNT, STRICT, key_column, one_of, text_column, whole_column
+from core.store.tables.columns import LARGEST_AMOUNT, STRICT, Record, key_column, one_of, text_column, whole_column
 
 
-class Posting(SQLModel, table=True):
+class Posting(Record, table=True):
     __tablename__ = "postings"
     __table_args__ = (
         one_of("kind", PostingKind),
@@ -37,7 +37,7 @@ class Posting(SQLModel, table=True):
     actor: str = text_column()
 
 
-class Entry(SQLModel, table=True):
+class Entry(Record, table=True):
     """One account's part in a posting. The mint belongs to no organization and no person: empty text."""
 
     __tablename__ = "entries"
@@ -60,7 +60,7 @@ class Entry(SQLModel, table=True):
     amount: int = whole_column()
 
 
-class BalanceCache(SQLModel, table=True):
+class BalanceCache(Record, table=True):
     """Sums of entries, so that a balance is one look. The doctor compares them with the entries themselves."""
 
     __tablename__ = "balances"
@@ -74,7 +74,7 @@ class BalanceCache(SQLModel, table=True):
     expected: int = whole_column()
 
 
-class RateCardVersion(SQLModel, table=True):
+class RateCardVersion(Record, table=True):
     """Unit prices of a cluster from an instant on. Never changed: new prices are a new version."""
 
     __tablename__ = "rate_cards"
@@ -87,7 +87,7 @@ class RateCardVersion(SQLModel, table=True):
     set_by: str = text_column()
 
 
-class FlavorVersion(SQLModel, table=True):
+class FlavorVersion(Record, table=True):
     __tablename__ = "flavors"
     __table_args__ = (CheckConstraint("retired IN (0, 1)", name="retired_flag"), STRICT)
 
@@ -104,7 +104,7 @@ class FlavorVersion(SQLModel, table=True):
     set_by: str = text_column()
 
 
-class LimitRow(SQLModel, table=True):
+class LimitRow(Record, table=True):
     """`subject` is the member's or the cluster's id; for a limit of the whole organization it is empty."""
 
     __tablename__ = "limits"
@@ -122,7 +122,7 @@ class LimitRow(SQLModel, table=True):
     most: int = whole_column()
 
 
-class WalletStanding(SQLModel, table=True):
+class WalletStanding(Record, table=True):
     """Where a wallet stands on the run-out ladder, and when to look at it again. No owner: the treasury."""
 
     __tablename__ = "wallet_standings"

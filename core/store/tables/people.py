@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
-from sqlmodel import SQLModel
 
 from core.domain.roles import Role, TokenScope
-from core.store.tables.columns import STRICT, key_column, one_of, text_column, whole_column
+from core.store.tables.columns import STRICT, Record, key_column, one_of, text_column, whole_column
 
 
-class Account(SQLModel, table=True):
+class Account(Record, table=True):
     __tablename__ = "accounts"
     __table_args__ = (
         CheckConstraint("operator IN (0, 1)", name="operator_flag"),
@@ -27,7 +26,7 @@ class Account(SQLModel, table=True):
     tokens_valid_after: int = whole_column(default=0)
 
 
-class Org(SQLModel, table=True):
+class Org(Record, table=True):
     __tablename__ = "orgs"
     __table_args__ = (
         # A deleted organization keeps its row, for its ledger and audit, but not its name.
@@ -53,7 +52,7 @@ class Org(SQLModel, table=True):
     approval_policy: str | None = text_column(nullable=True)  # None: as the installation's setting says
 
 
-class Membership(SQLModel, table=True):
+class Membership(Record, table=True):
     __tablename__ = "memberships"
     __table_args__ = (one_of("role", Role), Index("ix_memberships_account_id", "account_id"), STRICT)
 
@@ -64,7 +63,7 @@ class Membership(SQLModel, table=True):
     invite_id: str | None = text_column(nullable=True, foreign_key="invites.id")
 
 
-class Invite(SQLModel, table=True):
+class Invite(Record, table=True):
     __tablename__ = "invites"
     __table_args__ = (
         one_of("role", Role),
@@ -88,7 +87,7 @@ class Invite(SQLModel, table=True):
     created_by: str = text_column(foreign_key="accounts.id")
 
 
-class Session(SQLModel, table=True):
+class Session(Record, table=True):
     """A login or an API token: what a bearer must still have when they act."""
 
     __tablename__ = "sessions"
@@ -114,7 +113,7 @@ class Session(SQLModel, table=True):
     revoked_at: int | None = whole_column(nullable=True)
 
 
-class Throttle(SQLModel, table=True):
+class Throttle(Record, table=True):
     """Failed guesses by what was guessed at and from where; read and written on each try."""
 
     __tablename__ = "throttles"

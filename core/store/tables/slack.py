@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
-from sqlmodel import SQLModel
 
 from core.domain.chat import DeliveryKind, DeliveryState
 from core.domain.schedule import Cadence
-from core.store.tables.columns import STRICT, key_column, one_of, text_column, whole_column
+from core.store.tables.columns import STRICT, Record, key_column, one_of, text_column, whole_column
 
 
-class SlackWorkspace(SQLModel, table=True):
+class SlackWorkspace(Record, table=True):
     """A workspace belongs to the organization whose member came in first."""
 
     __tablename__ = "slack_workspaces"
@@ -22,7 +21,7 @@ class SlackWorkspace(SQLModel, table=True):
     bound_by: str = text_column(foreign_key="accounts.id")
 
 
-class SlackPerson(SQLModel, table=True):
+class SlackPerson(Record, table=True):
     """Who somebody in Slack is here. The session is what they must still have when they act."""
 
     __tablename__ = "slack_people"
@@ -36,7 +35,7 @@ class SlackPerson(SQLModel, table=True):
     linked_at: int = whole_column()
 
 
-class SlackCode(SQLModel, table=True):
+class SlackCode(Record, table=True):
     """A one-time code that was shown to somebody in Slack, to be confirmed where their account is logged in."""
 
     __tablename__ = "slack_codes"
@@ -53,7 +52,7 @@ class SlackCode(SQLModel, table=True):
     offered_at: int | None = whole_column(nullable=True)
 
 
-class Inbox(SQLModel, table=True):
+class Inbox(Record, table=True):
     """What was delivered to us and had its effect; written in the transaction of the effect."""
 
     __tablename__ = "inbox"
@@ -63,7 +62,7 @@ class Inbox(SQLModel, table=True):
     at: int = whole_column()
 
 
-class FeedPlace(SQLModel, table=True):
+class FeedPlace(Record, table=True):
     """How far a follower has read the journal."""
 
     __tablename__ = "feed_places"
@@ -73,7 +72,7 @@ class FeedPlace(SQLModel, table=True):
     seq: int = whole_column()
 
 
-class Delivery(SQLModel, table=True):
+class Delivery(Record, table=True):
     """Something to show to a person or in a channel. One row is one message, which is brought up to date in place."""
 
     __tablename__ = "deliveries"
@@ -107,7 +106,7 @@ class Delivery(SQLModel, table=True):
     created_at: int = whole_column()
 
 
-class ReportSchedule(SQLModel, table=True):
+class ReportSchedule(Record, table=True):
     __tablename__ = "report_schedules"
     __table_args__ = (
         one_of("cadence", Cadence),

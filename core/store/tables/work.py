@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlmodel import SQLModel
 
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State, StopCause
-from core.store.tables.columns import STRICT, key_column, one_of, text_column, whole_column
+from core.store.tables.columns import STRICT, Record, key_column, one_of, text_column, whole_column
 
 # In the words of the index of living names: a question in other words does not find its way by it.
 LIVING = text("state NOT IN ('completed','failed','cancelled','rejected','expired','deleted')")
 _NOT_NEGATIVE = "cpu_milli >= 0 AND ram_mib >= 0 AND gpu_milli >= 0 AND disk_mib >= 0"
 
 
-class Cluster(SQLModel, table=True):
+class Cluster(Record, table=True):
     __tablename__ = "clusters"
     __table_args__ = (
         Index(
@@ -43,7 +42,7 @@ class Cluster(SQLModel, table=True):
     deleted_at: int | None = whole_column(nullable=True)
 
 
-class ClusterShare(SQLModel, table=True):
+class ClusterShare(Record, table=True):
     """Organizations that may use a cluster of another one."""
 
     __tablename__ = "cluster_shares"
@@ -53,7 +52,7 @@ class ClusterShare(SQLModel, table=True):
     org_id: str = key_column(foreign_key="orgs.id")
 
 
-class Node(SQLModel, table=True):
+class Node(Record, table=True):
     __tablename__ = "nodes"
     __table_args__ = (
         UniqueConstraint("cluster_id", "name"),
@@ -75,7 +74,7 @@ class Node(SQLModel, table=True):
     state: str = text_column(default="up")
 
 
-class Deployment(SQLModel, table=True):
+class Deployment(Record, table=True):
     __tablename__ = "deployments"
     __table_args__ = (
         UniqueConstraint("id", "org_id"),
@@ -144,7 +143,7 @@ class Deployment(SQLModel, table=True):
     reason: str | None = text_column(nullable=True)  # why it is in this state, for people
 
 
-class Dependency(SQLModel, table=True):
+class Dependency(Record, table=True):
     __tablename__ = "dependencies"
     __table_args__ = (
         CheckConstraint("any_outcome IN (0, 1)", name="any_outcome_flag"),
@@ -157,7 +156,7 @@ class Dependency(SQLModel, table=True):
     any_outcome: int = whole_column()
 
 
-class Allocation(SQLModel, table=True):
+class Allocation(Record, table=True):
     """A place on a node that a replica holds from its start until its absence is proved."""
 
     __tablename__ = "allocations"
@@ -196,7 +195,7 @@ class Allocation(SQLModel, table=True):
     released_at: int | None = whole_column(nullable=True)
 
 
-class Run(SQLModel, table=True):
+class Run(Record, table=True):
     """An unbroken stretch of really running: what is metered. Its rate and payer are those of its start."""
 
     __tablename__ = "runs"
@@ -231,7 +230,7 @@ class Run(SQLModel, table=True):
     end_cause: str | None = text_column(nullable=True)
 
 
-class Instance(SQLModel, table=True):
+class Instance(Record, table=True):
     """What the engine last showed of each replica: for everybody to read; nothing is decided on it."""
 
     __tablename__ = "instances"
@@ -258,7 +257,7 @@ class Instance(SQLModel, table=True):
     seen_at: int = whole_column()
 
 
-class Preemption(SQLModel, table=True):
+class Preemption(Record, table=True):
     """Who had to make room for whom."""
 
     __tablename__ = "preemptions"
@@ -270,7 +269,7 @@ class Preemption(SQLModel, table=True):
     at: int = whole_column()
 
 
-class Estimate(SQLModel, table=True):
+class Estimate(Record, table=True):
     """Where a waiting deployment stands and when it will start: written by the leader for everybody to read.
 
     The first estimate is kept, so that it can be compared with what came.
@@ -290,7 +289,7 @@ class Estimate(SQLModel, table=True):
     first_made_at: int = whole_column()
 
 
-class Pin(SQLModel, table=True):
+class Pin(Record, table=True):
     """Room kept for a preemptor until its victims are gone and it starts."""
 
     __tablename__ = "pins"

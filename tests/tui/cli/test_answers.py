@@ -280,3 +280,17 @@ def test_without_a_verb_programs_get_who_they_are(team: Shell) -> None:
 def test_a_session_that_has_ended_is_welcomed_as_nobody(team: Shell) -> None:
     team.clock.advance(13 * 3600 * 1_000_000)
     assert "Nobody is logged in here" in team.done("").out
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ('{"exit_code":0,"state":"completed"}', "completed, exit code 0"),
+        ('{"held_gpu_ms":3600000,"held_ucr":1500000,"state":"queued"}', "queued, held gpu-hours 1.0, held 1.5"),
+        ('{"reason":"\\u001b[31m"}', "reason ␛[31m"),
+        ("not JSON", "not JSON"),
+        ("[1]", "[1]"),
+    ],
+)
+def test_what_the_audit_keeps_is_said_in_words_with_the_state_first(kept: str, said: str) -> None:
+    assert shown("after", kept) == said

@@ -32,7 +32,7 @@ from tests.tui.cli.shell import PASSWORD, Shell
 
 pytestmark = pytest.mark.usefixtures("durable")  # the doctor asks whether the store is
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 RATE_UCR = 110_000  # an hour of 2 CPUs at 0.05 and 1 GiB at 0.01 credits
 
 

@@ -32,7 +32,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 def bursar(environ: dict[str, str], *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*BURSAR, *words], env=environ, input=stdin, capture_output=True, text=True, timeout=60)
+    return subprocess.run([*BURSAR, *words], env=environ, input=stdin, capture_output=True, text=True, timeout=240)
 
 
 def test_the_program_works_in_a_home_of_its_own(environ: dict[str, str], tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_its_version_is_the_projects(environ: dict[str, str]) -> None:
 def test_a_closed_pipe_is_quiet(environ: dict[str, str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([*BURSAR, "help", "--all"], env=environ, stdout=writing, stderr=subprocess.PIPE, timeout=60)
+    done = subprocess.run([*BURSAR, "help", "--all"], env=environ, stdout=writing, stderr=subprocess.PIPE, timeout=240)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
 
@@ -61,21 +61,21 @@ def test_a_closed_pipe_is_quiet(environ: dict[str, str]) -> None:
 def test_a_closed_pipe_is_quiet_for_errors_too(environ: dict[str, str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([*BURSAR, "whoami"], env=environ, stdout=writing, stderr=writing, timeout=60)
+    done = subprocess.run([*BURSAR, "whoami"], env=environ, stdout=writing, stderr=writing, timeout=240)
     os.close(writing)
     assert done.returncode == 141
 
 
 def test_an_answer_that_cannot_be_written_is_told(environ: dict[str, str]) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run([*BURSAR, "help"], env=environ, stdout=full, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run([*BURSAR, "help"], env=environ, stdout=full, stderr=subprocess.PIPE, timeout=240)
     assert done.returncode == 7
     assert done.stderr == b"error: the answer cannot be written: No space left on device\nhint: see the disk\n"
 
 
 def test_closed_streams_are_nothing_to_fall_over(environ: dict[str, str]) -> None:
     line = f"exec {shlex.join([*BURSAR, 'whoami'])} <&- >&- 2>&-"
-    assert subprocess.run(["/bin/sh", "-c", line], env=environ, timeout=60).returncode == 3
+    assert subprocess.run(["/bin/sh", "-c", line], env=environ, timeout=240).returncode == 3
 
 
 def test_on_a_terminal_a_password_is_asked_for_unseen(environ: dict[str, str]) -> None:
@@ -85,7 +85,7 @@ def test_on_a_terminal_a_password_is_asked_for_unseen(environ: dict[str, str]) -
         said += until(talk, b"again: ")
         answer(talk, b"correct horse staple\n")
         said += until(talk, b"log in: ")
-        assert talk.wait(timeout=60) == 0
+        assert talk.wait(timeout=240) == 0
     assert b"correct horse" not in said
 
 
@@ -93,7 +93,7 @@ def test_ctrl_c_at_a_question_ends_without_a_traceback(environ: dict[str, str]) 
     with on_a_terminal(environ, "login", "olga") as talk:
         until(talk, b"password: ")
         answer(talk, b"\x03")
-        rest, _ = talk.communicate(timeout=60)
+        rest, _ = talk.communicate(timeout=240)
     assert talk.returncode == 130
     assert b"Traceback" not in rest
 

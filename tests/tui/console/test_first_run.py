@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from core.domain.requests import NewAccount
 from core.domain.resources import Resources
 from core.settings import read_private, write_private
 from core.views.work import FoundNode
@@ -122,6 +123,18 @@ async def test_a_second_enter_while_the_first_is_on_its_way_does_nothing(nobody_
                 shown = await settled(desk.app, desk.pilot)
             assert word in shown and "✗" not in shown
             await desk.type("vision")
+
+
+async def test_an_installation_that_was_made_elsewhere_meanwhile_asks_who_one_is(nobody_yet: World) -> None:
+    async with newcomer(nobody_yet) as desk:
+        await settled(desk.app, desk.pilot)
+        nobody_yet.bursar.accounts.install(NOBODY, NewAccount(name="omar", password=PASSWORD))
+        await desk.type("olga")
+        for _ in range(2):
+            await desk.press("enter")
+            await desk.type(PASSWORD)
+        await desk.press("enter")
+        assert "log in to go on" in await settled(desk.app, desk.pilot)
 
 
 async def test_who_goes_on_while_the_cluster_is_made_hears_of_it(nobody_yet: World) -> None:

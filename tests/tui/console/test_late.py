@@ -130,7 +130,7 @@ async def test_screens_that_are_forgotten_are_gone_with_what_was_on_its_way_to_t
             late.let_go()
         await settled(desk.app, desk.pilot)
         assert set(desk.app._installed_screens.values()) == set(desk.app._frames.values())
-        assert not any(frame.is_running for frame in before)
+        await drawn(desk.app, desk.pilot, lambda: not any(frame.is_running for frame in before), "they are still there")
 
 
 # A screen that has gone, or has another over it

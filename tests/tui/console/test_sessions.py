@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from textual import events
 from textual.widgets import Input
@@ -17,6 +19,7 @@ from tui.gateway import Gateway
 from tui.messages import Beaten
 from tui.screens.login import LoginScreen
 from tui.screens.submit import SubmitScreen
+from tui.sitting import run_console
 from tui.widgets.fields import Fields
 from tui.widgets.masthead import Masthead
 from tui.widgets.plain import text
@@ -170,3 +173,19 @@ async def test_E65_a_store_that_goes_away_is_told_of_at_once_and_again_when_it_a
 
 def _unreachable() -> Beaten:
     raise Unavailable("store_unreachable", "the store cannot be asked", "wait for it")
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EIO, 129), (errno.ENOSPC, None)])
+def test_a_terminal_that_is_gone_while_something_is_said_to_it_is_no_bug(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, number: int, code: int | None
+) -> None:
+    def gone(_: object) -> None:
+        raise OSError(number, "gone")
+
+    monkeypatch.setattr(BursarConsole, "run", gone)
+    place = scene.place("ana")
+    if code is None:
+        with pytest.raises(OSError, match="gone"):
+            run_console(place, scene.world.clock.now, str)
+    else:
+        assert run_console(place, scene.world.clock.now, str) == code
