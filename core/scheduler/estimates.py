@@ -2,7 +2,7 @@
 
 A projection knows nothing of who is still to arrive, nor of how much of their limits people here really use. Both show
 in the past: of the last starts that were foreseen, how much longer than that did people wait. From then on the P50 is
-where half of them had started, and the P90 where nine of ten had.
+where half of them had started, and the P90 where nine of ten had, but never sooner than was seen: it is a promise.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def stretch_of(told: Sequence[Told]) -> Stretch:
         return AS_SEEN
     likely = sorted(_ratio(one, one.estimate.p50) for one in last)
     sure = sorted(_ratio(one, one.estimate.p90) for one in last)
-    return Stretch(_within(likely[len(likely) // 2]), _within(sure[len(sure) * 9 // 10]))
+    return Stretch(_within(likely[len(likely) // 2]), max(_within(sure[len(sure) * 9 // 10]), AS_SEEN.p90))
 
 
 def _ratio(one: Told, seen: int | None) -> int:

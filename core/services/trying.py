@@ -19,7 +19,7 @@ from core.views.foresight import DelayLine, PreviewCard
 from core.views.money import Sum
 
 # How much of the future is played for whoever asks, counted in what its passes look at: about a second.
-MOST_WORK = 20_000
+MOST_WORK = 15_000
 _MOST_DELAYED = 10
 
 

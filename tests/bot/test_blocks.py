@@ -200,6 +200,7 @@ def rows_of(text: str) -> list[Any]:
         ClusterLine("clu-1", text or "x", text, text, "up", 1, size, size, size),
         QueueLine(2, "dep-7k3f9q", text, text, 50, 500, AT, text, AT, None),
         QueueLine(1, None, None, None, None, None, AT, "", None, None),
+        QueueLine(3, None, None, None, None, None, AT, "", None, None, not_before_at=AT),
         MemberRow(text, Role.ADMIN, AT),
         InviteCard("inv-1", Role.MEMBER, 2, 1, "open", None, None, AT, AT),
         an_entry(text),

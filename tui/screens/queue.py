@@ -12,7 +12,7 @@ from core.domain.lifecycle import State
 from core.views.foresight import QueueLine
 from tui import actions, questions
 from tui.actions import Action, Command, undo_of_deployment
-from tui.amounts import age, until
+from tui.amounts import age, span, until
 from tui.completion import Names
 from tui.messages import QueueSeen, WhySeen
 from tui.screens.frame import Frame
@@ -79,9 +79,7 @@ class QueueScreen(Frame):
         now, chosen = self.console.now(), self._chosen
         if chosen is None or chosen.id != seen.card.id:
             return  # the cursor has moved on
-        lines = why_lines(seen.card, now)
-        if chosen.latest_at is not None:
-            lines.append(text(f"likely {until(chosen.estimate_at, now)}, at the latest {until(chosen.latest_at, now)}"))
+        lines = why_lines(seen.card, now) + [text(words) for words in _start_of(chosen, now)]
         self.query_one(".reasons", Hanging).hang(lines)
 
     @on(LineTable.Chosen)
@@ -117,6 +115,13 @@ class QueueScreen(Frame):
     def _chosen(self) -> QueueLine | None:
         found = self._lines.get(self.query_one(LineTable).key or "")
         return found[1] if found else None
+
+
+def _start_of(line: QueueLine, now: int) -> Iterator[str]:
+    if line.latest_at is not None:
+        yield f"likely {until(line.estimate_at, now)}, at the latest {until(line.latest_at, now)}"
+    elif line.not_before_at is not None:
+        yield f"not expected within {span(line.not_before_at - now)}"
 
 
 def _of_others(line: QueueLine | None) -> list[Line]:
