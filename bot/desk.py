@@ -14,7 +14,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.blocks.home import HomeView, home_tab
+from bot.blocks.home import MOST_ENDED, HomeView, home_tab
 from bot.blocks.parts import Message, modal
 from bot.errors import bug, told
 from bot.homes import Homes
@@ -33,6 +33,7 @@ R = TypeVar("R")
 Answerer = Callable[[str, dict[str, Any]], Awaitable[None]]
 DELIVERED_BEFORE = "delivered_before"
 _TRIES = 3
+_ENDED = tuple(state.value for state in FINAL - {State.DELETED})
 _LIVING = tuple(state.value for state in State if state not in FINAL)
 
 
@@ -170,6 +171,7 @@ class Desk:
             visitor=visitor,
             waiting=bursar.decisions.approvals(caller).items if visitor.admin else (),
             work=bursar.deployments.list(caller, mine=True, states=_LIVING, limit=50).items,
+            ended=bursar.deployments.list(caller, mine=True, states=_ENDED, limit=MOST_ENDED).items,
             wallet=bursar.credits.wallet(caller),
             hours=self.deliveries.hours_asked_of(caller, who.team_id, who.user_id) if visitor.admin else (),
             unsure=self.deliveries.unsure_of(caller, who.team_id, who.user_id),

@@ -54,7 +54,7 @@ class part(Generic[Made]):  # noqa: N801 - a decorator, as `property` is
     _making = threading.RLock()  # one for all, since parts are made of parts
 
     def __init__(self, make: Callable[[Any], Made]) -> None:
-        self._make = make
+        self.make = make
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -63,7 +63,7 @@ class part(Generic[Made]):  # noqa: N801 - a decorator, as `property` is
         """Asked only until it is there: then what is kept comes before it."""
         with self._making:
             if self._name not in vars(whole):
-                vars(whole)[self._name] = self._make(whole)
+                vars(whole)[self._name] = self.make(whole)
             made: Made = vars(whole)[self._name]
         return made
 

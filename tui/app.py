@@ -291,11 +291,16 @@ class BursarConsole(Console):
 
     def submit_like(self, reference: str, org: str | None = None) -> None:
         self._frame("submit").come_for(reference, org)
-        self.go("submit")
+        self._send_to("submit")
 
     def show_deployments(self, filter_: str) -> None:
         self._frame("deployments").come_for(filter_)
-        self.go("deployments")
+        self._send_to("deployments")
+
+    def _send_to(self, place: str) -> None:
+        """Whoever is sent there goes back to where they were sent from, wherever they have been before."""
+        self._trail = [*(one for one in self._trail[:-1] if one != place), self._trail[-1]]
+        self.go(place)
 
     def _frame(self, place: str) -> Frame:
         """Kept between visits, so that a cursor and a filter are still there."""

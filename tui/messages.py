@@ -93,9 +93,10 @@ class WhySeen(Message):
 
 @dataclass
 class OrderSeen(Message):
-    """The ids of all that fit a filter, in order."""
+    """The ids of all that fit, in order; asked with that filter, of one's own alone, of all organizations."""
 
     ids: tuple[str, ...]
+    asked: tuple[str, bool, bool] = ("", False, False)
 
 
 @dataclass

@@ -81,7 +81,8 @@ def within(org: str | None, question: Question) -> Question:
 
 def order(filter_: str, by: str, *, backwards: bool, mine: bool, everywhere: bool) -> Question:
     return lambda bursar, caller: messages.OrderSeen(
-        bursar.browsing.order(caller, filter=filter_, order=by, backwards=backwards, mine=mine, everywhere=everywhere)
+        bursar.browsing.order(caller, filter=filter_, order=by, backwards=backwards, mine=mine, everywhere=everywhere),
+        (filter_, mine, everywhere),
     )
 
 

@@ -203,7 +203,7 @@ def _log(answer: LogText) -> Message:
     if not answer.text:
         words = "it ended without a word" if answer.ended else "nothing yet"
         return message(words, [section(words)])
-    how = "all that it wrote before it ended" if answer.ended else "as far as it has written"
+    how = "the end of what it wrote" if answer.ended else "the newest that it has written"
     return message(f"log of {answer.id}", [section(code(answer.text.rstrip())), context(f"{answer.id} · {how}")])
 
 

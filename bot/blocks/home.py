@@ -17,6 +17,7 @@ from core.views.reports import said_credits
 from core.views.work import ClusterLine, DeploymentLine
 
 _MOST_WAITING, _MOST_WORK = 10, 10
+MOST_ENDED = 3
 _QUEUED = frozenset({State.AWAITING_APPROVAL, State.QUEUED, State.STARTING})
 
 
@@ -25,6 +26,7 @@ class HomeView:
     visitor: Visitor
     waiting: tuple[DeploymentLine, ...] = ()
     work: tuple[DeploymentLine, ...] = ()
+    ended: tuple[DeploymentLine, ...] = ()
     wallet: WalletCard | None = None
     hours: tuple[HoursAsked, ...] = ()
     unsure: tuple[UnsureLine, ...] = ()
@@ -47,6 +49,9 @@ def home_tab(view: HomeView) -> Block:
         again = button("Post again", Action.POST_AGAIN, one.id, label="post this message again")
         blocks.append(section(f"⚠ perhaps not delivered: {safe_slack(one.what)}", again))
     blocks += [header("Your work"), *_work(view.work)]
+    if view.ended:
+        blocks.append(header("Ended lately"))
+        blocks += [section(lists.deployment_line(one, own=True), lists.show_button(one.id)) for one in view.ended]
     if view.wallet is not None:
         blocks += [header("Your balance"), fields(pairs(view.wallet))]
     if view.clusters:

@@ -78,3 +78,24 @@ async def test_nobody_asks_again_for_what_they_may_not_see(scene: Scene) -> None
     answers = await scene.press(STRANGER, "ask_again", card.id)
     assert "I do not know you" in said(answers) and scene.slack.views == []
     assert "busybox" not in everything_said(answers)
+
+
+@pytest.mark.parametrize("action", ["ask_again", "new_request"])
+async def test_a_press_in_a_window_lays_the_form_on_top_of_it(scene: Scene, action: str) -> None:
+    card = scene.world.submit(scene.member, "train")
+    await scene.press(MEMBER, "cancel", card.id)
+    await scene.press(MEMBER, action, card.id, view={"id": "V1", "type": "modal"}, response_url="")
+    assert len(scene.slack.called("views.push")) == 1 and scene.slack.called("views.open") == []
+
+
+async def test_the_home_tab_leads_back_to_what_has_ended_lately(scene: Scene) -> None:
+    for number in range(4):
+        card = scene.world.submit(scene.member, f"train-{number}")
+        await scene.press(MEMBER, "cancel", card.id)
+        scene.world.advance(1_000_000)
+    scene.world.submit(scene.admin, "another")
+    await scene.event("app_home_opened", MEMBER, tab="home")
+    shown = everything_said(scene.slack.homes[MEMBER]["blocks"])
+    assert "Nothing of yours runs or waits" in shown and "Ended lately" in shown
+    assert [f"train-{number}" in shown for number in range(4)] == [False, True, True, True]
+    assert "another" not in shown

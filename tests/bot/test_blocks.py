@@ -217,7 +217,7 @@ def views_of(text: str) -> list[dict[str, Any]]:
     lines = tuple(a_line(text) for _ in range(40))
     unsure = (UnsureLine("d1", text, AT),) * 9
     hours = (HoursAsked("dep-7k3f9q", text, text, 3_600_000, 3_600_000),) * 20
-    full = home.HomeView(VISITOR, lines, lines, a_wallet(text), hours, unsure, (cluster,) * 20)
+    full = home.HomeView(VISITOR, lines, lines, lines[:3], a_wallet(text), hours, unsure, (cluster,) * 20)
     return [
         forms.deploy_form([cluster] * 150, literal(text), {"name": text, "command": text}),
         forms.no_clusters(),
@@ -359,7 +359,7 @@ def test_the_use_of_many_is_told_in_part_and_says_how_much_is_left_out() -> None
     ("count", "said"), [(0, "nothing waits for you"), (1, "1 waits for you"), (2, "2 wait for you")]
 )
 def test_the_home_tab_counts_what_waits(count: int, said: str) -> None:
-    view = home.HomeView(VISITOR, tuple(a_line("x") for _ in range(count)), (), a_wallet("x"), (), ())
+    view = home.HomeView(VISITOR, tuple(a_line("x") for _ in range(count)), wallet=a_wallet("x"))
     assert said in everything_said(home.home_tab(view)["blocks"])
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from bot.blocks import approval, deployment, notice, parts
+from bot.blocks import answers, approval, deployment, notice, parts
 from bot.wording import rough_books
+from core.commands.table import VERBS
 from core.domain.lifecycle import State
 from core.settings import Approvals
-from core.views.money import Sum
-from core.views.work import RunLineView
+from core.views.money import CreditsBook, GpuTimeBook, Sum, WalletCard
+from core.views.work import LogText, RunLineView
 from tests.bot.rules import everything_said
 from tests.bot.scene import ADMIN, MEMBER, Scene, said
 from tests.bot.test_blocks import AT, a_card
@@ -126,3 +127,18 @@ async def test_who_rejects_reads_what_they_reject(scene: Scene) -> None:
     reject, change = (everything_said(view["blocks"]) for view in scene.slack.views)
     assert "*train* of mia has set aside comes back: 30.18 credits, 6 GPU-hours" in reject
     assert "*mia* asks for *train* on rack: " in change and "for at most 3 h; 30.18 credits" in change
+
+
+def test_a_log_says_whose_it_is_and_whether_more_may_come() -> None:
+    show = next(verb for verb in VERBS if verb.name == "logs")
+    for ended, words in ((True, "the end of what it wrote"), (False, "the newest that it has written")):
+        fence, about = answers.answered(show, LogText("dep-7k3f9q", "a line\n\n", "0", ended)).blocks
+        assert fence["text"]["text"] == "```a line```" and about["elements"][0]["text"] == f"dep-7k3f9q · {words}"
+
+
+def test_a_balance_answers_in_its_first_line() -> None:
+    card = WalletCard(
+        "mia", "vision", CreditsBook(1, 0, 1_089_100_000, 0, None), GpuTimeBook(1, 0, 7_200_000, 0, None), None
+    )
+    first, *rest = answers.answered(next(verb for verb in VERBS if verb.name == "wallet"), card).blocks
+    assert first["text"]["text"] == "*1,089.1 credits* and *2 GPU-hours* to spend · mia in vision" and rest == []

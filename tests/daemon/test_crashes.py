@@ -174,6 +174,7 @@ def test_E6_each_request_is_decided_once_whenever_the_daemon_dies(home: Path) ->
     world.close()
 
 
+@pytest.mark.timeout(900)  # hundreds of deaths, each with a whole life on a server: minutes where others work, too
 @pytest.mark.parametrize("name", ["E1 E2 E3 E4 start and finish", "E5 start and cancel", "E53 preempt two"])
 def test_E1_E2_E3_E4_E5_E53_whenever_the_daemon_dies_on_postgresql(
     name: str, home: Path, postgres_server: Postgres

@@ -5,10 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from functools import cached_property
 
 from core import services
-from core.bootstrap import Bursar
+from core.bootstrap import Bursar, part
 
 
 def services_of(bursar: type = Bursar) -> dict[str, type]:
@@ -16,8 +15,9 @@ def services_of(bursar: type = Bursar) -> dict[str, type]:
     known = dict(_classes())
     found = {}
     for name, member in vars(bursar).items():
-        if isinstance(member, cached_property) and not name.startswith("_"):
-            found[name] = known[inspect.get_annotations(member.func)["return"]]
+        if isinstance(member, part) and not name.startswith("_"):
+            found[name] = known[inspect.get_annotations(member.make)["return"]]
+    assert found, "what is asked of no service is asked of nothing"
     return found
 
 

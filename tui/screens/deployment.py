@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import TabbedContent, TabPane
 
 from core.domain.errors import BursarError
-from core.domain.lifecycle import Trigger, is_final
+from core.domain.lifecycle import State, Trigger, is_final
 from core.domain.text import safe_text
 from core.views.browsing import EventLine
 from core.views.work import DeploymentCard
@@ -135,6 +135,8 @@ class DeploymentScreen(Frame):
         self.query_one(".lately-text", Hanging).hang([text("lately", Tone.LOUD), *lately])
         self.query_one(".timeline-text", Hanging).hang([*happened, text(""), *runs])
         self.query_one(".money-text", Hanging).hang(money_lines(card, seen.postings))
+        if self._cursor is not None:
+            self._note_log()  # why it ended is known from here
         self.refresh_bindings()
 
     def _read_log(self) -> None:
@@ -163,7 +165,10 @@ class DeploymentScreen(Frame):
         found, of = field.found
         shown = text(f"/{field.word}  {found:,} of {of:,} lines", Tone.MARK) if field.word else None
         what = shown or text(f"the last {_TAIL:,} lines · / searches them", Tone.DIM)
-        self.query_one(".log-note", Plain).say(joined(what, text(f" · {self._state_of_log}", Tone.DIM)))
+        card = self._card
+        failed = card is not None and card.state is State.FAILED and self._state_of_log == "ended"
+        why = text(f": {card.reason}", Tone.BAD) if failed and card is not None and card.reason else ""
+        self.query_one(".log-note", Plain).say(joined(what, text(f" · {self._state_of_log}", Tone.DIM), why))
 
     @on(Refused)
     def _log_refused(self, event: Refused) -> None:

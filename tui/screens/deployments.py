@@ -83,7 +83,7 @@ class DeploymentsScreen(Frame):
         self._order, self._backwards, self._mine = Order.AGE, False, False
         self._everywhere = False
         self._came_for: str | None = None  # the filter that one was sent here with
-        self._asked = self._shown = ("", False, False)
+        self._shown = ("", False, False)
         self._ids: tuple[str, ...] = ()
         self._known: dict[str, DeploymentLine] = {}
         self._asked_for: tuple[str, ...] = ()
@@ -96,7 +96,6 @@ class DeploymentsScreen(Frame):
             yield LineTable(self._heads(), marks=True, nothing="no deployments yet: 4 submits one")
 
     def look(self) -> None:
-        self._asked = (self._filter, self._mine, self._everywhere)
         question = questions.order(
             self._filter, self._order, backwards=self._backwards, mine=self._mine, everywhere=self._everywhere
         )
@@ -112,8 +111,8 @@ class DeploymentsScreen(Frame):
             self._known.clear()
         table = self.query_one(LineTable)
         table.show(self._ids, self._cells, nothing=self._nothing)
-        if self._asked != self._shown:  # who asks for other rows knows that the cursor is on another one
-            self._shown, table.slipped_off = self._asked, None
+        if seen.asked != self._shown:  # who asks for other rows knows that the cursor is on another one
+            self._shown, table.slipped_off = seen.asked, None
         self._title()
         top = table.scroll_offset.y
         self._ask_lines(top, top + table.size.height)

@@ -19,10 +19,10 @@ _WORD, _NUMBERS = 5, 14
 
 
 def name_of(line: QueueLine) -> str:
-    """What waits, behind its organization where that is another one."""
+    """What waits, with its organization where that is another one: behind it, since what does not fit is cut there."""
     if line.name is None:
         return OTHER_ORG
-    return f"{line.org}/{line.name}" if line.org else line.name
+    return f"{line.name} · {line.org}" if line.org else line.name
 
 
 def names_of_queue(queue: Iterable[tuple[str, QueueLine]]) -> dict[str, dict[str, str]]:

@@ -26,8 +26,8 @@ async def unlink(desk: Desk, press: Press) -> Message:
 
 
 async def again(desk: Desk, press: Press) -> Message | None:
-    return await deploy.opened(desk, press.who, press.trigger_id, like=press.value)
+    return await deploy.opened(desk, press.who, press.trigger_id, press.value, on_top=press.in_form)
 
 
 async def new_request(desk: Desk, press: Press) -> Message | None:
-    return await deploy.opened(desk, press.who, press.trigger_id)
+    return await deploy.opened(desk, press.who, press.trigger_id, on_top=press.in_form)

@@ -27,8 +27,13 @@ async def answer(desk: Desk, command: Command) -> Message | None:
     return await verb.asked(desk, command.who, expanded(command.text, number=_MOST_NUMBERS), command.key)
 
 
-async def opened(desk: Desk, who: Who, trigger_id: str, like: str | None = None) -> Message | None:
-    """The form, at once: a trigger is good for three seconds. Of a deployment that is named it is filled in alike."""
+async def opened(
+    desk: Desk, who: Who, trigger_id: str, like: str | None = None, *, on_top: bool = False
+) -> Message | None:
+    """The form, at once: a trigger is good for three seconds. Of a deployment that is named it is filled in alike.
+
+    `on_top` is of a form that is open already, in which a button was pressed.
+    """
     visitor = await desk.visitor(who)
     if visitor.caller is None:
         return begin()
@@ -39,5 +44,6 @@ async def opened(desk: Desk, who: Who, trigger_id: str, like: str | None = None)
     page = await in_thread(desk.bursar.clusters.list, visitor.caller)
     given = inputs_of(await in_thread(desk.bursar.deployments.show, visitor.caller, like)) if like else None
     view = deploy_form(page.items, initial=given) if page.items else no_clusters()
-    await desk.client.views_open(trigger_id=trigger_id, view=view)
+    show = desk.client.views_push if on_top else desk.client.views_open
+    await show(trigger_id=trigger_id, view=view)
     return None

@@ -339,7 +339,7 @@ def _living_named(everything: bool) -> Fixed:
 @cache
 def _dependencies_of(everything: bool) -> Fixed:
     joined = dependencies.join(deployments, deployments.c.id == dependencies.c.after_id)
-    these = (covered(deployments, everything=everything), Among(dependencies.c.deployment_id))
+    these = (covered(deployments, everything=everything, joined=True), Among(dependencies.c.deployment_id))
     followed = (deployments.c.state, deployments.c.handle, deployments.c.name)
     return Fixed(select(*dependencies.c, *followed).select_from(joined).where(*these))
 

@@ -78,3 +78,12 @@ async def test_a_key_that_would_be_refused_for_what_has_ended_is_out_of_reach(sc
         assert desk.offers("extend") is True, "a list judges by the state alone"
         await desk.press("enter")
         assert desk.offers("extend") is False, "a service has no limit"
+
+
+async def test_below_the_log_of_what_failed_stands_why(scene: Scene) -> None:
+    async with sitting(scene, "ana", "3") as desk:
+        await desk.cursor_on("broken")
+        await desk.press("l")
+        reason = desk.deployment("broken").reason
+        assert reason
+        assert f"ended: {reason}" in await desk.press("ctrl+r")

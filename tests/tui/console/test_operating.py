@@ -34,7 +34,7 @@ def theirs(desk: Desk, bob: Caller) -> DeploymentCard:
 
 async def test_in_the_queue_an_operator_sees_why_anything_waits_and_acts_on_it(scene: Scene, bob: Caller) -> None:
     async with sitting(scene, "olga", "2") as desk:
-        await desk.cursor_on("sound/theirs")
+        await desk.cursor_on("theirs · sound")
         assert "theirs  ◌ queued  number 1" in desk.screen
         await desk.press("p")
         shown = await desk.press("ctrl+u", "9", "0", "enter")
@@ -74,7 +74,7 @@ async def test_who_is_no_operator_has_one_organization(scene: Scene, bob: Caller
 
 async def test_enter_on_a_node_shows_what_runs_there_and_escape_goes_back(scene: Scene) -> None:
     scene.world.bursar.clusters.set_node_state(scene.operator, "rack", "node-2", "drained")
-    async with sitting(scene, "ana", "5") as desk:
+    async with sitting(scene, "ana", "3", "5") as desk:  # that one has been there before changes nothing
         await desk.cursor_on("node-2")
         running = [name for name in ("train-resnet", "sweep", "notebook") if desk.deployment(name).node == "node-2"]
         assert running, "something runs there"

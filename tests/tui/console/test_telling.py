@@ -6,8 +6,10 @@ import pytest
 
 from core.clock import MINUTE
 from core.domain.lifecycle import State
-from tests.tui.console.scene import Scene
+from tests.tui.console.held import held
+from tests.tui.console.scene import Scene, settled
 from tests.tui.console.test_acting import sitting
+from tui.messages import OrderSeen
 from tui.screens.answer import AnswerScreen
 from tui.theme import DEVICE_LOOKS, LOOKS, NODE_LOOKS
 
@@ -83,6 +85,19 @@ async def test_another_filter_is_no_surprise(scene: Scene) -> None:
         await desk.type("sweep")
         await desk.press("enter", "s")
         assert desk.deployment("sweep").state is State.STOPPING
+
+
+async def test_nor_are_the_rows_of_a_filter_that_was_typed_faster_than_they_came(scene: Scene) -> None:
+    async with sitting(scene, "ana", "3") as desk:
+        await desk.cursor_on("train-resnet")
+        await desk.press("slash")
+        with held(desk.app, OrderSeen) as rows:
+            await desk.pilot.press("e")  # one fits that is not looked for, beside the one under the cursor
+            await rows.come()
+            await desk.pilot.press(*"valuate")
+        await settled(desk.app, desk.pilot)
+        await desk.press("enter", "s")
+        assert desk.deployment("evaluate").state is State.STOPPED
 
 
 async def test_a_command_is_completed_by_what_other_screens_have_seen_too(scene: Scene) -> None:
