@@ -17,10 +17,12 @@ from tests import haste, postgres
 
 DIALECTS = ("sqlite", "postgresql")
 
-# How long an example takes says something of the machine alone.
-settings.register_profile("whatever the machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("whatever the machine")
-
+# How long an example takes says something of the machine alone. A change is judged by the same examples whenever it is
+# judged; whoever looks for new ones says `--hypothesis-profile=search`.
+anywhere = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", anywhere, derandomize=True, database=None)
+settings.register_profile("search", anywhere)
+settings.load_profile("same")
 
 LIVE_WITHIN_S = 900  # what a live test needs may have to be fetched first, and a busy host takes seconds for each step
 
