@@ -94,7 +94,7 @@ class _Sqlite:
     def hear(self, timeout_s: float, bell: int) -> bool:
         left = timeout_s
         while True:
-            if _rang(bell, max(0.0, min(left, self._poll_s)), ()):
+            if _stirred(bell, max(0.0, min(left, self._poll_s)), ()):
                 return True
             version = self._version()
             if version != self._known:
@@ -136,11 +136,12 @@ class _Postgres:
                 return True  # what was told meanwhile has been missed
             if self._told():
                 return True
-            rang = _rang(bell, timeout_s, (self._connection.fileno(),))
-            return self._told() or rang
+            stirred = _stirred(bell, timeout_s, (self._connection.fileno(),))
+            self._told()  # taken up; where it was no news but a farewell, the next look finds the connection gone
+            return stirred
         except self._lost:
             self.close()
-            _rang(bell, min(timeout_s, self._AGAIN_AFTER_S), ())
+            _stirred(bell, min(timeout_s, self._AGAIN_AFTER_S), ())
             return True
 
     def _told(self) -> bool:
@@ -153,12 +154,11 @@ class _Postgres:
             self._connection = None
 
 
-def _rang(bell: int, timeout_s: float, others: Sequence[int]) -> bool:
-    """Whether the bell was rung; the other descriptors only end the wait."""
+def _stirred(bell: int, timeout_s: float, others: Sequence[int]) -> bool:
+    """Whether the bell was rung, or anything came from the others."""
     ready, _, _ = select.select([bell, *others], [], [], timeout_s)
-    if bell not in ready:
-        return False
-    with contextlib.suppress(BlockingIOError):
-        while os.read(bell, 512):
-            continue
-    return True
+    if bell in ready:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(bell, 512):
+                continue
+    return bool(ready)
