@@ -74,6 +74,7 @@ class ClusterCard:
     default_limit_ms: int
     version: int
     created_at: int
+    limits: tuple[str, ...] = ()  # how what runs there now is held down
 
 
 @dataclass(frozen=True, slots=True)
