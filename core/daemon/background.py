@@ -16,6 +16,8 @@ from core.daemon.tending import Tender
 from core.daemon.timekeeping import Timekeeper
 from core.domain.engines import Registry
 from core.domain.errors import Conflict
+from core.domain.resources import format_duration
+from core.domain.roles import Caller
 from core.ids import Ids
 from core.settings import Settings
 from core.store import leases
@@ -111,24 +113,29 @@ class Daemon:
         """What has been kept for long enough; with `apply` it goes, if this process may lead."""
         return self._as_leader(lambda: sweeping.sweep(self._ground, apply=apply), needed=apply)
 
-    def reconcile(self, *, apply: bool) -> ReconcileReport:
-        """How store and engines agree; with `apply` leaks are stopped, if this process may lead."""
-        return self._as_leader(lambda: reconciling.reconcile(self._ground, apply=apply), needed=apply)
+    def reconcile(self, by: Caller | None = None) -> ReconcileReport:
+        """How store and engines agree. In the name of who asks for it leaks are stopped, whoever leads."""
+        if by is not None:
+            self._refuse_in_quarantine()
+        return reconciling.reconcile(self._ground, by)
 
     def _as_leader(self, work: Callable[[], T], *, needed: bool) -> T:
         if not needed:
             return work()
-        if self._in_quarantine():
-            hint = "bursar reconcile shows it; bursar reconcile --end-quarantine lets the daemon work again"
-            raise Conflict("in_quarantine", "the store came back from a backup and nobody has looked yet", hint)
+        self._refuse_in_quarantine()
         if not self.lead():
-            raise Conflict(
-                "another_leads", "another process leads and does this by itself", "look again in a few minutes"
-            )
+            every = format_duration(self._ground.settings.daemon.sweep_every_ms)
+            message = f"another process leads, and clears away by itself every {every}"
+            raise Conflict("another_leads", message, "look again then: bursar cleanup")
         try:
             return work()
         finally:
             self.resign()
+
+    def _refuse_in_quarantine(self) -> None:
+        if self._in_quarantine():
+            hint = "bursar reconcile shows it; bursar reconcile --end-quarantine lets the daemon work again"
+            raise Conflict("in_quarantine", "the store came back from a backup and nobody has looked yet", hint)
 
     def _in_quarantine(self) -> bool:
         with self._ground.units.look() as unit:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Background(Protocol):
     """What is asked of a daemon that is made for one question and ends with it."""
 
-    def reconcile(self, *, apply: bool) -> ReconcileReport: ...
+    def reconcile(self, by: Caller | None = None) -> ReconcileReport: ...
     def cleanup(self, *, apply: bool) -> CleanupReport: ...
     def close(self) -> None: ...
 
@@ -49,7 +49,7 @@ class Upkeep:
     def reconcile(self, caller: Caller, *, apply: bool) -> ReconcileReport:
         """Engines and store side by side. With `apply`, what bears our token and nobody knows is stopped."""
         with self._asked_by(caller) as background:
-            return background.reconcile(apply=apply)
+            return background.reconcile(caller if apply else None)
 
     @writes(Permission.DAEMON_RUN)
     def end_quarantine(self, unit: Unit) -> Done:

@@ -184,6 +184,7 @@ class DeploymentCard:
     next: tuple[NextStep, ...] = ()
     version: int = 0
     instances: tuple[InstanceCard, ...] = ()
+    pays_now: Sum | None = None  # an hour of it as it stands, where that is not the rate: while it is suspended
 
 
 @dataclass(frozen=True, slots=True)

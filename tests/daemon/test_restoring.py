@@ -73,9 +73,9 @@ def test_E69_what_is_brought_back_is_as_it_was_and_touches_no_engine_until_someb
     assert again.control().ever_created() == 2, "nothing was started"
     assert [seen.token for seen in again.engine().observe(token.install).instances if seen.is_live][-1] == token
     with pytest.raises(Conflict) as refused:
-        daemon.reconcile(apply=True)
+        again.bursar.upkeep.reconcile(again.olga, apply=True)
     assert refused.value.code == "in_quarantine"
-    shown = daemon.reconcile(apply=False)
+    shown = daemon.reconcile()
     assert [line.deployment for line in shown.of(Agreement.MATCHING)] == [web]
     assert [line.deployment for line in shown.of(Agreement.LEAK)] == [later], "what the backup does not know of"
     warned = [one.id for one in again.bursar.operations.doctor(again.olga).findings if "quarantine" in one.check]
