@@ -20,7 +20,7 @@ from core.domain.resources import format_duration
 from core.domain.roles import Caller
 from core.ids import Ids
 from core.settings import Settings
-from core.store import leases
+from core.store import leases, led_with
 from core.store.installation import identity
 from core.store.leases import Leadership
 from core.store.units import Units
@@ -68,7 +68,15 @@ class Daemon:
         if leads and self._ground.leadership.epoch != led:
             self._begin_anew()
             setting.follow(self._ground)
+            self._tell_settings()
         return leads
+
+    def _tell_settings(self) -> None:
+        """They are read once, at the start: whoever has changed them since is told by the doctor."""
+        leadership = self._ground.leadership
+        with self._ground.units.set_right(leadership) as unit:
+            assert leadership.epoch is not None, "the unit proves that"
+            led_with.tell(unit.connection, leadership.epoch, self._ground.settings.of_the_background())
 
     def _begin_anew(self) -> None:
         """What is in memory of the store, and of when things are due, may not be so any more."""

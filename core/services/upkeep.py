@@ -42,8 +42,9 @@ class Upkeep:
     def health(self, unit: Unit) -> DaemonHealth:
         """Whether somebody leads, for whoever asks (a container's health check has no account); to operators also who
         it is, and what troubles them."""
-        found = health.of_daemon(unit.connection, unit.now, self._settings.daemon.lease_ms)
-        return found if unit.me.operator else replace(found, leader=None, troubles=())
+        settings = self._settings
+        found = health.of_daemon(unit.connection, unit.now, settings.daemon.lease_ms, settings.of_the_background())
+        return found if unit.me.operator else replace(found, leader=None, troubles=(), other_settings=())
 
     @composed(Permission.DAEMON_RUN)
     def reconcile(self, caller: Caller, *, apply: bool) -> ReconcileReport:

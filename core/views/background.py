@@ -27,6 +27,7 @@ class DaemonHealth:
     overdue_ms: int  # how late the oldest thing is that time alone should have brought
     stuck: int  # deployments that stay too long in a state that should pass
     troubles: tuple[EngineTrouble, ...] = ()
+    other_settings: tuple[str, ...] = ()  # those that the leader, which read them at its start, has otherwise
 
 
 class Agreement(StrEnum):

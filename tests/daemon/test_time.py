@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.clock import DAY, HOUR, MINUTE, SECOND
+from core.daemon.background import Daemon
 from core.domain.changes import ExtendRequest
 from core.domain.engines import Observation
 from core.domain.errors import Conflict, Exhausted
@@ -15,6 +17,8 @@ from core.domain.lifecycle import State
 from core.domain.validation import validated
 from core.drivers.scripted import ScriptedDriver
 from core.ledger.amounts import NOTHING, Amounts
+from core.services.operations import Operations
+from core.services.upkeep import Upkeep
 from core.settings import Approvals, Orgs
 from core.store.queries import health
 from core.views.background import Agreement
@@ -267,17 +271,17 @@ def test_health_tells_who_leads_what_is_late_and_which_engine_is_in_trouble(sim:
     work = sim.submit(hours="1")
     daemon.round()
     with sim.bursar.database.read() as connection:
-        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)
+        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms, {})
     assert (seen.leads, seen.last_sign_at, seen.overdue_ms, seen.troubles) == (True, sim.clock.now(), 0, ())
     assert (seen.leader or "").startswith(f"{platform.node()}-"), "on which host it is"
     sim.clock.advance(HOUR + 10 * SECOND)
     with sim.bursar.database.read() as connection:
-        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)
+        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms, {})
     assert (seen.leads, seen.leader, seen.overdue_ms) == (False, None, 10_000)
     sim.control().fault("observe", "unauthorized", times=None)
     daemon.once()
     with sim.bursar.database.read() as connection:
-        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)
+        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms, {})
     assert [(trouble.cluster, trouble.code) for trouble in seen.troubles] == [("sim", "unauthorized")]
     assert sim.state(work) is State.STOPPING
 
@@ -302,3 +306,28 @@ def test_a_treasury_that_members_fall_back_on_goes_down_the_ladder_like_a_wallet
     assert (world.state(web), world.row(web).reason) == (State.STOPPED, "the balance is used up")
     assert world.cost(web).ucr == 16 * WEB_UCR, "it is looked at once an hour here"
     world.close()
+
+
+def test_settings_that_were_changed_behind_the_leader_are_named(either_world: World) -> None:
+    world = either_world
+    changed = replace(world.settings, scheduling=replace(world.settings.scheduling, policy="fair", grace_ms=1_000))
+    here, elsewhere = (Operations(world.units, settings) for settings in (world.settings, changed))
+
+    def warned(operations: Operations) -> list[str]:
+        return [one.message for one in operations.doctor(world.olga).findings if one.id == "ENV-6"]
+
+    assert warned(elsewhere) == [], "nobody leads"
+    daemon = world.daemon()
+    assert daemon.lead()
+    assert warned(here) == []
+    (message,) = warned(elsewhere)
+    assert message.endswith(": scheduling.grace, scheduling.policy")
+    upkeep = Upkeep(world.units, changed, world.bursar.daemon)
+    assert upkeep.health(world.olga).other_settings == ("scheduling.grace", "scheduling.policy")
+    assert upkeep.health(world.member("mia")).other_settings == ()
+    daemon.resign()
+    anew = Daemon(world.units, changed, world.registry, world.ids)
+    assert anew.lead()
+    assert warned(elsewhere) == []
+    assert len(warned(here)) == 1
+    anew.close()
