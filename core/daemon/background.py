@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from core.clock import HOUR
@@ -125,7 +126,7 @@ class Daemon:
         """How store and engines agree. In the name of who asks for it leaks are stopped, whoever leads."""
         if by is not None:
             self._refuse_in_quarantine()
-        return reconciling.reconcile(self._ground, by)
+        return replace(reconciling.reconcile(self._ground, by), in_quarantine=self._in_quarantine())
 
     def _as_leader(self, work: Callable[[], T], *, needed: bool) -> T:
         if not needed:

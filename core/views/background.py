@@ -58,6 +58,7 @@ class ReconcileReport:
     applied: bool
     lines: tuple[Reconciled, ...]
     unanswered: tuple[str, ...] = ()  # clusters whose engine gave no complete list: nothing is said of them
+    in_quarantine: bool = False  # the store came back from a backup: nothing is stopped before that is over
 
     def of(self, agreement: Agreement) -> tuple[Reconciled, ...]:
         return tuple(line for line in self.lines if line.agreement is agreement)

@@ -100,7 +100,11 @@ def reconciled(answer: ReconcileReport, width: int) -> str:
         text += "\n".join(wrapped("", f"{safe_text(name)} did not answer: nothing is said of it", width)) + "\n"
     leaks = answer.of(Agreement.LEAK)
     stopped = sum(line.stopped for line in leaks)
-    if leaks and not answer.applied:
+    if answer.in_quarantine:
+        told = "the store came back from a backup: nothing is started or stopped yet, and what leaks may have begun"
+        told += " after that was made. Once you have looked, let the daemon work again, and stop what leaks:"
+        text += "\n".join(wrapped("", f"{told} bursar reconcile --end-quarantine", width)) + "\n"
+    elif leaks and not answer.applied:
         text += f"{len(leaks)} leaked; stop them: bursar reconcile --apply\n"
     elif leaks:
         text += f"{stopped} of {len(leaks)} that leaked told to stop; see that they have: bursar reconcile\n"
