@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from core.daemon.boards import KeptBoard, changes_all
 from core.daemon.ground import Ground
@@ -25,21 +25,25 @@ from core.store.units import Unit
 _MOST_STARTS = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Decided:
     """A plan, and what it was decided on: all news up to `seq`, by the leader of `epoch`."""
 
     plan: Plan
-    seq: int
     epoch: int | None
+    seq: int
+    _named: set[str] = field(default_factory=set)
 
     def holds(self, ground: Ground, unit: Unit, rows: Iterable[DeploymentRow]) -> bool:
         """Whether nothing has happened since that concerns these, or all of them. Nobody but a leader takes room."""
         if ground.leadership.epoch != self.epoch or not feed.is_kept(unit.connection, self.seq):
             return False
         news = feed.behind(unit.connection, self.seq)
-        handles = {row.handle for row in rows}
-        return not any(changes_all(event) or event.subject in handles for event in news)
+        if any(map(changes_all, news)):
+            return False
+        self._named.update(event.subject for event in news)
+        self.seq = news[-1].seq if news else self.seq
+        return self._named.isdisjoint(row.handle for row in rows)
 
 
 def plan_cluster(
@@ -73,7 +77,7 @@ def plan_cluster(
 def _decide(ground: Ground, unit: Unit, cluster: ClusterRow, board: KeptBoard, foreign: tuple[Claim, ...]) -> _Decided:
     epoch, policy = ground.leadership.epoch, policy_for(unit, ground.settings)
     kept = board.current(unit, unit.clusters.by_id(cluster.id) or cluster, foreign, policy)
-    return _Decided(plan(kept, policy, unit.now), board.seq, epoch)
+    return _Decided(plan(kept, policy, unit.now), epoch, board.seq)
 
 
 def _decide_and_write(
