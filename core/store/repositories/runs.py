@@ -194,8 +194,7 @@ class Runs:
         return [_run(row) for row in self._connection.execute(statement.order_by(runs.c.started_at, runs.c.id))]
 
     def pins_of(self, cluster_id: str) -> list[PinRow]:
-        found = self._connection.execute(select(pins).where(pins.c.cluster_id == cluster_id))
-        return [PinRow(*row) for row in found]
+        return [PinRow(*row) for row in _PINS.rows(self._connection, {"cluster": cluster_id})]
 
     def pin(self, row: PinRow) -> None:
         self.unpin([row.deployment_id])
@@ -309,6 +308,7 @@ _LAST_ENDS = Fixed(
     .where(Among(runs.c.deployment_id), runs.c.ended_at.is_not(None))
     .group_by(runs.c.deployment_id)
 )
+_PINS = Fixed(select(*(pins.c[name] for name in PinRow.__slots__)).where(pins.c.cluster_id == bindparam("cluster")))
 _UNPIN = Fixed(delete(pins).where(pins.c.deployment_id == bindparam("whose")))
 
 _MAY_RUN = deployments.c.state.in_([literal(state.value) for state in State if has_open_run(state)])
