@@ -147,14 +147,10 @@ class Deployments:
         self, states: Collection[State], cluster_id: str | None = None, *, since: int | None = None
     ) -> list[DeploymentRow]:
         """With `since` only those that have been in their state for so long."""
-        conditions: list[ColumnElement[bool]] = [deployments.c.state.in_([state.value for state in states])]
-        if cluster_id is not None:
-            conditions.append(deployments.c.cluster_id == cluster_id)
-        elif self._scope.is_everything:
-            conditions.append(ON_A_CLUSTER)
-        if since is not None:
-            conditions.append(deployments.c.state_since <= since)
-        return self._found(*conditions, by=_AGE_OF_FEW)
+        given = {"cluster": cluster_id, "since": since}
+        bound = {name: value for name, value in given.items() if value is not None} | self._scope.bound
+        statement = _in_states(frozenset(states), frozenset(bound), self._scope.is_everything)
+        return [_row(row) for row in statement.rows(self._connection, bound)]
 
     def listed(
         self,
@@ -260,8 +256,7 @@ class Deployments:
 
     def preemptions_since(self, since: int) -> dict[str, int]:
         """How often each was preempted since then."""
-        counted = select(preemptions.c.victim_id, func.count()).where(preemptions.c.at >= since)
-        return {row[0]: row[1] for row in self._connection.execute(counted.group_by(preemptions.c.victim_id))}
+        return dict(_PREEMPTED.rows(self._connection, {"since": since}))
 
     def preempted_by(self, deployment_id: str) -> list[tuple[str, int]]:
         """By whom it had to make room, and when."""
@@ -333,6 +328,19 @@ def _by_ids(everything: bool) -> Fixed:
 
 
 @cache
+def _in_states(states: frozenset[State], asked_by: frozenset[str], everything: bool) -> Fixed:
+    these = [covered(deployments, everything=everything)]
+    these.append(deployments.c.state.in_([literal(state.value) for state in sorted(states)]))
+    if "cluster" in asked_by:
+        these.append(deployments.c.cluster_id == bindparam("cluster"))
+    elif everything:
+        these.append(ON_A_CLUSTER)
+    if "since" in asked_by:
+        these.append(deployments.c.state_since <= bindparam("since"))
+    return Fixed(select(*_IN_ORDER).where(*these).order_by(_AGE_OF_FEW))
+
+
+@cache
 def _limits_of(everything: bool) -> Fixed:
     these = (covered(deployments, everything=everything), Among(deployments.c.id))
     return Fixed(select(deployments.c.id, deployments.c.limit_ms).where(*these))
@@ -360,5 +368,10 @@ def _crowd(everything: bool) -> Fixed:
     return Fixed(select(waiting.scalar_subquery(), recent.scalar_subquery()))
 
 
+_PREEMPTED = Fixed(
+    select(preemptions.c.victim_id, func.count())
+    .where(preemptions.c.at >= bindparam("since"))
+    .group_by(preemptions.c.victim_id)
+)
 _ADD = Fixed(insert(deployments), _COLUMNS)
 _KNOWN_HANDLES = Fixed(select(deployments.c.handle).where(Among(deployments.c.handle)))
