@@ -15,7 +15,7 @@ from core.domain.roles import Caller, Permission
 
 _DEPLOYMENT = Argument("deployment", "its id, the beginning of it, or its name", positional=True, required=True)
 _CLUSTER = Argument("cluster", "the cluster's name or id, where there are several", positional=True)
-_LINES, _MOST_LINES = 100, 200
+_LINES, _MOST_LINES, _LATELY = 100, 200, 20
 _TASK, _LARGEST_SWEEP = "TASK_INDEX", 1_000
 
 # Flags that say one of several: the request holds them all under another name.
@@ -174,9 +174,9 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         ("show",),
-        "show a deployment: what it is, where it runs, what it costs",
+        "show a deployment: what it is, where it runs, what it costs, what happened to it",
         Permission.DEPLOYMENT_READ,
-        lambda bursar, caller, values: bursar.deployments.show(caller, values["deployment"]),
+        lambda bursar, caller, values: bursar.deployments.show(caller, values["deployment"], lately=_LATELY),
         (_DEPLOYMENT,),
     ),
     Verb(
