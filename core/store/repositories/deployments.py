@@ -163,21 +163,28 @@ class Deployments:
     ) -> list[DeploymentRow]:
         """A page, newest first, from behind the id `after`.
 
-        What is not over is little beside what is, so it is looked up by its state and put in order then: on the way by
-        age nearly all would be passed over.
+        Few are looked up by their state or owner and put in order then: on the way by age nearly all others would be
+        passed over. Of many the way by age soon meets enough, while to put them all in order takes its time.
         """
         conditions: list[ColumnElement[bool]] = []
         if states is not None:
             conditions.append(deployments.c.state.in_([state.value for state in states]))
         if cluster_id is not None:
             conditions.append(deployments.c.cluster_id == cluster_id)
+        elif self._scope.is_everything:
+            conditions.append(ON_A_CLUSTER)
         if owner_id is not None:
             conditions.append(deployments.c.owner_id == owner_id)
+        age = _AGE_OF_FEW if self._are_few(*conditions) else deployments.c.id
         if after is not None:
             conditions.append(deployments.c.id < after)
-        is_little = states is not None and not FINAL.intersection(states)
-        age = _AGE_OF_FEW if is_little else deployments.c.id
         return self._found(*conditions, by=age.desc(), limit=limit)
+
+    def _are_few(self, *conditions: ColumnElement[bool]) -> bool:
+        """Counted along an index, and no further than it matters."""
+        some = select(literal(1)).select_from(deployments).where(self._scope.covers(deployments), *conditions)
+        counted = select(func.count()).select_from(some.limit(_MOST_PUT_IN_ORDER).subquery())
+        return self._connection.execute(counted).scalar_one() < _MOST_PUT_IN_ORDER
 
     def count(self, states: Collection[State], *, owner_id: str | None = None) -> int:
         statement = select(func.count()).select_from(deployments)
@@ -298,6 +305,7 @@ ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))
 
 # To put in order what was found by something else: the index of ages is no way to it.
 _AGE_OF_FEW = deployments.c.id.concat("")
+_MOST_PUT_IN_ORDER = 5_000
 
 # The instants from which ages are counted, and those that were counted from the last change of its state.
 _DATED = ("submitted_at", "eligible_since", "state_since", "preempted_at")
