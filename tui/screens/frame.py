@@ -13,6 +13,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Input
 
+from core.commands.pasted import taken_apart
 from core.commands.table import VERBS
 from core.domain.errors import BursarError
 from core.domain.roles import not_logged_in
@@ -243,8 +244,15 @@ class Frame(Acting):
         return super().check_action(action, parameters)
 
     def _complete(self, line: str) -> list[Completion]:
+        """What stood before the verb, as in a line from a shell, is kept as it is."""
         offered = [v for v in VERBS if not v.terminal_only and may(self.console.who, v)]
-        return completions(line, offered, [*ways(), "account", "help", "quit"], self.console.names)
+        try:
+            head, _, org = taken_apart(line)
+        except BursarError:
+            return []  # told once it is entered
+        places = [*ways(), "account", "help", "quit"] if org is None else []
+        found = completions(line[len(head) :], offered, places, self.console.names)
+        return [one._replace(line=head + one.line) for one in found]
 
     def _who_changed(self) -> None:
         self._show_who()
