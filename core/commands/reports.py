@@ -22,8 +22,8 @@ def _schedule(bursar: Bursar, caller: Caller, values: Values) -> object:
 VERBS: tuple[Verb, ...] = (
     Verb(
         ("report", "show"),
-        "show what the organization used in a period, and what is left",
-        Permission.REPORT_READ,
+        "show what was used in a period and what is left; members see their own",
+        Permission.USAGE_READ,
         _show,
         (
             Argument("period", "day, week, month, 2026-11 or 2026-11-09..2026-11-16", default="week", placeholder="P"),
