@@ -155,7 +155,6 @@ FILL = Action(
     hidden=("user", "treasury", "key"),
 )
 TRANSFER = Action("transfer", "m", "Transfer", ("transfer",), fill=True, hidden=("key", "treasury"))
-REPORT = Action("report", "R", "Last week", ("report", "show"), shows=True)
 USAGE = Action("usage", "U", "Use of a period", ("usage",), fill=True, shows=True)
 REVERSE = Action("reverse", "v", "Reverse", ("reverse",), "number", fill=True, hidden=("key",))
 

@@ -49,6 +49,7 @@ _FRAMES: dict[str, str] = {
     "approvals": "ApprovalsScreen",
     "people": "PeopleScreen",
     "money": "MoneyScreen",
+    "reports": "ReportsScreen",
     "account": "AccountScreen",
 }
 _ANEW_EVERY = 5  # beats: what accrues, and what others do on shared clusters, makes no event of one's own

@@ -15,6 +15,7 @@ from core.views.foresight import PreviewCard, QueueLine, WhyCard
 from core.views.money import PostingCard, StatementCard, WalletCard
 from core.views.operations import Diagnosis
 from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard, OrgRow, SessionCard, TokenCard
+from core.views.reports import ReportCard
 from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, FoundNode, LogText
 from tui.actions import Command
 
@@ -168,6 +169,14 @@ class MoneySeen(Message):
 @dataclass
 class PostingSeen(Message):
     card: PostingCard
+
+
+@dataclass
+class ReportSeen(Message):
+    """Asked for by these words."""
+
+    card: ReportCard
+    period: str
 
 
 @dataclass

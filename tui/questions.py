@@ -192,6 +192,10 @@ def posting(number: int) -> Question:
     return lambda bursar, caller: messages.PostingSeen(bursar.statements.posting(caller, number))
 
 
+def report(period: str) -> Question:
+    return lambda bursar, caller: messages.ReportSeen(bursar.reports.show(caller, period), period)
+
+
 def machine(bursar: Bursar, caller: Caller) -> messages.MachineSeen:
     return messages.MachineSeen(bursar.clusters.discover(caller).items)
 

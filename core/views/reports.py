@@ -142,17 +142,21 @@ def by_day(card: ReportCard) -> str:
     row = bars(card)
     if len(card.days) < 2 or len(card.days) > _NAMED_DAYS:
         return row if len(card.days) > 1 else ""
-    names = [_WEEKDAYS[date.fromisoformat(one.day).weekday()] for one in card.days]
+    names = [weekday(date.fromisoformat(one.day)) for one in card.days]
     return "  ".join(f"{name} {block}" for name, block in zip(names, row, strict=False))
+
+
+def weekday(day: date) -> str:
+    return _WEEKDAYS[day.weekday()]
 
 
 def days(card: ReportCard) -> str:
     """The period as people say it: `9-15 Nov`, `1 Nov`, `28 Dec-3 Jan`."""
     if card.first_day == card.last_day:
-        return _day(card.first_day)
+        return day_of(card.first_day)
     first, last = date.fromisoformat(card.first_day), date.fromisoformat(card.last_day)
-    begin = str(first.day) if (first.year, first.month) == (last.year, last.month) else _day(card.first_day)
-    return f"{begin}–{_day(card.last_day)}"
+    begin = str(first.day) if (first.year, first.month) == (last.year, last.month) else day_of(card.first_day)
+    return f"{begin}–{day_of(card.last_day)}"
 
 
 def waiting(card: ReportCard) -> str:
@@ -213,10 +217,10 @@ def _counted(number: str, what: str) -> str:
 def _last_day(card: ReportCard) -> str:
     """With its year, where that is another than the report's."""
     last = card.lasts_until_day or ""
-    return _day(last) + (f" {last[:4]}" if last[:4] != card.last_day[:4] else "")
+    return day_of(last) + (f" {last[:4]}" if last[:4] != card.last_day[:4] else "")
 
 
-def _day(iso: str | None) -> str:
+def day_of(iso: str | None) -> str:
     if iso is None:
         return "-"
     day = date.fromisoformat(iso)

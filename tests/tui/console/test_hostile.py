@@ -32,10 +32,12 @@ from core.views.money import (
     PostingLine,
     StatementCard,
     Sum,
+    UsageLine,
     WalletCard,
 )
 from core.views.operations import Diagnosis, Finding, Verdict
 from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard
+from core.views.reports import DayUse, DeploymentUse, ReportCard
 from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, LogText, NodeCard
 from tests.tui.console.scene import Scene, settled
 from tui import messages
@@ -147,7 +149,17 @@ TOLD: dict[str, Callable[[str], Sequence[Any]]] = {
     ],
     "people": lambda x: [people(x)],
     "money": lambda x: [messages.MoneySeen(wallet(x), wallet(x), statement(x), {x: wallet(x)})],
+    "reports": lambda x: [messages.ReportSeen(report(x), "this-week")],
 }
+
+
+def report(x: str) -> ReportCard:
+    line, used = UsageLine(x, 1, 1, 1), Sum(1, 1)
+    return ReportCard(
+        org=x, zone="UTC", since=0, until=2, first_day="2026-01-01", last_day="2026-01-02", total=used, before=used,
+        left=used, lasts_until_day=None, waits=None, unposted_runs=1, users=(line,), clusters=(line,), owner=x,
+        deployments=(DeploymentUse(x, x, x, 1, 1, 1),), days=(DayUse("2026-01-01", 1, 1), DayUse("2026-01-02", 0, 0)),
+    )  # fmt: skip
 
 
 def assert_harmless(app: Console) -> None:

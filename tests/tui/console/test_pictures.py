@@ -31,6 +31,8 @@ VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "approvals-of-a-member": ("mia", ("6",)),
     "people": ("ana", ("7",)),
     "money": ("ana", ("8",)),
+    "reports": ("ana", ("9",)),
+    "reports-of-a-member": ("mia", ("9", "M", "right_square_bracket", "right_square_bracket")),
     "account": ("olga", ("0",)),
     "help": ("ana", ("3", "question_mark")),
     "sure": ("ana", ("3", "down", "down", "down", "c")),
@@ -50,6 +52,7 @@ WIDE = (
     "approvals",
     "people",
     "money",
+    "reports",
     "account",
 )
 DRAWN = [(name, SMALL) for name in VIEWS] + [(name, USUAL) for name in WIDE]
