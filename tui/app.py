@@ -51,6 +51,8 @@ _FRAMES: dict[str, str] = {
     "money": "MoneyScreen",
     "reports": "ReportsScreen",
     "account": "AccountScreen",
+    "audit": "AuditScreen",
+    "health": "HealthScreen",
 }
 _ANEW_EVERY = 5  # beats: what accrues, and what others do on shared clusters, makes no event of one's own
 _SERVE_AT = 2  # beats: the background side must not keep the first screen waiting

@@ -34,12 +34,17 @@ PLACES = (
     Place("money", "8", "Money", "Money"),
     Place("reports", "9", "Reports", "Use"),
 )
+# Without a key of their own: the overview leads there, and their names behind the colon.
+MORE = (
+    Place("audit", "", "Audit", "Audit"),
+    Place("health", "", "Health", "Health"),
+)
 _SHORT = [place.short for place in PLACES]
 
 
 def ways() -> dict[str, str]:
     """Each word for a main screen with its name: the names themselves first, then what a narrow terminal calls them."""
-    words = {place.name: place.name for place in PLACES}
+    words = {place.name: place.name for place in (*PLACES, *MORE)}
     return {**words, **{place.short.lower(): place.name for place in PLACES if place.short.lower() not in words}}
 
 
