@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.domain.engines import Observed
+from core.domain.engines import Observed, Phase
 from core.domain.errors import Invalid
 from core.domain.resources import Resources
 from core.drivers.keeper import shim
@@ -17,8 +18,9 @@ from core.drivers.keeper.records import Place
 from core.drivers.keeper.shim import Mould, Shim
 from core.drivers.process import ProcessDriver
 from core.drivers.process.limits import find_means
-from tests.drivers.contract import a_token
-from tests.drivers.rigs import ProcessRig, a_spec, heard
+from core.drivers.process.runs import Live
+from tests.drivers.contract import a_token, seen
+from tests.drivers.rigs import ProcessRig, a_spec, heard, until_ended
 
 TOKEN = a_token()
 MEANS = find_means("auto")
@@ -110,6 +112,24 @@ def test_what_forks_for_ever_and_is_deaf_ends_when_it_is_stopped(rig_with: Any) 
     assert not any((root / str(TOKEN)).exists() for root in MEANS.roots.values()), "nothing lives in its cgroups"
 
 
+@counted
+def test_what_forks_for_ever_can_be_ended_though_its_shim_is_dead(rig_with: Any) -> None:
+    rig = rig_with(limits="auto", processes="32")
+    full = rig.fifo()
+    command = ("python3", "-S", "-c", DEAF_BOMB, str(full))
+    rig.driver.ensure(a_spec(TOKEN, command=command, resources=Resources(cpu_milli=1000)))
+    assert heard(full) == "full\n"
+    shim_pid = int(rig.until_running(TOKEN).facts["shim"])
+    os.kill(shim_pid, signal.SIGKILL)
+    until_ended(shim_pid)
+    asked = 0
+    while (one := seen(rig.driver, TOKEN)) is not None and one.is_live:
+        rig.driver.stop(TOKEN, 0)
+        asked += 1
+        assert asked < 1_000, "it forks faster than it is killed"
+    assert one is not None and one.phase is Phase.GONE
+
+
 def test_nothing_can_be_forked_any_more_where_it_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shim, "descendants", lambda _pid: [])
     (tmp_path / "pids.max").write_text("8")
@@ -118,6 +138,10 @@ def test_nothing_can_be_forked_any_more_where_it_is_killed(tmp_path: Path, monke
     Shim(Place("home", "run"), {"limits": "", "cages": cages}, {}, Mould())._kill()
     assert (tmp_path / "pids.max").read_text() == "0"
     assert (tmp_path / "cpu.max").read_text() == "100000 100000"
+    (tmp_path / "pids.max").write_text("8")
+    Live(1, 1, (str(tmp_path),)).seal()
+    assert (tmp_path / "pids.max").read_text() == "0", "also where its shim is dead"
+    assert not (tmp_path / "cgroup.kill").exists(), "what a kernel does not have is not made"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
