@@ -92,6 +92,10 @@ def _with_id(values: Values) -> Values:
 
 
 def _logs(bursar: Bursar, caller: Caller, values: Values) -> object:
+    if values["whole"]:
+        if values["follow"] or values["tail"]:
+            raise Invalid("whole_or_part", "whole: nothing goes with it", "give --whole, or --follow and --tail")
+        return bursar.logs.whole(caller, values["deployment"], replica=values["replica"] or 0)
     logs = bursar.logs.follow if values["follow"] else bursar.logs.read
     return logs(caller, values["deployment"], replica=values["replica"] or 0, tail=values["tail"])
 
@@ -211,6 +215,7 @@ VERBS: tuple[Verb, ...] = (
             _DEPLOYMENT,
             Argument("follow", "go on with what it writes from now on", Kind.FLAG, short="-f"),
             Argument("tail", "only the last lines", Kind.COUNT, bounds=(1, 1_000_000)),
+            Argument("whole", "all that is kept of it so far, from its beginning", Kind.FLAG),
             Argument("replica", "of which of several alike", Kind.COUNT, bounds=(0, 999), default="0"),
         ),
     ),

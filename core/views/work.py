@@ -223,3 +223,4 @@ class LogText:
     text: str
     cursor: str
     ended: bool
+    cut: bool = False  # there is, or was, more before it
