@@ -93,7 +93,8 @@ def in_short(blocker: Blocker | None) -> str:
     """The first reason in a few words, for a row of the queue."""
     if blocker is None:
         return "starts next"
-    words = blocker.code.value.replace("_", " ")
+    words = (blocker.detail or "gate") if blocker.code is Code.GATE else blocker.code.value
+    words = words.replace("_", " ")
     shortage = _line(blocker, ()).shortage
     return f"{words}: {shortage}" if shortage is not None else words
 

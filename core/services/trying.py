@@ -11,7 +11,7 @@ from core.services.deployment_cards import as_sum
 from core.services.sights import Sights
 from core.services.submission import Admitted
 from core.store import settlement
-from core.store.queries.board import waiting_value
+from core.store.queries.board import dependency_value, gates_of, waiting_value
 from core.store.repositories.clusters import ClusterRow
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit
@@ -33,7 +33,8 @@ def tried(unit: Unit, admitted: Admitted, sights: Sights) -> PreviewCard:
     """What it would do now: fit, start, cost, whom it would delay. Refused where it would be."""
     cluster = cluster_of(unit, admitted.row)
     rate = hourly(settlement.rate_of(unit, admitted.row, unit.now))
-    item = waiting_value(admitted.row)
+    after = tuple(dependency_value(row.id, row.state, any_outcome=any_of_it) for row, any_of_it in admitted.after)
+    item = waiting_value(admitted.row, after, gates=gates_of(cluster))
     with sights.of(unit, cluster) as (board, policy):
         seen = what_if(board, policy, unit.now, item, ucr_per_hour=rate.ucr, most_work=MOST_WORK)
     if seen.refusal is not None:

@@ -91,3 +91,28 @@ def test_of_many_delayed_the_first_are_named_and_the_others_counted(
     assert isinstance(card, PreviewCard) and card.starts_now
     assert [(line.from_at, line.to_at) for line in card.delayed] == [(world.clock.now(), world.clock.now() + HOUR)]
     assert card.delayed_more == 2
+
+
+def test_what_follows_another_is_foreseen_behind_it_and_on_a_paused_cluster_nothing_is(small_team: Team) -> None:
+    world, who = small_team.world, small_team.member
+    world.cluster(small_team.admin, gpu=8)
+    world.fund(who, credits=1000, gpu_hours=1000)
+    first = world.submit(who, "first", gpu=1, hours=2)
+    of, now = world.bursar.foresight, world.clock.now()
+
+    def tried(**asked: object) -> PreviewCard:
+        card = of.preview(who, job("trial", gpu=1, hours=1, **asked))
+        assert isinstance(card, PreviewCard)
+        return card
+
+    assert tried().starts_now
+    follows = tried(after=[first.id])
+    assert not follows.starts_now and follows.node is None
+    assert follows.estimate_at is not None and follows.estimate_at >= now + HOUR
+    (why,) = [line for line in follows.blockers if line.code == "dependency"]
+    assert why.holders == (first.id,)
+    world.bursar.clusters.pause(small_team.admin, "rack")
+    paused = tried()
+    assert (paused.starts_now, paused.estimate_at) == (False, None)
+    assert [line.message for line in paused.blockers if line.code == "gate"] == ["paused"]
+    assert [line.blocker for line in of.queue(who).items] == ["paused"]

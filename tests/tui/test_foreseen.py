@@ -76,4 +76,9 @@ def test_the_command_line_says_when_it_starts_now_and_whom_it_delays() -> None:
     delayed = (DelayLine("dep-2", NOW + HOUR, NOW + 2 * HOUR),)
     tried = card(delayed=delayed, delayed_more=41)
     words = preview(replace(tried, starts_now=True, node="n1", needs_approval="gpus"), 80)
-    assert "now, on n1\n" in words and "dep-2" in words and "and 41 more\n" in words and "gpus" in words
+    assert (
+        "now, on n1 (once it is approved)\n" in words
+        and "dep-2" in words
+        and "and 41 more\n" in words
+        and "gpus" in words
+    )

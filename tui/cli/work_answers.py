@@ -47,6 +47,7 @@ def preview(answer: PreviewCard, width: int) -> str:
     start = "not to be foreseen"
     if answer.starts_now:
         start = f"now, on {safe_text(answer.node or answer.cluster)}"
+        start += " (once it is approved)" if answer.needs_approval else ""
     elif answer.estimate_at is not None:
         latest = f", at the latest {instant(answer.latest_at)}" if answer.latest_at is not None else ""
         start = f"about {instant(answer.estimate_at)}{latest}"

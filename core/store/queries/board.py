@@ -79,7 +79,7 @@ def entries_of(unit: Unit, cluster: ClusterRow, rows: Sequence[DeploymentRow]) -
             dependencies.get(row.id, ()),
             preemptions=preempted.get(row.id, 0),
             hold=holds.get(row.id, NOTHING).ucr,
-            gates=(*_gates(cluster), *((_RUN_OUT,) if row.id in run_out else ())),
+            gates=(*gates_of(cluster), *((_RUN_OUT,) if row.id in run_out else ())),
         )
         for row in waiting
     ]
@@ -206,12 +206,16 @@ def _by_deployment(rows: list[AllocationRow]) -> Mapping[str, tuple[Claim, ...]]
     return found
 
 
+def dependency_value(after_id: str, state: State, *, any_outcome: bool) -> Dependency:
+    """A stopped one may be started again, but nobody who waits for it can count on that."""
+    succeeded = None if state in _NOT_OVER else state in _DONE_WELL
+    return Dependency(after_id, needs_success=not any_outcome, succeeded=succeeded)
+
+
 def _dependencies(rows: list[DependencyRow]) -> dict[str, tuple[Dependency, ...]]:
     found: dict[str, tuple[Dependency, ...]] = {}
     for row in rows:
-        # A stopped one may be started again, but nobody who waits for it can count on that.
-        succeeded = None if row.after_state in _NOT_OVER else row.after_state in _DONE_WELL
-        dependency = Dependency(row.after_id, needs_success=not row.any_outcome, succeeded=succeeded)
+        dependency = dependency_value(row.after_id, row.after_state, any_outcome=row.any_outcome)
         found[row.deployment_id] = (*found.get(row.deployment_id, ()), dependency)
     return found
 
@@ -227,7 +231,8 @@ def _pinned_victims(unit: Unit, holding: list[DeploymentRow]) -> list[tuple[str,
     return pairs
 
 
-def _gates(cluster: ClusterRow) -> tuple[Gate, ...]:
+def gates_of(cluster: ClusterRow) -> tuple[Gate, ...]:
+    """What keeps everything on a cluster waiting that has not started."""
     if cluster.state == "paused":
         return (Gate("paused", suggestion="an admin starts the cluster again with `bursar unpause`"),)
     return ()

@@ -80,7 +80,9 @@ def test_limits_flavors_and_rates_have_their_words(team: Shell) -> None:
     team.done("cluster create rack --driver scripted --cpu 8 --ram 32 --gpu 2")
     limits = team.done("limits set --member ben --gpu-hours 5 --deployments 2 --json").json
     assert {(line["measure"], line["most"]) for line in limits["items"]} == {("gpu_hours", 5.0), ("deployments", 2.0)}
-    assert team.done("limits set --member ben --gpu-hours none --deployments none").out == "no limits left\n"
+    assert (
+        team.done("limits set --member ben --gpu-hours none --deployments none").out == "nothing is limited any more\n"
+    )
     assert team.done("flavor set small --price 2.5 --cpu 2 --ram 8 --gpu 1 --json").json["credits_per_hour"] == 2.5
     assert team.done("flavor retire small --json").json["state"] == "retired"
     rates = team.done("rates rack --set gpu-hour=4 --set gpu-hour.h100=9 --json").json["items"]
