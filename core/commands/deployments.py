@@ -92,12 +92,13 @@ def _with_id(values: Values) -> Values:
 
 
 def _logs(bursar: Bursar, caller: Caller, values: Values) -> object:
+    whose = {"replica": values["replica"] or 0, "run": values["run"]}
     if values["whole"]:
         if values["follow"] or values["tail"]:
             raise Invalid("whole_or_part", "whole: nothing goes with it", "give --whole, or --follow and --tail")
-        return bursar.logs.whole(caller, values["deployment"], replica=values["replica"] or 0)
+        return bursar.logs.whole(caller, values["deployment"], **whose)
     logs = bursar.logs.follow if values["follow"] else bursar.logs.read
-    return logs(caller, values["deployment"], replica=values["replica"] or 0, tail=values["tail"])
+    return logs(caller, values["deployment"], **whose, tail=values["tail"])
 
 
 def _cancel(bursar: Bursar, caller: Caller, values: Values) -> object:
@@ -217,6 +218,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("tail", "only the last lines", Kind.COUNT, bounds=(1, 1_000_000)),
             Argument("whole", "all that is kept of it so far, from its beginning", Kind.FLAG),
             Argument("replica", "of which of several alike", Kind.COUNT, bounds=(0, 999), default="0"),
+            Argument("run", "of which of its runs", Kind.COUNT, bounds=(1, 1_000_000), default="the newest"),
         ),
     ),
     Verb(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from core.clock import Clock
 from core.domain.engines import LOG_BEGINNING, LogChunk, Registry, Token
-from core.domain.errors import Conflict
+from core.domain.errors import Conflict, NotFound
 from core.domain.roles import Caller, Permission, require
 from core.services.references import find
 from core.services.usecase import composed
@@ -28,23 +28,32 @@ class Logs:
 
     @composed(Permission.DEPLOYMENT_READ)
     def read(
-        self, caller: Caller, reference: str, *, replica: int = 0, tail: int | None = None, cursor: str | None = None
+        self,
+        caller: Caller,
+        reference: str,
+        *,
+        replica: int = 0,
+        run: int | None = None,
+        tail: int | None = None,
+        cursor: str | None = None,
     ) -> LogText:
-        """The last lines of its newest start, or what came after a cursor."""
-        row, cluster, token = self._whose(caller, reference, replica)
+        """The last lines of one of its runs, the newest unless it is said which, or what came after a cursor."""
+        row, cluster, token = self._whose(caller, reference, replica, run)
         chunk = self._chunk(cluster, token, tail, cursor)
         return LogText(row.handle, chunk.text, chunk.cursor, chunk.ended, chunk.skipped)
 
     @composed(Permission.DEPLOYMENT_READ)
-    def whole(self, caller: Caller, reference: str, *, replica: int = 0) -> Iterator[str]:
+    def whole(self, caller: Caller, reference: str, *, replica: int = 0, run: int | None = None) -> Iterator[str]:
         """Everything that is kept of what it has written so far, from its beginning."""
-        _, cluster, token = self._whose(caller, reference, replica)
+        _, cluster, token = self._whose(caller, reference, replica, run)
         return self._stream(cluster, token, None, LOG_BEGINNING, waits=False)
 
     @composed(Permission.DEPLOYMENT_READ)
-    def follow(self, caller: Caller, reference: str, *, replica: int = 0, tail: int | None = None) -> Iterator[str]:
+    def follow(
+        self, caller: Caller, reference: str, *, replica: int = 0, run: int | None = None, tail: int | None = None
+    ) -> Iterator[str]:
         """What it writes, as it comes, until nothing more can."""
-        _, cluster, token = self._whose(caller, reference, replica)
+        _, cluster, token = self._whose(caller, reference, replica, run)
         return self._stream(cluster, token, tail, None, waits=True)
 
     def _stream(
@@ -62,7 +71,9 @@ class Logs:
                 self._clock.sleep(_PAUSE_S)
             chunk = self._chunk(cluster, token, None, chunk.cursor)
 
-    def _whose(self, caller: Caller, reference: str, replica: int) -> tuple[DeploymentRow, ClusterRow, Token]:
+    def _whose(
+        self, caller: Caller, reference: str, replica: int, run: int | None
+    ) -> tuple[DeploymentRow, ClusterRow, Token]:
         with self.units.read(caller) as unit:
             require(unit.me, Permission.DEPLOYMENT_READ)
             row = find(unit, reference)
@@ -72,7 +83,9 @@ class Logs:
             raise Conflict("never_started", f"{row.handle} has not started yet", f"bursar why {row.handle}")
         if not self._registry.capabilities(cluster.driver).logs:
             raise Conflict("no_logs", f"{cluster.name} ({cluster.driver}) keeps no logs", None)
-        return row, cluster, Token(install, row.handle, row.generation, replica)
+        if run is not None and not 1 <= run <= row.generation:
+            raise NotFound("no_such_run", f"{row.handle} has no run {run}", f"bursar show {row.handle} lists its runs")
+        return row, cluster, Token(install, row.handle, run or row.generation, replica)
 
     def _chunk(self, cluster: ClusterRow, token: Token, tail: int | None, cursor: str | None) -> LogChunk:
         driver = self._registry.open(cluster.driver, cluster.handle, cluster.settings)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from core.clock import MINUTE
 from core.domain.engines import LOG_BEGINNING, LogChunk, Token
+from core.domain.errors import NotFound
 from core.drivers.scripted import ScriptedDriver
 from tests.daemon.world import World
 from tui.cli.work_answers import log
@@ -59,3 +61,19 @@ def test_a_short_one_is_shown_as_it_is(world: World, work: str, monkeypatch: pyt
     written(monkeypatch, Written("one\n"))
     newest = world.bursar.logs.read(world.olga, work)
     assert (newest.cut, log(newest, 80)) == (False, "one\n")
+
+
+def test_what_an_earlier_run_has_written_can_be_read_too(world: World, work: str) -> None:
+    world.bursar.deployments.stop(world.olga, work)
+    daemon = world.daemon()
+    world.pass_time(MINUTE, daemon)
+    world.bursar.deployments.start(world.olga, work)
+    world.pass_time(MINUTE, daemon)
+    logs = world.bursar.logs
+    newest, first = logs.read(world.olga, work), logs.read(world.olga, work, run=1)
+    assert newest == logs.read(world.olga, work, run=2)
+    assert (newest.ended, first.ended) == (False, True)
+    assert first.text and "".join(logs.whole(world.olga, work, run=1)) == first.text
+    for unknown in (0, 3):
+        with pytest.raises(NotFound, match=f"has no run {unknown}"):
+            logs.read(world.olga, work, run=unknown)

@@ -232,6 +232,7 @@ NAMES_NOTHING: dict[str, Way] = {
     "browsing.driver": lambda *_: "scripted",
     "browsing.settings": lambda *_: {},
     "logs.replica": lambda *_: 0,
+    "logs.run": lambda *_: 1,
     "logs.tail": lambda *_: 10,
     "logs.cursor": lambda *_: None,
     "LinkCode": lambda _named, own, _: validated(LinkCode, code=own.link_code),

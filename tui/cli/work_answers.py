@@ -54,8 +54,9 @@ def preview(answer: PreviewCard, width: int) -> str:
     elif answer.not_before_at is not None:
         start = f"after {instant(answer.not_before_at)}: so far it was looked, and it did not start"
     pairs = [("starts", start)]
-    for name in ("cluster", "version", "rate", "hold", "needs_approval", "victims"):
+    for name in ("cluster", "version", "rate", "hold", "needs_approval"):
         pairs.append((label(name), shown(name, getattr(answer, name))))
+    pairs.append(("preempts", shown("victims", answer.victims)))
     text = card([(name, value) for name, value in pairs if value != NOTHING], width)
     if answer.delayed:
         text += f"delays:\n{listed(('id', 'from_at', 'to_at'), answer.delayed, width)}"
