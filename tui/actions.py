@@ -155,8 +155,10 @@ FILL = Action(
     hidden=("user", "treasury", "key"),
 )
 TRANSFER = Action("transfer", "m", "Transfer", ("transfer",), fill=True, hidden=("key", "treasury"))
-REPORT = Action("report", "R", "Last week", ("report", "show"), shows=True)
 USAGE = Action("usage", "U", "Use of a period", ("usage",), fill=True, shows=True)
+VERIFY = Action("verify", "v", "Verify the chain", ("audit",), preset={"verify": ("yes",)}, shows=True)
+RECONCILE = Action("reconcile", "e", "Compare engines", ("reconcile",), shows=True)
+CLEANUP = Action("cleanup", "x", "What could go", ("cleanup",), shows=True)
 REVERSE = Action("reverse", "v", "Reverse", ("reverse",), "number", fill=True, hidden=("key",))
 
 REFUSE_SLACK = Action("refuse_slack", "x", "Refuse", ("slack", "refuse"), "user")

@@ -20,6 +20,15 @@ def gpu_hours_of(gpu_ms: int) -> str:
     return _hundredths(gpu_ms, GPU_HOUR_MS)
 
 
+def near_credits(ucr: int) -> str:
+    """To the nearest hundredth, as a report's sentence says it."""
+    return credits_of(ucr + UCR // 200)
+
+
+def near_gpu_hours(gpu_ms: int) -> str:
+    return gpu_hours_of(gpu_ms + GPU_HOUR_MS // 200)
+
+
 def sum_of(amount: Sum) -> str:
     """Both books in a few words: `3.20 cr · 1.00 GPUh`."""
     words = f"{credits_of(amount.credits_ucr)} cr"

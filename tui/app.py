@@ -12,6 +12,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from core.commands.pasted import taken_apart
 from core.commands.verbs import Bursar, OnSession
 from core.commands.words import parse_words
 from core.domain.errors import BursarError
@@ -48,7 +49,10 @@ _FRAMES: dict[str, str] = {
     "approvals": "ApprovalsScreen",
     "people": "PeopleScreen",
     "money": "MoneyScreen",
+    "reports": "ReportsScreen",
     "account": "AccountScreen",
+    "audit": "AuditScreen",
+    "health": "HealthScreen",
 }
 _ANEW_EVERY = 5  # beats: what accrues, and what others do on shared clusters, makes no event of one's own
 _SERVE_AT = 2  # beats: the background side must not keep the first screen waiting
@@ -313,14 +317,20 @@ class BursarConsole(Console):
     # Behind the colon
 
     def run_line(self, line: str) -> None:
-        word = line.strip().lower()
+        """Also as it stands in a shell; in another organization it can only be a verb."""
+        try:
+            _, rest, org = taken_apart(line)
+        except BursarError as error:
+            self._not_read(line, error)
+            return
+        word = rest.strip().lower()
         word = ways().get(word, word)
-        if word in _FRAMES:
+        if org is None and word in _FRAMES:
             self.go(word)
-        elif word in self._own:
+        elif org is None and word in self._own:
             self._own[word]()
         else:
-            self._run_verb(line)
+            self._run_verb(line, rest, org)
 
     @property
     def _own(self) -> dict[str, Callable[[], object]]:
@@ -332,20 +342,19 @@ class BursarConsole(Console):
             "logout": self._log_out,
         }
 
-    def _run_verb(self, line: str) -> None:
+    def _run_verb(self, line: str, rest: str, org: str | None) -> None:
         try:
-            verb, values = parse_words(line)
+            verb, values = parse_words(rest)
         except BursarError as error:
-            self.refuse(error)
-            self._again(line)
+            self._not_read(line, error)
             return
-        command, ask = Command(verb, given=values), verb.question
+        command, ask = Command(verb, given=values, org=org), verb.question
         if ask is None:
             self.do([command])
             return
 
         def question(bursar: Bursar, caller: Caller) -> Questioned:
-            return Questioned(command, ask(bursar, caller, values))
+            return Questioned(command, ask(bursar, command.asked_by(caller), values))
 
         self.gateway.ask(self, question, about="question")
 
@@ -356,8 +365,9 @@ class BursarConsole(Console):
             SureScreen(f"{event.command.verb.name}?", question.text, [event.command], question.word), self.sure
         )
 
-    def _again(self, line: str) -> None:
+    def _not_read(self, line: str, error: BursarError) -> None:
         """A line that was wrong is given back to be put right."""
+        self.refuse(error)
         screen: Screen[object] = self.screen
         if isinstance(screen, Frame):
             screen.query_one(Prompt).open(":", line)

@@ -9,12 +9,14 @@ from textual.message import Message
 
 from core.commands.verbs import Question
 from core.domain.errors import BursarError
+from core.views.background import DaemonHealth
 from core.views.browsing import DeviceLine, EventLine, Pulse
 from core.views.chat import LinkLine, PendingLink
 from core.views.foresight import PreviewCard, QueueLine, WhyCard
 from core.views.money import PostingCard, StatementCard, WalletCard
-from core.views.operations import Diagnosis
+from core.views.operations import AuditLine, Diagnosis
 from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard, OrgRow, SessionCard, TokenCard
+from core.views.reports import ReportCard
 from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, FoundNode, LogText
 from tui.actions import Command
 
@@ -168,6 +170,34 @@ class MoneySeen(Message):
 @dataclass
 class PostingSeen(Message):
     card: PostingCard
+
+
+@dataclass
+class ReportSeen(Message):
+    """Asked for by these words."""
+
+    card: ReportCard
+    period: str
+
+
+@dataclass
+class JournalSeen(Message):
+    """The numbers of what fits, behind the one after which it was asked: newest first."""
+
+    numbers: tuple[int, ...]
+    asked: tuple[str, bool]  # with that filter, of all organizations
+    after: int
+
+
+@dataclass
+class JournalLinesSeen(Message):
+    lines: tuple[AuditLine, ...]
+
+
+@dataclass
+class HealthSeen(Message):
+    health: DaemonHealth
+    clusters: tuple[ClusterCard, ...] | None  # None where nobody works in an organization
 
 
 @dataclass

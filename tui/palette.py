@@ -17,7 +17,7 @@ from tui.actions import Action, Command, may
 from tui.console import Console
 from tui.screens.form import FormScreen
 from tui.theme import LOOKS
-from tui.widgets.nav import PLACES
+from tui.widgets.nav import MORE, PLACES
 
 _MOST = 50
 _BELOW_COMMANDS = 0.1
@@ -41,7 +41,12 @@ class PaletteOfCommands(Provider):
         console = self.app
         assert isinstance(console, Console)
         found: list[tuple[str, str, Callable[[], None]]] = [
-            (f"Go to {place.title}", f"key {place.key}", partial(console.go, place.name)) for place in PLACES
+            (
+                f"Go to {place.title}",
+                f"key {place.key}" if place.key else f":{place.name}",
+                partial(console.go, place.name),
+            )
+            for place in (*PLACES, *MORE)
         ]
         found += [(word, help_, partial(console.run_line, line)) for word, help_, line in _OWN]
         for verb in VERBS:

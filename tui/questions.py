@@ -192,6 +192,30 @@ def posting(number: int) -> Question:
     return lambda bursar, caller: messages.PostingSeen(bursar.statements.posting(caller, number))
 
 
+def report(period: str) -> Question:
+    return lambda bursar, caller: messages.ReportSeen(bursar.reports.show(caller, period), period)
+
+
+def journal(filter_: str, after: int, *, everywhere: bool) -> Question:
+    return lambda bursar, caller: messages.JournalSeen(
+        bursar.browsing.journal(caller, filter=filter_, after=after, everywhere=everywhere),
+        (filter_, everywhere),
+        after,
+    )
+
+
+def journal_lines(numbers: tuple[int, ...], *, everywhere: bool) -> Question:
+    return lambda bursar, caller: messages.JournalLinesSeen(
+        bursar.browsing.journal_lines(caller, numbers, everywhere=everywhere)
+    )
+
+
+def health(who: AccountCard) -> Question:
+    return lambda bursar, caller: messages.HealthSeen(
+        bursar.upkeep.health(caller), _clusters(bursar, caller) if who.org is not None else None
+    )
+
+
 def machine(bursar: Bursar, caller: Caller) -> messages.MachineSeen:
     return messages.MachineSeen(bursar.clusters.discover(caller).items)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from textual.theme import Theme
 
 from core.domain.lifecycle import State
+from core.views.operations import Verdict
 
 
 class Tone(StrEnum):
@@ -72,6 +73,11 @@ NODE_LOOKS: dict[str, Look] = {
 }
 
 
+VERDICT_LOOKS: dict[Verdict, Look] = {
+    Verdict.OK: Look("✓", "OK", Tone.GOOD),
+    Verdict.WARN: Look("▲", "WARN", Tone.WAIT),
+    Verdict.FAIL: Look("✗", "FAIL", Tone.BAD),
+}
 FREE = Look("·", "free", Tone.DIM)
 SHARED = Look("◆", "shared", Tone.BUSY)
 OTHERS = Look("■", "another organization's", Tone.DIM)

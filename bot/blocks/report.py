@@ -22,14 +22,14 @@ def report(card: ReportCard, notes: tuple[Note, ...] = ()) -> Message:
     """`notes` are said below: that it is late, that it was corrected, that there is no chart."""
     said = reports.sentence(card)
     blocks: list[Block] = [
-        header(literal(f"{card.org}: use {reports.days(card)}", 150)),
+        header(literal(f"{card.whose}: use {reports.days(card)}", 150)),
         section("\n".join(safe_slack(one) for one in reports.answers(card))),
     ]
     if card.total != Sum() or card.before != Sum():
         blocks.append(fields(_facts(card)))
     if row := reports.by_day(card):
         blocks.append(context(f"day by day  {row}"))
-    if card.users:
+    if card.users and not card.owner:
         blocks += [divider(), section("*Who used most*\n" + _people(card))]
     if card.deployments:
         named = [(f"{one.name or one.id} of {one.owner or '-'}", _sum(one)) for one in card.deployments]
@@ -38,7 +38,7 @@ def report(card: ReportCard, notes: tuple[Note, ...] = ()) -> Message:
     if card.unposted_runs:
         how += f"; {reports.unmetered(card)}"
     blocks.append(context(how, *(_noted(note, moment) for note in notes)))
-    return message(f"{card.org}: {said}" + "".join(f" ({_noted(note, moment_utc)})" for note in notes), blocks)
+    return message(f"{card.whose}: {said}" + "".join(f" ({_noted(note, moment_utc)})" for note in notes), blocks)
 
 
 def _noted(note: Note, said: Callable[[int], str]) -> str:
@@ -60,7 +60,7 @@ def alt_text(card: ReportCard) -> str:
     """What the chart shows, with its numbers, for who does not see it."""
     books = [(one.day[5:], rough_books(Sum(one.credits_ucr, one.gpu_ms))) for one in card.days]
     told = "; ".join(f"{day}: {amount}" for day, amount in books)
-    return literal(f"Use of {card.org} by day, {reports.days(card)}. {told}", 1900)
+    return literal(f"Use of {card.whose} by day, {reports.days(card)}. {told}", 1900)
 
 
 def _facts(card: ReportCard) -> list[tuple[str, str]]:

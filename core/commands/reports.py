@@ -22,14 +22,15 @@ def _schedule(bursar: Bursar, caller: Caller, values: Values) -> object:
 VERBS: tuple[Verb, ...] = (
     Verb(
         ("report", "show"),
-        "show what the organization used in a period, and what is left",
-        Permission.REPORT_READ,
+        "show what was used in a period and what is left; members see their own",
+        Permission.USAGE_READ,
         _show,
         (
-            Argument("period", "day, week, month, 2026-11 or 2026-11-09..2026-11-16", default="week", placeholder="P"),
+            Argument("period", "week, this-week, 2026-11 or 2026-11-09..2026-11-16", default="week", placeholder="P"),
             Argument("csv", "as CSV, a row for each deployment", Kind.FLAG),
         ),
-        more="`day`, `week` and `month` mean the last whole one, in the organization's time zone.",
+        more="`day`, `week` and `month` mean the last whole one; `today`, `this-week` and `this-month` the one that"
+        " goes on. Days are those of the organization's time zone.",
     ),
     Verb(
         ("report", "schedule"),

@@ -44,7 +44,7 @@ def parse_words(text: str, verbs: Sequence[Verb] = VERBS, own: Sequence[str] = (
     if len(text) > LONGEST_LINE:
         raise Invalid("line_too_long", f"at most {LONGEST_LINE} characters (got {len(text)})", "say it shorter")
     text = expanded(text)
-    words = list(_words(text))
+    words = list(split_words(text))
     if not words:
         raise Invalid("nothing_asked", "say what to do", "`help` shows all verbs")
     verb, rest = _verb(text, words, verbs, own)
@@ -56,7 +56,7 @@ def parse_words(text: str, verbs: Sequence[Verb] = VERBS, own: Sequence[str] = (
     return verb, values_of(verb, given.texts)
 
 
-def _words(text: str) -> Iterator[Word]:
+def split_words(text: str) -> Iterator[Word]:
     """The line in words; what stands in quotes is one, and a backslash saves a quote from being one."""
     line = text.translate(_STRAIGHT)
     at = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from core.domain.text import refuse_controls, visible
 
 LONGEST_FILTER = 200
 FIELDS = ("id", "name", "owner", "org", "cluster", "node", "kind", "state", "image")
+JOURNAL_FIELDS = ("actor", "verb", "target", "face", "org")
 
 
 class Order(StrEnum):
@@ -45,19 +47,19 @@ class Word:
     exact: bool = False
 
 
-def read_filter(text: str) -> tuple[Word, ...]:
+def read_filter(text: str, fields: Sequence[str] = FIELDS) -> tuple[Word, ...]:
     """`train owner=ana !state=failed node==gpu-1`: every word must fit; `!` says without, `==` that and no more."""
     if len(text) > LONGEST_FILTER:
         raise Invalid("too_long", f"filter: at most {LONGEST_FILTER} characters (got {len(text)})", "say it shorter")
     refuse_controls(text, "filter")
-    return tuple(_word(part) for part in text.split())
+    return tuple(_word(part, fields) for part in text.split())
 
 
-def _word(part: str) -> Word:
+def _word(part: str, fields: Sequence[str]) -> Word:
     without = part.startswith("!") and len(part) > 1
     name, sign, value = part.removeprefix("!" if without else "").partition("=")
     if not sign:
         return Word(name, None, without)
-    if name not in FIELDS:
-        raise Invalid("unknown_field", f"filter: there is no field {visible(name)}", did_you_mean(name, FIELDS))
+    if name not in fields:
+        raise Invalid("unknown_field", f"filter: there is no field {visible(name)}", did_you_mean(name, fields))
     return Word(value.removeprefix("="), name, without, exact=value.startswith("="))

@@ -35,6 +35,7 @@ class Cadence(StrEnum):
 
 
 _LAST: dict[str, Cadence] = {"day": Cadence.DAILY, "week": Cadence.WEEKLY, "month": Cadence.MONTHLY}
+_THIS = {"today": Cadence.DAILY, "this-week": Cadence.WEEKLY, "this-month": Cadence.MONTHLY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,20 @@ def period_before(cadence: Cadence, instant: int, zone: str) -> Period:
     return Period(midnight(since, zone), midnight(until, zone))
 
 
+def period_around(cadence: Cadence, instant: int, zone: str) -> Period:
+    """The day, the week from Monday on, or the calendar month in which the instant lies."""
+    today = _local_day(instant, zone)
+    if cadence is Cadence.MONTHLY:
+        since = today.replace(day=1)
+        until = (since + timedelta(days=31)).replace(day=1)
+    elif cadence is Cadence.WEEKLY:
+        since = today - timedelta(days=today.weekday())
+        until = since + timedelta(days=7)
+    else:
+        since, until = today, today + timedelta(days=1)
+    return Period(midnight(since, zone), midnight(until, zone))
+
+
 def period_preceding(period: Period, zone: str) -> Period:
     """As many days before it, or for a calendar month the month before: what a change is measured against."""
     assert period.since is not None and period.until is not None, "a report's period has both ends"
@@ -134,10 +149,13 @@ def period_preceding(period: Period, zone: str) -> Period:
 
 
 def read_report_period(text: str | None, zone: str, now: int) -> Period:
-    """`day`, `week` or `month` for the last whole one, `2026-11`, `2026-11-09`, or `2026-11-09..2026-11-16`."""
+    """`day`, `week` or `month` for the last whole one, `today`, `this-week` or `this-month` for the one that goes on,
+    `2026-11`, `2026-11-09`, or `2026-11-09..2026-11-16`."""
     word = (text or "week").strip().lower()
     if word in _LAST:
         return period_before(_LAST[word], now, zone)
+    if word in _THIS:
+        return period_around(_THIS[word], now, zone)
     month = _MONTH.fullmatch(word)
     if month:
         first = date(int(month[1]), int(month[2]), 1)
@@ -150,7 +168,7 @@ def read_report_period(text: str | None, zone: str, now: int) -> Period:
         assert checked.since is not None
         end = (_local_day(checked.since, zone) + timedelta(days=1)).isoformat()
     else:
-        right = "day, week, month, 2026-11, 2026-11-09 or 2026-11-09..2026-11-16"
+        right = "day, week, month, today, this-week, this-month, 2026-11, 2026-11-09 or 2026-11-09..2026-11-16"
         raise Invalid("period_malformed", f"period: {visible(text)} is none", f"give {right}")
     period = read_period(begin, end, zone, now + 31 * 86_400_000_000)
     assert period.since is not None

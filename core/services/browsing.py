@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
-from core.domain.browsing import Order, read_filter
+from core.domain.browsing import JOURNAL_FIELDS, Order, read_filter
 from core.domain.engines import Registry
 from core.domain.errors import Invalid, NotFound
 from core.domain.lifecycle import State
@@ -18,15 +18,16 @@ from core.services.postings import posting_card
 from core.services.references import find
 from core.services.usecase import reads
 from core.store.leases import current
-from core.store.queries import browsing
+from core.store.queries import audits, browsing
 from core.store.repositories.runs import AllocationRow
 from core.store.units import Unit, Units
 from core.views.browsing import DeviceLine, EventLine, Holder, Pulse
 from core.views.money import PostingCard
-from core.views.operations import Page
+from core.views.operations import AuditLine, Page
 from core.views.work import DeploymentLine
 
 MOST_LINES = 500
+MOST_OF_JOURNAL = 100_000  # of what is older, a filter finds what one looks for
 _WHOLE = 1000  # thousandths of a GPU
 # What every member may see happen; the rest of the feed is for admins.
 _FOR_MEMBERS = ("deployment", "cluster", "org", "member")
@@ -67,7 +68,7 @@ class Browsing:
         What is deleted is among them where it is asked for, be it by the filter; those of all organizations for
         operators, who ask for them.
         """
-        unit = _looking(unit, everywhere=everywhere)
+        unit = _looking(unit, Permission.DEPLOYMENT_READ_ALL, everywhere=everywhere)
         words = read_filter(filter)
         deleted = deleted or any(word.field == "state" and word.text == State.DELETED for word in words)
         states = [state.value for state in State if deleted or state is not State.DELETED]
@@ -84,7 +85,7 @@ class Browsing:
     @reads(Permission.DEPLOYMENT_READ)
     def lines(self, unit: Unit, ids: tuple[str, ...], *, everywhere: bool = False) -> tuple[DeploymentLine, ...]:
         """These deployments, in the order in which they are named; of all organizations each with its own."""
-        unit = _looking(unit, everywhere=everywhere)
+        unit = _looking(unit, Permission.DEPLOYMENT_READ_ALL, everywhere=everywhere)
         if len(ids) > MOST_LINES:
             raise Invalid("too_many", f"ids: at most {MOST_LINES} at once (got {len(ids)})", "ask for fewer at once")
         found = {row.handle: row for row in unit.deployments.by_handles(ids)}
@@ -114,6 +115,34 @@ class Browsing:
         require(unit.me, Permission.WALLET_READ, owner_id=row.owner_id)
         return Page(tuple(posting_card(unit, found) for found in unit.book.of_deployment(row.id)[-MOST_LINES:]))
 
+    @reads(Permission.AUDIT_READ)
+    def journal(
+        self,
+        unit: Unit,
+        *,
+        filter: str = "",  # noqa: A002 - the word for it
+        after: int = 0,
+        everywhere: bool = False,
+    ) -> tuple[int, ...]:
+        """The numbers of what was done and fits, newest first; `journal_lines` reads as many of them as are shown.
+
+        Those of all organizations for operators, who ask for them.
+        """
+        unit = _looking(unit, Permission.AUDIT_VERIFY, everywhere=everywhere)
+        words = read_filter(filter, JOURNAL_FIELDS)
+        return audits.numbers(unit.connection, unit.scope, words, after=after, most=MOST_OF_JOURNAL)
+
+    @reads(Permission.AUDIT_READ)
+    def journal_lines(self, unit: Unit, numbers: tuple[int, ...], *, everywhere: bool = False) -> tuple[AuditLine, ...]:
+        """What was done, in the order in which it is asked for."""
+        unit = _looking(unit, Permission.AUDIT_VERIFY, everywhere=everywhere)
+        if len(numbers) > MOST_LINES:
+            raise Invalid("too_many", f"at most {MOST_LINES} at once (got {len(numbers)})", "ask for fewer at once")
+        found = audits.lines(unit.connection, unit.scope, numbers)
+        if not found.keys() >= set(numbers):
+            raise NotFound("audit_line_not_found", "there is no such line in the audit here", "bursar audit shows them")
+        return tuple(found[number] for number in numbers)
+
     @reads(Permission.CLUSTER_READ)
     def devices(self, unit: Unit, cluster: str) -> Page[DeviceLine]:
         """Every GPU of a cluster and who holds it; of other organizations only that they do."""
@@ -137,10 +166,10 @@ class Browsing:
         return Page(tuple(lines))
 
 
-def _looking(unit: Unit, *, everywhere: bool) -> Unit:
+def _looking(unit: Unit, right: Permission, *, everywhere: bool) -> Unit:
     if not everywhere:
         return unit
-    require(unit.me, Permission.DEPLOYMENT_READ_ALL)
+    require(unit.me, right)
     return unit.for_all("operators see the installation")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from core.domain.periods import Period
 from core.domain.quota import UseHeading
 from core.domain.schedule import days_of, local_date, period_preceding
+from core.ledger.accounts import wallet
 from core.ledger.amounts import NOTHING, Amounts
 from core.store.queries import reports, use
 from core.store.units import Unit
@@ -16,18 +18,25 @@ from core.views.reports import DayUse, DeploymentUse, ReportCard, Waits
 _LASTS_AT_MOST_DAYS = 730
 
 
+class Member(NamedTuple):
+    """Whose use a report is of, where it is not the whole organization's."""
+
+    account_id: str
+    name: str
+
+
 def zone_of(unit: Unit, default: str) -> str:
     org = unit.orgs.by_id(unit.org_id)
     return org.time_zone if org and org.time_zone != "UTC" else default
 
 
-def report_card(unit: Unit, period: Period, zone: str) -> ReportCard:
-    """`unit` sees one organization; the period's days are those of `zone`."""
+def report_card(unit: Unit, period: Period, zone: str, member: Member | None = None) -> ReportCard:
+    """`unit` sees one organization; the period's days are those of `zone`. Of a member alone, where one is given."""
     assert period.since is not None and period.until is not None, "a report's period has both ends"
     connection, scope = unit.connection, unit.scope
-    org = unit.orgs.by_id(unit.org_id)
-    used = use.use_of(connection, scope, period)
-    left = _left(unit, period.until)
+    org, owner_id = unit.orgs.by_id(unit.org_id), member.account_id if member else None
+    used = use.use_of(connection, scope, period, owner_id)
+    left = _left(unit, period.until, owner_id)
     return ReportCard(
         org=org.name if org else "",
         zone=zone,
@@ -36,19 +45,24 @@ def report_card(unit: Unit, period: Period, zone: str) -> ReportCard:
         first_day=local_date(period.since, zone),
         last_day=local_date(period.until - 1, zone),
         total=_sum(used),
-        before=_sum(use.use_of(connection, scope, period_preceding(period, zone))),
+        before=_sum(use.use_of(connection, scope, period_preceding(period, zone), owner_id)),
         left=_sum(left),
-        lasts_until_day=_lasts_until(used, left, period, zone),
-        waits=_waits(reports.waits_ms(connection, scope, period)),
-        unposted_runs=reports.unposted_runs(connection, scope, min(period.until, unit.now)),
-        users=_users(unit, period),
-        deployments=_deployments(unit, period),
-        days=tuple(_day(unit, day, zone) for day in days_of(period, zone)),
+        lasts_until_day=_lasts_until(used, left, Period(period.since, min(period.until, unit.now)), zone),
+        waits=_waits(reports.waits_ms(connection, scope, period, owner_id)),
+        unposted_runs=reports.unposted_runs(connection, scope, min(period.until, unit.now), owner_id),
+        users=_under(unit, UseHeading.USER, period, owner_id),
+        deployments=_deployments(unit, period, owner_id),
+        days=tuple(_day(unit, day, zone, owner_id) for day in days_of(period, zone)),
+        clusters=_under(unit, UseHeading.CLUSTER, period, owner_id),
+        owner=member.name if member else None,
+        so_far=period.until > unit.now,
     )
 
 
-def _left(unit: Unit, until: int) -> Amounts:
-    """What all wallets and the treasury had at the period's end."""
+def _left(unit: Unit, until: int, owner_id: str | None) -> Amounts:
+    """What all wallets and the treasury had at the period's end, or the wallet of one member."""
+    if owner_id is not None:
+        return use.balance_before(unit.connection, wallet(unit.org_id, owner_id), until).posted
     balances = use.balances_at(unit.connection, unit.scope, until)
     mine = [balance.posted for account, balance in balances.items() if account.may_run_dry]
     return sum(mine, NOTHING)
@@ -77,8 +91,8 @@ def _at_rank(sorted_ms: list[int], percent: int) -> int:
     return sorted_ms[max(0, -(-len(sorted_ms) * percent // 100) - 1)]
 
 
-def _deployments(unit: Unit, period: Period) -> tuple[DeploymentUse, ...]:
-    used = use.used_by(unit.connection, unit.scope, UseHeading.DEPLOYMENT, period)
+def _deployments(unit: Unit, period: Period, owner_id: str | None) -> tuple[DeploymentUse, ...]:
+    used = use.used_by(unit.connection, unit.scope, UseHeading.DEPLOYMENT, period, owner_id)
     names = reports.named(unit.connection, unit.scope, [one.what for one in used])
     return tuple(
         DeploymentUse(one.what, *names.get(one.what, ("", "")), one.amounts.ucr, one.amounts.gpu_ms, one.postings)
@@ -86,16 +100,17 @@ def _deployments(unit: Unit, period: Period) -> tuple[DeploymentUse, ...]:
     )
 
 
-def _day(unit: Unit, day: Period, zone: str) -> DayUse:
+def _day(unit: Unit, day: Period, zone: str, owner_id: str | None) -> DayUse:
     assert day.since is not None
-    used = use.use_of(unit.connection, unit.scope, day)
-    return DayUse(local_date(day.since, zone), used.ucr, used.gpu_ms, _users(unit, day) if used != NOTHING else ())
+    used = use.use_of(unit.connection, unit.scope, day, owner_id)
+    users = _under(unit, UseHeading.USER, day, owner_id) if used != NOTHING else ()
+    return DayUse(local_date(day.since, zone), used.ucr, used.gpu_ms, users)
 
 
-def _users(unit: Unit, period: Period) -> tuple[UsageLine, ...]:
+def _under(unit: Unit, heading: UseHeading, period: Period, owner_id: str | None) -> tuple[UsageLine, ...]:
     return tuple(
         UsageLine(one.what, one.amounts.ucr, one.amounts.gpu_ms, one.postings)
-        for one in use.used_by(unit.connection, unit.scope, UseHeading.USER, period)
+        for one in use.used_by(unit.connection, unit.scope, heading, period, owner_id)
     )
 
 

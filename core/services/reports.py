@@ -8,10 +8,10 @@ from core.domain.chat import DeliveryKind, DeliveryState
 from core.domain.errors import Conflict, Exhausted, Invalid
 from core.domain.periods import Period, iso
 from core.domain.report_requests import NewSchedule
-from core.domain.roles import Permission
+from core.domain.roles import Permission, allows
 from core.domain.schedule import next_due, next_dues, period_before, read_report_period, read_when
 from core.services.references import picked
-from core.services.reporting import report_card, zone_of
+from core.services.reporting import Member, report_card, zone_of
 from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store.handles import free_handle
@@ -31,11 +31,12 @@ class Reports:
         self.units = units
         self._settings = settings.reports
 
-    @reads(Permission.REPORT_READ)
+    @reads(Permission.USAGE_READ)
     def show(self, unit: Unit, period: str | None = None) -> ReportCard:
-        """What was used in a period: a day, a week, a month, or from one day to another."""
+        """What was used in a period: a day, a week, a month, or from one day to another. Members see their own."""
         zone = zone_of(unit, self._settings.timezone)
-        return report_card(unit, read_report_period(period, zone, unit.now), zone)
+        alone = None if allows(unit.me, Permission.USAGE_READ) else Member(unit.me.account_id, unit.me.name)
+        return report_card(unit, read_report_period(period, zone, unit.now), zone, alone)
 
     @reads(Permission.REPORT_SCHEDULE)
     def preview(self, unit: Unit, request: NewSchedule) -> ReportCard:

@@ -58,13 +58,20 @@ class ReportCard:
     last_day: str
     total: Sum
     before: Sum  # of the period before this one
-    left: Sum  # of the whole organization at the period's end, wallets and treasury
+    left: Sum  # at the period's end, or now: of the organization's wallets and treasury, or of the one member's wallet
     lasts_until_day: str | None  # at the period's pace; none where nothing was used or it lasts for years
     waits: Waits | None
     unposted_runs: int
     users: tuple[UsageLine, ...]
     deployments: tuple[DeploymentUse, ...]
     days: tuple[DayUse, ...]
+    clusters: tuple[UsageLine, ...] = ()
+    owner: str | None = None  # whose use it is, where it is that of one member alone
+    so_far: bool = False  # the period is not over yet
+
+    @property
+    def whose(self) -> str:
+        return f"{self.owner} in {self.org}" if self.owner else self.org
 
     @property
     def uses_gpus(self) -> bool:
@@ -80,7 +87,7 @@ def answers(card: ReportCard) -> tuple[str, ...]:
     """What was used and by whom, and its change; what is left and how long; whether people waited."""
     if card.total == card.before == Sum():
         rest = f"{said_credits(card.left.credits_ucr)} and {said_gpu_hours(card.left.gpu_ms)}"
-        return ("nothing was used, as before", f"{rest} left")
+        return ("nothing is used so far" if card.so_far else "nothing was used, as before", f"{rest} left")
     used, left = said_credits(card.total.credits_ucr), said_credits(card.left.credits_ucr)
     if card.uses_gpus:
         used, left = f"{said_gpu_hours(card.total.gpu_ms)} and {used}", said_gpu_hours(card.left.gpu_ms)
@@ -91,7 +98,7 @@ def answers(card: ReportCard) -> tuple[str, ...]:
 
 def _mostly(card: ReportCard) -> str:
     """Who used it, in the fewest words."""
-    if not card.users:
+    if not card.users or card.owner:
         return ""
     top = card.users[0]
     return f", all by {top.what}" if len(card.users) == 1 else f", {share(card, top)} % of it by {top.what}"
@@ -112,6 +119,8 @@ def lasting(card: ReportCard) -> str:
 
 def change(card: ReportCard) -> str:
     """Against the period before: `+12 %`, `as much as before`, or in words where there is nothing to compare with."""
+    if card.so_far:
+        return "so far"  # a part is not to be held against a whole
     now, before = (s.gpu_ms if card.uses_gpus else s.credits_ucr for s in (card.total, card.before))
     if before == now:
         return "as much as before"
@@ -133,17 +142,21 @@ def by_day(card: ReportCard) -> str:
     row = bars(card)
     if len(card.days) < 2 or len(card.days) > _NAMED_DAYS:
         return row if len(card.days) > 1 else ""
-    names = [_WEEKDAYS[date.fromisoformat(one.day).weekday()] for one in card.days]
+    names = [weekday(date.fromisoformat(one.day)) for one in card.days]
     return "  ".join(f"{name} {block}" for name, block in zip(names, row, strict=False))
+
+
+def weekday(day: date) -> str:
+    return _WEEKDAYS[day.weekday()]
 
 
 def days(card: ReportCard) -> str:
     """The period as people say it: `9-15 Nov`, `1 Nov`, `28 Dec-3 Jan`."""
     if card.first_day == card.last_day:
-        return _day(card.first_day)
+        return day_of(card.first_day)
     first, last = date.fromisoformat(card.first_day), date.fromisoformat(card.last_day)
-    begin = str(first.day) if (first.year, first.month) == (last.year, last.month) else _day(card.first_day)
-    return f"{begin}–{_day(card.last_day)}"
+    begin = str(first.day) if (first.year, first.month) == (last.year, last.month) else day_of(card.first_day)
+    return f"{begin}–{day_of(card.last_day)}"
 
 
 def waiting(card: ReportCard) -> str:
@@ -159,7 +172,7 @@ def unmetered(card: ReportCard) -> str:
     """What its totals may still lack; nothing where they are whole."""
     count = card.unposted_runs
     runs = "1 run is" if count == 1 else f"{count} runs are"
-    return f"{runs} not yet metered up to its end" if count else ""
+    return f"{runs} not yet metered to the end" if count else ""
 
 
 def bars(card: ReportCard) -> str:
@@ -204,10 +217,10 @@ def _counted(number: str, what: str) -> str:
 def _last_day(card: ReportCard) -> str:
     """With its year, where that is another than the report's."""
     last = card.lasts_until_day or ""
-    return _day(last) + (f" {last[:4]}" if last[:4] != card.last_day[:4] else "")
+    return day_of(last) + (f" {last[:4]}" if last[:4] != card.last_day[:4] else "")
 
 
-def _day(iso: str | None) -> str:
+def day_of(iso: str | None) -> str:
     if iso is None:
         return "-"
     day = date.fromisoformat(iso)

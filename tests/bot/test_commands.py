@@ -172,7 +172,7 @@ async def test_smart_quotes_and_a_mention_mean_what_the_person_meant(scene: Scen
 
 
 async def test_a_member_may_not_what_only_an_admin_may(scene: Scene) -> None:
-    for text in ("approvals", "invite create", "grant mia credits 5", "report show", "verify-ledger"):
+    for text in ("approvals", "invite create", "grant mia credits 5", "report list", "verify-ledger"):
         assert "only an admin" in said(await scene.command(MEMBER, text)), text
         assert "only an admin" not in said(await scene.command(ADMIN, text)), text
 

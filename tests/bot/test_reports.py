@@ -62,7 +62,7 @@ async def test_the_totals_of_a_report_are_the_ledgers_to_the_last_unit(on_either
         for day in card.days:
             assert sum(one.gpu_ms for one in day.users) == day.gpu_ms
             assert sum(one.credits_ucr for one in day.users) == day.credits_ucr
-        for parts in (card.days, card.deployments):
+        for parts in (card.days, card.deployments, card.clusters):
             assert sum(one.credits_ucr for one in parts) == card.total.credits_ucr
             assert sum(one.gpu_ms for one in parts) == card.total.gpu_ms
     whole = bursar.reports.show(scene.admin, "2026-01-01..2026-01-04")

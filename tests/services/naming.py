@@ -182,6 +182,7 @@ NAMES_A_THING: dict[str, tuple[Way, ...]] = {
     ),
     "RatesRequest": _of(lambda x: validated(RatesRequest, cluster=x.cluster, set=["gpu-hour=4"])),
     "prices.cluster": _of(lambda x: x.cluster),
+    "browsing.numbers": _of(lambda x: (x.line,)),
     "slack_links.reference": _of(lambda x: x.asks),
     "reports.reference": _of(lambda x: x.schedule, lambda x: x.schedule[:7]),
     "NewSchedule": _of(
@@ -226,6 +227,7 @@ NAMES_NOTHING: dict[str, Way] = {
     "browsing.deleted": lambda *_: False,
     "browsing.everywhere": lambda *_: False,
     "browsing.limit": lambda *_: 10,
+    "browsing.after": lambda *_: 0,
     "browsing.driver": lambda *_: "scripted",
     "browsing.settings": lambda *_: {},
     "logs.replica": lambda *_: 0,

@@ -38,6 +38,7 @@ class Things:
     deployment: str
     stopped: str
     posting: int
+    line: int  # of the audit
     api_token: str  # as its bearer would send it, with a wrong secret
     workspace: str
     schedule: str
@@ -60,6 +61,7 @@ NOTHING_THERE = Things(
     deployment="dep-zzzzzz",
     stopped="dep-yyyyyy",
     posting=999_999,
+    line=999_998,
     api_token="bur_tok-zzzzzz_" + "0" * 64,
     workspace="T0NOWHERE",
     schedule="rep-zzzzzz",
@@ -121,6 +123,7 @@ def settle_org(world: World, operator: Caller, name: str, letter: str, between: 
         deployment=deployment.id,
         stopped=stopped.id,
         posting=grants[-1].number,
+        line=world.bursar.operations.audit(admin, 1).items[0].seq,
         api_token=f"bur_{token}_{'0' * 64}",
         workspace=f"T0{letter.upper()}",
         schedule=schedule.id,

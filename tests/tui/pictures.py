@@ -65,6 +65,7 @@ VIEWS: dict[str, tuple[tuple[str, ...], bool]] = {
     "submit": (("4", *_SUBMIT, "tab", "tab", "tab", *"6"), False),
     "approvals": (("6",), False),
     "money": (("8",), False),
+    "reports": (("9", "left"), False),
 }
 
 

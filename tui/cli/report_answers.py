@@ -11,7 +11,7 @@ from tui.format import shown
 
 
 def report(answer: ReportCard, width: int) -> str:
-    lines = wrapped("", safe_text(f"{answer.org}: {reports.sentence(answer)}"), width)
+    lines = wrapped("", safe_text(f"{answer.whose}: {reports.sentence(answer)}"), width)
     facts = card(
         [
             ("used", f"{shown('total', answer.total)} ({reports.change(answer)})"),
@@ -23,7 +23,7 @@ def report(answer: ReportCard, width: int) -> str:
         ],
         width,
     )
-    users = [(one.what, Sum(one.credits_ucr, one.gpu_ms)) for one in answer.users]
+    users = [(one.what, Sum(one.credits_ucr, one.gpu_ms)) for one in answer.users if not answer.owner]
     work = [(f"{one.id} {one.name} of {one.owner}", Sum(one.credits_ucr, one.gpu_ms)) for one in answer.deployments]
     missing = f"{reports.unmetered(answer)}\n" if answer.unposted_runs else ""
     return "\n".join(lines) + "\n" + facts + _top("who used most", users) + _top("what used most", work) + missing

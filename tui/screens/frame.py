@@ -1,34 +1,31 @@
-"""What all main screens have in common: the lines around them, the prompt, and how an action becomes a command."""
+"""What all main screens have in common: the lines around them, the prompt, and the way from one to another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.content import Content
 from textual.geometry import Size
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from core.commands.pasted import taken_apart
 from core.commands.table import VERBS
 from core.domain.errors import BursarError
 from core.domain.roles import not_logged_in
-from tui.actions import Action, Command, held_on, may, only_if_still
+from tui.actions import held_on, may
 from tui.amounts import span
 from tui.completion import Completion, Names, completions
 from tui.console import Console, Echo
 from tui.gateway import Question
 from tui.messages import Refused
+from tui.screens.acting import Acting
 from tui.screens.columns import ColumnsScreen
-from tui.screens.form import FormScreen
 from tui.screens.help import HelpScreen, keys_of
-from tui.screens.sure import SureScreen
 from tui.theme import Tone
 from tui.widgets.devices import DeviceMap
 from tui.widgets.keys import Keys
@@ -45,15 +42,12 @@ _TIP = text("ctrl+p finds screens, commands and deployments", Tone.DIM)
 _GENERAL = frozenset({"prompt", "help", "back", "last", "reload", "undo", "columns"})
 
 
-class Frame(Screen[None]):
-    """A screen says its place, its actions and its body; what the actions are for is said by `subjects`."""
+class Frame(Acting):
+    """A screen says its place, its actions and its body."""
 
     AUTO_FOCUS = "LineTable"
     PLACE: ClassVar[str] = ""
     NOTES: ClassVar[tuple[str, ...]] = ()  # what no key says, for the help
-    THING: ClassVar[str] = "what is under the cursor"
-    HIDES_UNFIT: ClassVar[bool] = False  # where one thing alone is shown, what does not fit it is no key at all
-    ACTIONS: ClassVar[tuple[Action, ...]] = ()
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(place.key, f"go('{place.name}')", place.title, show=False) for place in PLACES),
         Binding("0", "go('account')", "Your account", show=False),
@@ -83,11 +77,6 @@ class Frame(Screen[None]):
         super().__init__()
         self._composed = False
 
-    def __init_subclass__(cls, **how: Any) -> None:
-        own = list(cls.__dict__.get("BINDINGS", ()))
-        cls.BINDINGS = own + [Binding(a.key, f"act('{a.name}')", a.label) for a in cls.ACTIONS if a.key]
-        super().__init_subclass__(**how)
-
     def compose(self) -> ComposeResult:
         self._fit_to(self.app.size)  # before it is drawn for the first time
         yield Masthead()
@@ -107,24 +96,6 @@ class Frame(Screen[None]):
     def look(self) -> None:
         """Ask for what it shows; called whenever something may have changed."""
 
-    def subjects(self, action: Action) -> Sequence[tuple[str, str]]:
-        """What an action is for: the word that names each in a command, and the one that people know it by."""
-        del action
-        return ()
-
-    def owners(self) -> Sequence[str]:
-        return ()
-
-    def org_of(self, subject: str) -> str | None:
-        """Where a subject belongs, if that is another organization than one's own."""
-        del subject
-        return None
-
-    def undo(self, action: Action, subject: str) -> Command | None:
-        """What would take this action back, as long as it is not done yet; None where nothing would."""
-        del action, subject
-        return None
-
     def names(self) -> Names:
         """What a command could name, for completion."""
         return {}
@@ -140,11 +111,6 @@ class Frame(Screen[None]):
         return False
 
     # What all do
-
-    @property
-    def console(self) -> Console:
-        assert isinstance(self.app, Console)
-        return self.app
 
     def ask(self, question: Question, about: str) -> None:
         self.console.gateway.ask(self, question, about=f"{self.PLACE} {about}".strip())
@@ -192,9 +158,6 @@ class Frame(Screen[None]):
     @on(Echo)
     def _echo(self, event: Echo) -> None:
         self._say(event.content)
-
-    def _say(self, content: Content) -> None:
-        self.query_one(".echo", Plain).say(content)
 
     @on(Nav.Picked)
     def _picked(self, event: Nav.Picked) -> None:
@@ -274,90 +237,22 @@ class Frame(Screen[None]):
         self.look_if_known()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What one may never do is not offered; what does not fit the thing in hand is shown as out of reach."""
         if action in ("prompt", "filter"):
             return not isinstance(self.focused, (Input, Pick))  # there it is a sign like others
         if action == "columns":
             return isinstance(self.focused, LineTable)
-        if action != "act":
-            return True
-        wanted = self._action(str(parameters[0]))
-        if not may(self.console.who, wanted.verb):
-            return False
-        if wanted.subject is None or (wanted.asks and not self.subjects(wanted)):
-            return True
-        own = all(may(self.console.who, wanted.verb, owner) for owner in self.owners())
-        if own and self.subjects(wanted):
-            return True
-        return False if self.HIDES_UNFIT else None
-
-    def on_key(self, event: events.Key) -> None:
-        """A key that is out of reach says why, since it is there to be read."""
-        for action in self.ACTIONS:
-            if action.key == event.key and self.check_action("act", (action.name,)) is not True:
-                self._say(text(self.out_of_reach(action), Tone.DIM))
-
-    def out_of_reach(self, action: Action) -> str:
-        """Why somebody cannot do this here and now."""
-        if not may(self.console.who, action.verb) or not all(
-            may(self.console.who, action.verb, owner) for owner in self.owners()
-        ):
-            return f"{action.label}: not yours to do; {action.verb.help}"
-        return f"{action.label} does not fit {self.THING}"
-
-    def action_act(self, name: str) -> None:
-        self.act(self._action(name))
-
-    def act(self, action: Action) -> None:
-        """Fill in, make sure, then do: each by what the action says of itself."""
-        chosen = self.subjects(action) if action.subject else [("", "")]
-        if action.asks and not chosen:
-            chosen = [("", "")]
-        if not chosen:
-            self._say(text(f"nothing to {action.label.lower()} here", Tone.DIM))
-            return
-        if self._has_slipped(action, chosen):
-            return
-        commands = [self._command(action, word, known_as) for word, known_as in chosen]
-        if action.fill:
-            self.app.push_screen(FormScreen(action, commands))
-            return
-        if not action.sure:
-            self.console.do(commands)
-            return
-        self.app.push_screen(SureScreen.of(action, commands, [name for _, name in chosen]), self.console.sure)
-
-    def _has_slipped(self, action: Action, chosen: Sequence[tuple[str, str]]) -> bool:
-        """Where the row that the cursor stood on has gone by itself, what acts at once asks to be said once more."""
-        tables = self.query(LineTable)
-        slipped = [table for table in tables if table.slipped_off is not None and not table.marked]
-        asks = bool(slipped) and action.subject is not None and not action.fill and not action.sure
-        for table in tables:
-            table.slipped_off = None
-            table.will_lose(word for word, _ in chosen)
-        if asks:
-            words = f"the line under the cursor has gone, it is now on {chosen[0][1]}: {action.key} again to"
-            self._say(text(f"{words} {action.label.lower()} that", Tone.WAIT))
-        return asks
-
-    def fixed(self, action: Action) -> dict[str, Sequence[str]]:
-        """What the screen knows of a command besides its subject."""
-        return dict(action.preset)
-
-    def _command(self, action: Action, subject: str, known_as: str) -> Command:
-        texts = {**self.fixed(action), **({action.subject: (subject,)} if action.subject and subject else {})}
-        undo, org = self.undo(action, subject), self.org_of(subject)
-        if undo is not None:
-            undo = replace(undo, org=org)
-        command = Command(action.verb, texts, known_as=known_as, undo=undo, shows=action.shows, org=org)
-        return only_if_still(command, undo) if action.fill and undo is not None else command
-
-    def _action(self, name: str) -> Action:
-        return next(action for action in self.ACTIONS if action.name == name)
+        return super().check_action(action, parameters)
 
     def _complete(self, line: str) -> list[Completion]:
+        """What stood before the verb, as in a line from a shell, is kept as it is."""
         offered = [v for v in VERBS if not v.terminal_only and may(self.console.who, v)]
-        return completions(line, offered, [*ways(), "account", "help", "quit"], self.console.names)
+        try:
+            head, _, org = taken_apart(line)
+        except BursarError:
+            return []  # told once it is entered
+        places = [*ways(), "account", "help", "quit"] if org is None else []
+        found = completions(line[len(head) :], offered, places, self.console.names)
+        return [one._replace(line=head + one.line) for one in found]
 
     def _who_changed(self) -> None:
         self._show_who()

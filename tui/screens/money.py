@@ -38,7 +38,6 @@ class MoneyScreen(Frame):
         actions.GRANT,
         actions.TRANSFER,
         actions.FILL,
-        actions.REPORT,
         actions.USAGE,
         actions.REVERSE,
     )

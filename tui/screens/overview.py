@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from textual import events, on
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
@@ -19,7 +21,7 @@ from tui.completion import Names
 from tui.feed import event_line
 from tui.messages import DiagnosisSeen, OverviewSeen
 from tui.screens.frame import Frame
-from tui.theme import Tone
+from tui.theme import VERDICT_LOOKS, Tone
 from tui.widgets.capacity import cluster_bars, name_of, names_of_queue
 from tui.widgets.columns import Cell, Column
 from tui.widgets.devices import DeviceMap
@@ -28,12 +30,14 @@ from tui.widgets.panel import Panel
 from tui.widgets.plain import Plain, joined, stacked, text
 from tui.widgets.table import LineTable
 
-_VERDICTS = {Verdict.OK: ("✓", Tone.GOOD), Verdict.WARN: ("▲", Tone.WAIT), Verdict.FAIL: ("✗", Tone.BAD)}
-
 
 class OverviewScreen(Frame):
     PLACE = "overview"
     CSS_PATH = "overview.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("h", "lead('health')", "Health"),
+        Binding("a", "lead('audit')", "Audit"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,6 +155,16 @@ class OverviewScreen(Frame):
         if line is not None:
             self.console.open_deployment(event.key, org=line.org)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "lead" and parameters == ("audit",):
+            who = self.console.who
+            return who is not None and allows(principal(who), Permission.AUDIT_READ)
+        return super().check_action(action, parameters)
+
+    def action_lead(self, place: str) -> None:
+        """To a screen that has no key everywhere."""
+        self.console.go(place)
+
     @on(DiagnosisSeen)
     def _diagnosis_seen(self, seen: DiagnosisSeen) -> None:
         self.query_one(".doctor", Plain).say(_verdict(seen.diagnosis))
@@ -213,9 +227,9 @@ def _burn_line(wallet: WalletCard, now: int) -> list[Content]:
 
 
 def _verdict(diagnosis: Diagnosis) -> Content:
-    sign, tone = _VERDICTS[diagnosis.verdict]
+    look = VERDICT_LOOKS[diagnosis.verdict]
     bad = [finding for finding in diagnosis.findings if finding.verdict is not Verdict.OK]
     worst = [finding for finding in bad if finding.verdict is diagnosis.verdict]
     words = f" {worst[0].check}: {worst[0].message}" if worst else " all checks pass"
-    more = f"  (and {len(bad) - 1} more: :doctor)" if len(bad) > 1 else ""
-    return joined(text(f"doctor {sign} {diagnosis.verdict.value}", tone), text(words), text(more, Tone.DIM))
+    more = f"  (and {len(bad) - 1} more: h shows them)" if len(bad) > 1 else ""
+    return joined(text(f"doctor {look.text}", look.tone), text(words), text(more, Tone.DIM))

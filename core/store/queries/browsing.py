@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, not_, or_, select
 from sqlalchemy.sql.elements import UnaryExpression
@@ -25,7 +25,6 @@ _COLUMNS = {
     "owner": accounts.c.name,
     "org": orgs.c.name,
     "cluster": clusters.c.name,
-    "node": nodes.c.name,
     "kind": deployments.c.kind,
     "state": deployments.c.state,
     "image": deployments.c.image,
@@ -88,11 +87,17 @@ def _ordered(statement: Select[str], order: Order, backwards: bool) -> Select[st
 
 def _fits(word: Word) -> ColumnElement[bool]:
     if word.field == "node":
-        found = _is_on_node(word)
-    elif word.field is not None:
-        found = _holds(word.field, word)
-    else:
-        found = or_(*(_holds(name, word) for name in _SOUGHT))
+        return _turned(word, _is_on_node(word))
+    return fits(word, _COLUMNS, _SOUGHT)
+
+
+def fits(word: Word, columns: Mapping[str, ColumnElement[str]], sought: Sequence[str]) -> ColumnElement[bool]:
+    """Whether it stands in its field, or in any of those that are sought."""
+    names = sought if word.field is None else [word.field]
+    return _turned(word, or_(*(_holds(columns[name], word) for name in names)))
+
+
+def _turned(word: Word, found: ColumnElement[bool]) -> ColumnElement[bool]:
     return not_(func.coalesce(found, False)) if word.without else found
 
 
@@ -100,12 +105,12 @@ def _is_on_node(word: Word) -> ColumnElement[bool]:
     """Now: what has left a node is no longer on it."""
     held = allocations.join(nodes, nodes.c.id == allocations.c.node_id)
     here = and_(allocations.c.deployment_id == deployments.c.id, allocations.c.released_at.is_(None))
-    return select(allocations.c.id).select_from(held).where(here, _holds("node", word)).exists()
+    return select(allocations.c.id).select_from(held).where(here, _holds(nodes.c.name, word)).exists()
 
 
-def _holds(name: str, word: Word) -> ColumnElement[bool]:
-    column = func.lower(_COLUMNS[name])
-    return column == word.text.lower() if word.exact else column.contains(word.text.lower(), autoescape=True)
+def _holds(column: ColumnElement[str], word: Word) -> ColumnElement[bool]:
+    lowered = func.lower(column)
+    return lowered == word.text.lower() if word.exact else lowered.contains(word.text.lower(), autoescape=True)
 
 
 def newest_events(

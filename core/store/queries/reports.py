@@ -18,8 +18,10 @@ from core.store.repositories.ledger import entries, postings
 from core.store.repositories.runs import runs
 from core.store.scope import Scope
 
+_NAMED_AT_ONCE = 5_000  # a statement takes only so many values, and of whom there are many there is no end
 
-def waits_ms(connection: Connection, scope: Scope, period: Period) -> list[int]:
+
+def waits_ms(connection: Connection, scope: Scope, period: Period, owner_id: str | None = None) -> list[int]:
     """How long each deployment whose first run began in the period had waited since it was submitted; sorted."""
     first = (
         select(runs.c.deployment_id, func.min(runs.c.started_at).label("began"))
@@ -31,14 +33,18 @@ def waits_ms(connection: Connection, scope: Scope, period: Period) -> list[int]:
         first.join(deployments, deployments.c.id == first.c.deployment_id)
     )
     within = statement.where(first.c.began >= period.since, first.c.began < period.until)
+    if owner_id is not None:
+        within = within.where(deployments.c.owner_id == owner_id)
     return sorted(max(0, int(row[0])) // 1000 for row in connection.execute(within))
 
 
-def unposted_runs(connection: Connection, scope: Scope, until: int) -> int:
+def unposted_runs(connection: Connection, scope: Scope, until: int, owner_id: str | None = None) -> int:
     """Runs that go on from before the period's end and whose life up to there is not yet proved."""
     statement = select(func.count()).where(
         scope.covers(runs), runs.c.ended_at.is_(None), runs.c.started_at < until, runs.c.seen_at < until
     )
+    if owner_id is not None:
+        statement = statement.where(runs.c.owner_id == owner_id)
     return int(connection.execute(statement).scalar_one())
 
 
@@ -47,8 +53,12 @@ def named(connection: Connection, scope: Scope, handles: Sequence[str]) -> dict[
     statement = select(deployments.c.handle, deployments.c.name, accounts.c.name).select_from(
         deployments.join(accounts, accounts.c.id == deployments.c.owner_id)
     )
-    found = connection.execute(statement.where(scope.covers(deployments), deployments.c.handle.in_(handles)))
-    return {row[0]: (row[1], row[2]) for row in found}
+    found: dict[str, tuple[str, str]] = {}
+    for start in range(0, len(handles), _NAMED_AT_ONCE):
+        some = deployments.c.handle.in_(handles[start : start + _NAMED_AT_ONCE])
+        rows = connection.execute(statement.where(scope.covers(deployments), some))
+        found.update((row[0], (row[1], row[2])) for row in rows)
+    return found
 
 
 def refunded(connection: Connection, deployment_id: str) -> Amounts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from core.domain.kinds import Kind
 from core.domain.lifecycle import State
 from core.domain.resources import Resources
 from core.domain.roles import Role
+from core.views.background import DaemonHealth, EngineTrouble
 from core.views.browsing import DeviceLine, EventLine, Holder
 from core.views.chat import LinkLine
 from core.views.foresight import BlockerLine, DelayLine, PreviewCard, QueueLine, WhyCard
@@ -33,10 +35,12 @@ from core.views.money import (
     PostingLine,
     StatementCard,
     Sum,
+    UsageLine,
     WalletCard,
 )
-from core.views.operations import Diagnosis, Finding, Verdict
+from core.views.operations import AuditLine, Diagnosis, Finding, Verdict
 from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard
+from core.views.reports import DayUse, DeploymentUse, ReportCard
 from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, LogText, NodeCard
 from tests.tui.console.scene import Scene, settled
 from tui import messages
@@ -150,7 +154,27 @@ TOLD: dict[str, Callable[[str], Sequence[Any]]] = {
     ],
     "people": lambda x: [people(x)],
     "money": lambda x: [messages.MoneySeen(wallet(x), wallet(x), statement(x), {x: wallet(x)})],
+    "reports": lambda x: [messages.ReportSeen(report(x), "this-week")],
+    "audit": lambda x: [messages.JournalSeen((1,), ("", False), 0), messages.JournalLinesSeen((audit_line(x),))],
+    "health": lambda x: [
+        messages.HealthSeen(DaemonHealth(x, 1, True, 1, 1, 1, (EngineTrouble(x, 1, x, x),)), (cluster(x),)),
+        messages.DiagnosisSeen(Diagnosis(Verdict.WARN, (Finding(x, x, Verdict.WARN, x, x),))),
+    ],
 }
+
+
+def audit_line(x: str) -> AuditLine:
+    kept = json.dumps({x: x, "same": x})
+    return AuditLine(1, 1, x, x, x, x, x, kept, json.dumps({"same": x, "new": x}), x)
+
+
+def report(x: str) -> ReportCard:
+    line, used = UsageLine(x, 1, 1, 1), Sum(1, 1)
+    return ReportCard(
+        org=x, zone="UTC", since=0, until=2, first_day="2026-01-01", last_day="2026-01-02", total=used, before=used,
+        left=used, lasts_until_day=None, waits=None, unposted_runs=1, users=(line,), clusters=(line,), owner=x,
+        deployments=(DeploymentUse(x, x, x, 1, 1, 1),), days=(DayUse("2026-01-01", 1, 1), DayUse("2026-01-02", 0, 0)),
+    )  # fmt: skip
 
 
 def assert_harmless(app: Console) -> None:

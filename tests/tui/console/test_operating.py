@@ -109,3 +109,20 @@ async def test_a_click_on_a_free_gpu_leads_to_what_is_on_its_node(scene: Scene) 
         await desk.pilot.click(DeviceMap, offset=(spot.begins, spot.line))
         await desk.sees(f"node=={spot.device.node}")
         assert isinstance(desk.app.screen, DeploymentsScreen)
+
+
+async def test_a_line_from_a_shell_is_read_with_the_organization_that_it_names(scene: Scene, bob: Caller) -> None:
+    async with sitting(scene, "olga", "colon") as desk:
+        await desk.type("bursar --org sound pri")
+        assert "priority" in desk.screen and "queue" not in desk.screen.partition("bursar --org")[0].splitlines()[-1]
+        await desk.press("ctrl+u")
+        await desk.type("bursar --org sound priority theirs 70")
+        shown = await desk.press("enter")
+        assert "$ bursar --org sound priority theirs 70" in shown
+        assert theirs(desk, bob).priority == 70
+        await desk.press("escape", "colon")
+        await desk.type("bursar org remove bob --org sound")
+        assert "type bob to go on" in await desk.press("enter")
+        await desk.press("escape", "colon")
+        await desk.type("bursar --org nowhere show theirs")
+        assert "✗ no organization 'nowhere' of yours" in await desk.press("enter")

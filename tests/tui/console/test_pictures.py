@@ -31,6 +31,10 @@ VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "approvals-of-a-member": ("mia", ("6",)),
     "people": ("ana", ("7",)),
     "money": ("ana", ("8",)),
+    "reports": ("ana", ("9",)),
+    "reports-of-a-member": ("mia", ("9", "M", "right_square_bracket", "right_square_bracket")),
+    "audit": ("ana", ("a", "down")),
+    "health-of-a-member": ("mia", ("h",)),
     "account": ("olga", ("0",)),
     "help": ("ana", ("3", "question_mark")),
     "sure": ("ana", ("3", "down", "down", "down", "c")),
@@ -50,6 +54,8 @@ WIDE = (
     "approvals",
     "people",
     "money",
+    "reports",
+    "audit",
     "account",
 )
 DRAWN = [(name, SMALL) for name in VIEWS] + [(name, USUAL) for name in WIDE]
@@ -67,6 +73,8 @@ async def picture(scene: Scene, name: str, size: tuple[int, int]) -> str:
         for key in keys:
             await pilot.press(key)
             shown = await settled(app, pilot)
+        while (again := await settled(app, pilot)) != shown:  # a line that is wrapped late moves what is below it
+            shown = again
         return _IDS.sub(r"\1-······", shown)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from textual import events
+from textual import events, on
 from textual.app import App, ComposeResult
 from textual.content import Content
 
@@ -28,6 +28,7 @@ from tui.widgets.fields import Fields
 from tui.widgets.hanging import wrapped
 from tui.widgets.keys import Key, Keys, fitted
 from tui.widgets.lines_of_log import LinesOfLog
+from tui.widgets.nav import PLACES, Nav
 from tui.widgets.pick import Pick
 from tui.widgets.plain import text
 
@@ -141,7 +142,7 @@ async def test_what_is_typed_into_a_form_is_no_key_of_the_screen_and_help_is_sti
 async def test_the_help_says_where_a_key_works_and_leaves_out_how_widgets_scroll(scene: Scene) -> None:
     async with sitting(scene, "ana", "3", "question_mark") as desk:
         shown = desk.screen
-        for words in ("deployments", "in lists", "everywhere", "1-8", "Turn order round", "Undo what was done last"):
+        for words in ("deployments", "in lists", "everywhere", "1-9", "Turn order round", "Undo what was done last"):
             assert words in shown
         assert "Scroll" not in shown
         assert "Focus" not in shown
@@ -293,3 +294,37 @@ def test_nodes_stand_in_the_order_of_their_numbers() -> None:
         "node-10",
         "node-100",
     ]
+
+
+class _Navs(App[None]):
+    """The line of the main screens alone, and where it was clicked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picked: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield Nav()
+
+    @on(Nav.Picked)
+    def _picked(self, event: Nav.Picked) -> None:
+        self.picked.append(event.place)
+
+
+@pytest.mark.parametrize(
+    ("width", "first", "last"), [(80, "1 Home", "9 Use"), (90, "1 Home", "9 Use"), (120, "1 Overview", "9 Reports")]
+)
+async def test_all_main_screens_are_named_at_any_width_and_clicked_where_they_stand(
+    width: int, first: str, last: str
+) -> None:
+    app = _Navs()
+    async with app.run_test(size=(width, 3)) as pilot:
+        nav = app.query_one(Nav)
+        nav.here, nav.waiting = "approvals", 12
+        await pilot.pause()
+        line = nav.render().plain
+        assert len(line) <= width and first in line and line.rstrip().endswith(last)
+        for place in PLACES:
+            await pilot.click(Nav, offset=(line.index(f"{place.key} "), 0))
+        await pilot.click(Nav, offset=(len(line.rstrip()) - 1, 0))
+    assert app.picked == [*(place.name for place in PLACES), PLACES[-1].name]
