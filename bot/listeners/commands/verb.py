@@ -71,7 +71,7 @@ def call(desk: Desk, verb: Verb, caller: Caller, values: Values) -> object:
         return longer(desk, caller, validated(ExtendRequest, **given))
     answer = verb.call(desk.bursar, caller, values)
     if isinstance(answer, Iterator):
-        raise Invalid("terminal_only", "what goes on and on is for a terminal", "say it without follow")
+        raise Invalid("terminal_only", "what goes on and on is for a terminal", "say it without follow or whole")
     return answer
 
 
