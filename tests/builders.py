@@ -69,12 +69,13 @@ class World:
     def beside(self, ids: Ids) -> World:
         return World.of(self.settings, self.clock, ids)
 
-    def copied(self, home: Path) -> World:
-        """The same installation as it is now, once more in another home. It must be on SQLite there, and closed."""
+    def copied(self, home: Path, url: str | None = None) -> World:
+        """The same installation as it is now, once more in another home: it must be closed. `url` is a copy of its
+        store, where that does not lie in its home."""
         shutil.copytree(self.settings.home, home)
         assert isinstance(self.ids, SeqIds), "only ids that can be foreseen go on where they were"
-        settings = replace(self.settings, home=home, database=Database())
-        return World.of(settings, ManualClock(self.clock.now()), _going_on(self.ids))
+        settings = replace(self.settings, home=home, database=Database(url=url) if url else Database())
+        return World.of(settings, ManualClock(self.clock.now()), going_on(self.ids))
 
     def close(self) -> None:
         self.bursar.close()
@@ -153,7 +154,8 @@ class World:
         return self.bursar.deployments.submit(who, job(name, cluster, **fields))
 
 
-def _going_on(ids: SeqIds) -> SeqIds:
+def going_on(ids: SeqIds) -> SeqIds:
+    """Others that will name what these would have named next."""
     made = SeqIds()
     made._random.setstate(ids._random.getstate())
     made._count = ids._count

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import gc
-import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy.engine import make_url
 
 from core.store import schema
 from core.store.database import Database
 from tests import haste, postgres
+from tests.builders import copy_of
 
 DIALECTS = ("sqlite", "postgresql")
+NewStore = Callable[..., str]  # (dialect, like=None): its URL
 
 # How long an example takes says something of the machine alone. A change is judged by the same examples whenever it is
 # judged; whoever looks for new ones says `--hypothesis-profile=search`.
@@ -77,25 +79,35 @@ def postgres_server() -> Iterator[postgres.Postgres]:
 _numbers = count(1)
 
 
+def _store(request: pytest.FixtureRequest, folder: Path, dialect: str, like: str | None) -> str:
+    """A new store at head; or a copy of the one at the URL `like`, which nobody may have open."""
+    number = next(_numbers)
+    there = None if like is None else make_url(like).database
+    if dialect == "sqlite":
+        return copy_of(Path(there or request.getfixturevalue("sqlite_at_head")), folder / f"bursar-{number}.db")
+    url: str = request.getfixturevalue("postgres_server").create(f"test_{number}", there or postgres.TEMPLATE)
+    return url
+
+
 @pytest.fixture
-def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Makes the URL of a store of its own, at head, for a dialect."""
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewStore]:
+    """Makes the URL of a store of its own for a dialect: at head, or as another one stands."""
     made: list[str] = []
 
-    def make(dialect: str) -> str:
-        if dialect == "sqlite":
-            target = tmp_path / f"bursar-{next(_numbers)}.db"
-            shutil.copy(request.getfixturevalue("sqlite_at_head"), target)
-            target.chmod(0o600)
-            return f"sqlite:///{target}"
-        name = f"test_{next(_numbers)}"
-        url: str = request.getfixturevalue("postgres_server").create(name, postgres.TEMPLATE)
-        made.append(name)
-        return url
+    def make(dialect: str, like: str | None = None) -> str:
+        made.append(_store(request, tmp_path, dialect, like))
+        return made[-1]
 
     yield make
-    for name in made:
-        request.getfixturevalue("postgres_server").drop(name)
+    for url in made:
+        if url.startswith("postgresql"):
+            request.getfixturevalue("postgres_server").drop(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def lasting_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewStore:
+    """The same for a store that is made once, to be copied for many tests."""
+    return lambda dialect, like=None: _store(request, tmp_path_factory.mktemp("lasting"), dialect, like)
 
 
 @pytest.fixture(params=DIALECTS)

@@ -77,7 +77,10 @@ def instance_lines(card: DeploymentCard, now: int) -> list[Line]:
 
 def _money(card: DeploymentCard) -> list[Line]:
     """What it has cost, what an hour costs, and what is set aside for it."""
-    lines = [fact("cost", sum_of(card.cost)), fact("an hour", sum_of(card.rate))]
+    hourly = sum_of(card.rate)
+    if card.pays_now is not None:
+        hourly = f"{sum_of(card.pays_now)} as it stands; running {hourly}"
+    lines = [fact("cost", sum_of(card.cost)), fact("an hour", hourly)]
     return [*lines, fact("held", sum_of(card.held))] if card.held != Sum() else lines
 
 

@@ -47,7 +47,7 @@ def facts(view: DeploymentCard) -> list[tuple[str, str]]:
         found.append(("image", safe_slack(view.image, 300)))
     found += _times(view)
     if view.state not in FINAL:
-        found.append(("costs an hour", rough_books(view.rate)))
+        found.append(("costs an hour", rough_books(view.pays_now or view.rate)))
     if view.started_at is not None or view.cost != Sum():
         found.append(("cost in all" if view.state in FINAL else "cost so far", rough_books(view.cost)))
     if view.held.credits_ucr or view.held.gpu_ms:

@@ -214,7 +214,7 @@ VERBS: tuple[Verb, ...] = (
         Permission.DEPLOYMENT_READ,
         lambda bursar, caller, values: bursar.foresight.queue(caller, values["cluster"]),
         (_CLUSTER,),
-        columns=("position", "name", "owner", "priority", "gpu_milli", "estimate_at", "blocker"),
+        columns=("position", "name", "owner", "priority", "gpu_milli", "estimate", "blocker"),
         nothing="nothing waits",
     ),
     Verb(

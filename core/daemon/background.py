@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from core.clock import HOUR
@@ -16,9 +17,11 @@ from core.daemon.tending import Tender
 from core.daemon.timekeeping import Timekeeper
 from core.domain.engines import Registry
 from core.domain.errors import Conflict
+from core.domain.resources import format_duration
+from core.domain.roles import Caller
 from core.ids import Ids
 from core.settings import Settings
-from core.store import leases
+from core.store import leases, led_with
 from core.store.installation import identity
 from core.store.leases import Leadership
 from core.store.units import Units
@@ -66,7 +69,15 @@ class Daemon:
         if leads and self._ground.leadership.epoch != led:
             self._begin_anew()
             setting.follow(self._ground)
+            self._tell_settings()
         return leads
+
+    def _tell_settings(self) -> None:
+        """They are read once, at the start: whoever has changed them since is told by the doctor."""
+        leadership = self._ground.leadership
+        with self._ground.units.set_right(leadership) as unit:
+            assert leadership.epoch is not None, "the unit proves that"
+            led_with.tell(unit.connection, leadership.epoch, self._ground.settings.of_the_background())
 
     def _begin_anew(self) -> None:
         """What is in memory of the store, and of when things are due, may not be so any more."""
@@ -111,24 +122,29 @@ class Daemon:
         """What has been kept for long enough; with `apply` it goes, if this process may lead."""
         return self._as_leader(lambda: sweeping.sweep(self._ground, apply=apply), needed=apply)
 
-    def reconcile(self, *, apply: bool) -> ReconcileReport:
-        """How store and engines agree; with `apply` leaks are stopped, if this process may lead."""
-        return self._as_leader(lambda: reconciling.reconcile(self._ground, apply=apply), needed=apply)
+    def reconcile(self, by: Caller | None = None) -> ReconcileReport:
+        """How store and engines agree. In the name of who asks for it leaks are stopped, whoever leads."""
+        if by is not None:
+            self._refuse_in_quarantine()
+        return replace(reconciling.reconcile(self._ground, by), in_quarantine=self._in_quarantine())
 
     def _as_leader(self, work: Callable[[], T], *, needed: bool) -> T:
         if not needed:
             return work()
-        if self._in_quarantine():
-            hint = "bursar reconcile shows it; bursar reconcile --end-quarantine lets the daemon work again"
-            raise Conflict("in_quarantine", "the store came back from a backup and nobody has looked yet", hint)
+        self._refuse_in_quarantine()
         if not self.lead():
-            raise Conflict(
-                "another_leads", "another process leads and does this by itself", "look again in a few minutes"
-            )
+            every = format_duration(self._ground.settings.daemon.sweep_every_ms)
+            message = f"another process leads, and clears away by itself every {every}"
+            raise Conflict("another_leads", message, "look again then: bursar cleanup")
         try:
             return work()
         finally:
             self.resign()
+
+    def _refuse_in_quarantine(self) -> None:
+        if self._in_quarantine():
+            hint = "bursar reconcile shows it; bursar reconcile --end-quarantine lets the daemon work again"
+            raise Conflict("in_quarantine", "the store came back from a backup and nobody has looked yet", hint)
 
     def _in_quarantine(self) -> bool:
         with self._ground.units.look() as unit:

@@ -24,6 +24,7 @@ from core.store.repositories.clusters import ClusterRow
 from core.store.units import Unit
 
 DEFAULT = Policy()
+# So much news is followed one by one however small the board is.
 MOST_NEWS = 2_000
 # Holds count in the fair share at once; what is settled may be this old.
 _SHARES_AFRESH = 5 * MINUTE
@@ -31,9 +32,13 @@ _SHARES_AFRESH = 5 * MINUTE
 _CHANGES_ALL = ("cluster.", "wallet.", "treasury.", "org.")
 
 
+def changes_all(event: feed.EventRow) -> bool:
+    return event.kind.startswith(_CHANGES_ALL)
+
+
 @dataclass(slots=True)
 class KeptBoard:
-    """`current` is asked inside a leader's unit; `also` is told what changed without an event, such as a hold."""
+    """`current` is asked by a leader; `also` is told what changed without an event, such as a hold."""
 
     _board: Board | None = None
     _seq: int = 0
@@ -49,6 +54,11 @@ class KeptBoard:
         """As it was when the last pass began; None where that is not known any more."""
         return self._board
 
+    @property
+    def seq(self) -> int:
+        """The last news that it knows of."""
+        return self._seq
+
     def forget(self) -> None:
         """Whatever is known may be wrong from here on."""
         self._board = None
@@ -62,11 +72,16 @@ class KeptBoard:
 
     def may_wait(self, unit: Unit, cluster: ClusterRow) -> bool:
         """Nobody waits whom it could help, and it would have to be built anew: that has time until all is quiet."""
-        is_near = self._board is not None and feed.newest(unit.connection) - self._seq <= MOST_NEWS
-        if is_near or is_waited_at(unit, cluster):
+        if self._is_near(feed.newest(unit.connection)) or is_waited_at(unit, cluster):
             return False
         self.forget()
         return True
+
+    def _is_near(self, newest: int) -> bool:
+        """Whether it is less work to follow the news than to build the board anew."""
+        if self._board is None:
+            return False
+        return newest - self._seq <= max(MOST_NEWS, len(self._board.holdings) + len(self._board.waiting))
 
     def current(self, unit: Unit, cluster: ClusterRow, foreign: tuple[Claim, ...], policy: Policy = DEFAULT) -> Board:
         newest = feed.newest(unit.connection)
@@ -92,10 +107,10 @@ class KeptBoard:
         board = self._board
         if board is None or cluster.state != self._state or unit.now < self._as_of:
             return None
-        if newest - self._seq > MOST_NEWS or not feed.is_kept(unit.connection, self._seq):
+        if not self._is_near(newest) or not feed.is_kept(unit.connection, self._seq):
             return None
         news = feed.behind(unit.connection, self._seq)
-        if any(event.kind.startswith(_CHANGES_ALL) for event in news):
+        if any(map(changes_all, news)):
             return None
         handles = {event.subject for event in news if event.kind.startswith("deployment.")}
         ids = touched.on_cluster(unit.connection, cluster.id, handles) | also

@@ -6,11 +6,14 @@ What a rung asks for is taken once for each funding; what must not run on is sto
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from core.clock import HOUR
 from core.daemon.ground import Ground
 from core.domain.kinds import Kind
 from core.domain.lifecycle import State, StopCause, Trigger
-from core.ledger.amounts import Book
+from core.ledger.admission import job_hold
+from core.ledger.amounts import NOTHING, Amounts, Book
 from core.ledger.burn import Drain, accrued, instant_when_left
 from core.ledger.ladder import LADDER, Funds, Rung, Standing, Step, next_look_at, next_steps
 from core.ledger.meter import draws_on
@@ -18,7 +21,7 @@ from core.settings import RunOut
 from core.store import feed, settlement
 from core.store.moves import move
 from core.store.queries import wallets
-from core.store.queries.wallets import Wallet
+from core.store.queries.wallets import Funded, Wallet
 from core.store.repositories.runs import RunRow
 from core.store.units import Unit
 
@@ -70,19 +73,55 @@ def rungs_of(rules: RunOut) -> tuple[Rung, ...]:
     )
 
 
+class _Purse:
+    """What one wallet or treasury pays for now; read run by run only for who must know it to the micro-credit."""
+
+    def __init__(self, unit: Unit, whose: Wallet) -> None:
+        self._unit = unit
+        self._whose = whose
+
+    @cached_property
+    def runs(self) -> list[RunRow]:
+        return self._unit.runs.open_of_payer(*self._whose)
+
+    @cached_property
+    def burning(self) -> Drain:
+        return Drain(settlement.burning_to_limits(self._unit, self.runs))
+
+    @cached_property
+    def at_most(self) -> Amounts | None:
+        """No more than this will be used by what runs now, since all of it will be stopped; None where it will not."""
+        most = NOTHING
+        for rate, limit_ms, count in self._unit.runs.limits_of_payer(*self._whose):
+            if limit_ms is None:
+                return None
+            each = job_hold(rate, limit_ms)
+            most += Amounts(each.ucr * count, each.gpu_ms * count)
+        return most
+
+    def burning_towards(self, first: Rung, book: Book, funded: Funded, posted: int) -> Drain:
+        """Nothing where all that runs can be paid for to its end, and the first rung is not reached by that."""
+        most = self.at_most
+        if most is None or Funds(funded.used + most.of(book), posted - most.of(book)).have_reached(first.used_milli):
+            return self.burning
+        return _NOTHING_BURNS
+
+
+_NOTHING_BURNS = Drain()
+
+
 def _look(unit: Unit, whose: Wallet, rungs: tuple[Rung, ...], kill_wait_us: int) -> int:
-    runs = unit.runs.open_of_payer(*whose)
-    burning = Drain(settlement.burning_to_limits(unit, runs))
-    account = wallets.account_of(whose)
+    purse, account = _Purse(unit, whose), wallets.account_of(whose)
     posted = unit.ledger.balance(account).posted
-    used_now = accrued(burning, unit.now)
     stopped = 0
     for book in Book:
         funded = wallets.used_since_funded(unit.connection, account, book)
-        more = used_now.of(book)
-        funds = Funds(funded.used + more, posted.of(book) - more, funded.funding)
         before = unit.standings.of(*whose, book)
         computed = wallets.look_at(unit.connection, whose, book)
+        stands_on_none = before.rung == 0 and computed is None
+        burning = purse.burning_towards(rungs[0], book, funded, posted.of(book)) if stands_on_none else purse.burning
+        more = accrued(burning, unit.now).of(book)
+        funds = Funds(funded.used + more, posted.of(book) - more, funded.funding)
         emptied_at = _emptied_at(posted.of(book), book, burning, computed) if funds.have_reached(1000) else None
         emptied_at = emptied_at if emptied_at is not None and emptied_at <= unit.now else None
         after, steps = next_steps(before, funds, unit.now, emptied_at=emptied_at, ladder=rungs)
@@ -91,7 +130,7 @@ def _look(unit: Unit, whose: Wallet, rungs: tuple[Rung, ...], kill_wait_us: int)
             unit.standings.put(*whose, book, after, look_at)
         _tell(unit, whose, book, before, after, steps, funds)
         if after.rung == len(rungs):
-            stopped += _stop_unheld(unit, runs, book, kill_wait_us)
+            stopped += _stop_unheld(unit, purse.runs, book, kill_wait_us)
     return stopped
 
 

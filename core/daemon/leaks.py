@@ -6,6 +6,7 @@ One can come about when a start was accepted after we had given it up. Strangers
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from core.clock import SECOND
@@ -13,6 +14,7 @@ from core.daemon.ground import Ground
 from core.domain.engines import Observed, Token
 from core.domain.errors import BursarError
 from core.domain.flavors import card_at, freeze_rate
+from core.domain.roles import Caller
 from core.ledger.accounts import treasury
 from core.ledger.amounts import NOTHING, Amounts
 from core.ledger.meter import due, open_line
@@ -64,9 +66,32 @@ def stop(ground: Ground, cluster: ClusterRow, strays: Sequence[Observed], sighti
         sightings.told[one.token] = now
     if stopped:
         with ground.units.lead(ground.leadership) as unit:
-            for one in stopped:
-                unit.record("cluster.leak", cluster.handle, after=_facts(unit, cluster, one), org_id=cluster.org_id)
+            _tell(unit, cluster, stopped)
     return len(stopped)
+
+
+def stop_for(ground: Ground, caller: Caller, cluster: ClusterRow, strays: Sequence[Observed]) -> set[Token]:
+    """End them in the name of somebody who has looked: at once, and whoever leads.
+
+    To stop twice what bears a token is to stop it once, and no token is used again: so it needs no lead.
+    """
+    engine = ground.engines.of(cluster)
+    kill_wait_s = ground.settings.scheduling.kill_wait_ms * 1000 / SECOND
+    stopped = []
+    for one in strays:
+        if one.token is not None:
+            with suppress(BursarError):  # it is still in the list that follows
+                engine.stop(one.token, kill_wait_s)
+                stopped.append(one)
+    if stopped:
+        with ground.units.write(caller) as unit:
+            _tell(unit, cluster, stopped)
+    return {one.token for one in stopped if one.token is not None}
+
+
+def _tell(unit: Unit, cluster: ClusterRow, stopped: Sequence[Observed]) -> None:
+    for one in stopped:
+        unit.record("cluster.leak", cluster.handle, after=_facts(unit, cluster, one), org_id=cluster.org_id)
 
 
 def _facts(unit: Unit, cluster: ClusterRow, one: Observed) -> dict[str, object]:

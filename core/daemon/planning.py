@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from core.daemon.boards import KeptBoard
+from core.daemon.boards import KeptBoard, changes_all
 from core.daemon.ground import Ground
 from core.domain.lifecycle import StopCause, Trigger
 from core.ledger.refunds import RefundCause
 from core.scheduler.cycle import plan
 from core.scheduler.decisions import Plan, Preempt, Start
 from core.scheduler.values import Claim
-from core.store import settlement
+from core.store import feed, settlement
 from core.store.moves import Move, move, move_all
 from core.store.queries.board import claims_text
 from core.store.queries.policy import policy_for
@@ -25,58 +25,84 @@ from core.store.units import Unit
 _MOST_STARTS = 500
 
 
+@dataclass(slots=True)
+class _Decided:
+    """A plan, and what it was decided on: all news up to `seq`, by the leader of `epoch`."""
+
+    plan: Plan
+    epoch: int | None
+    seq: int
+    _named: set[str] = field(default_factory=set)
+
+    def holds(self, ground: Ground, unit: Unit, rows: Iterable[DeploymentRow]) -> bool:
+        """Whether nothing has happened since that concerns these, or all of them. Nobody but a leader takes room."""
+        if ground.leadership.epoch != self.epoch or not feed.is_kept(unit.connection, self.seq):
+            return False
+        news = feed.behind(unit.connection, self.seq)
+        if any(map(changes_all, news)):
+            return False
+        self._named.update(event.subject for event in news)
+        self.seq = news[-1].seq if news else self.seq
+        return self._named.isdisjoint(row.handle for row in rows)
+
+
 def plan_cluster(
     ground: Ground, cluster: ClusterRow, board: KeptBoard, foreign: tuple[Claim, ...], *, in_haste: bool = False
 ) -> int:
-    """Decide and write in one unit, so that what was decided on is what is written to. How many moved.
+    """Decide while others write, and write what still holds by then. How many moved.
 
-    What is too much for one unit is written in the next ones, as long as nobody else changes the cluster meanwhile. In
-    haste nothing is made ready for who may come later.
+    What is too much for one unit is written in several. In haste nothing is made ready for who may come later.
     """
     try:
-        with ground.units.lead(ground.leadership) as unit:
-            current = unit.clusters.by_id(cluster.id) or cluster
-            if in_haste and board.may_wait(unit, current):
+        with ground.units.look() as unit:
+            if in_haste and board.may_wait(unit, unit.clusters.by_id(cluster.id) or cluster):
                 return 0
-            policy = policy_for(unit, ground.settings)
-            kept = board.current(unit, current, foreign, policy)
-            decided, later = _bounded(plan(kept, policy, unit.now))
-            _write(unit, current, decided)
-            version = _version(unit, cluster)
-        moved = len(decided.starts) + len(decided.preempts) + len(decided.dooms)
-        for part in later:
+            decided = _decide(ground, unit, cluster, board, foreign)
+        moved = 0
+        for part in _in_parts(decided.plan):
             with ground.units.lead(ground.leadership) as unit:
-                if _version(unit, cluster) != version:
-                    break  # what was decided may not hold any more: the next pass decides anew
-                _write(unit, cluster, part)
-                version = _version(unit, cluster)
-            moved += len(part.starts)
+                rows = {row.id: row for row in unit.deployments.by_ids(_touched(part))}
+                if decided.holds(ground, unit, rows.values()):
+                    moved += _write(unit, cluster, part, rows)
+                elif moved:
+                    break  # the next pass decides on the rest anew
+                else:  # whoever changes things all the time must not keep it from ever coming to a decision
+                    return _decide_and_write(ground, unit, cluster, board, foreign)
     except BaseException:
         board.forget()  # what was not committed must not be remembered
         raise
     return moved
 
 
-def _version(unit: Unit, cluster: ClusterRow) -> int:
-    row = unit.clusters.by_id(cluster.id)
-    return row.version if row is not None and row.deleted_at is None else 0
+def _decide(ground: Ground, unit: Unit, cluster: ClusterRow, board: KeptBoard, foreign: tuple[Claim, ...]) -> _Decided:
+    epoch, policy = ground.leadership.epoch, policy_for(unit, ground.settings)
+    kept = board.current(unit, unit.clusters.by_id(cluster.id) or cluster, foreign, policy)
+    return _Decided(plan(kept, policy, unit.now), epoch, board.seq)
 
 
-def _bounded(decided: Plan) -> tuple[Plan, list[Plan]]:
-    """A large plan in parts. Who is to leave is decided when the starts before it are done."""
+def _decide_and_write(
+    ground: Ground, unit: Unit, cluster: ClusterRow, board: KeptBoard, foreign: tuple[Claim, ...]
+) -> int:
+    """In one unit, so that nobody comes between: as much as fits into it."""
+    for part in _in_parts(_decide(ground, unit, cluster, board, foreign).plan)[:1]:
+        return _write(unit, cluster, part, {row.id: row for row in unit.deployments.by_ids(_touched(part))})
+    return 0
+
+
+def _in_parts(decided: Plan) -> list[Plan]:
+    """None where there is nothing to write. Of a large plan, who is to leave is decided when the starts are done."""
     starts = decided.starts
-    if len(starts) <= _MOST_STARTS:
-        return decided, []
-    firsts = range(_MOST_STARTS, len(starts), _MOST_STARTS)
-    only = replace(decided, preempts=(), dooms=(), unpins=())
-    later = [replace(only, starts=starts[first : first + _MOST_STARTS]) for first in firsts]
-    return replace(decided, starts=starts[:_MOST_STARTS], preempts=()), later
-
-
-def _write(unit: Unit, cluster: ClusterRow, decided: Plan) -> None:
     if decided.is_empty:
-        return
-    rows = {row.id: row for row in unit.deployments.by_ids(_touched(decided))}
+        return []
+    if len(starts) <= _MOST_STARTS:
+        return [decided]
+    only = replace(decided, preempts=(), dooms=(), unpins=())
+    firsts = range(_MOST_STARTS, len(starts), _MOST_STARTS)
+    later = [replace(only, starts=starts[first : first + _MOST_STARTS]) for first in firsts]
+    return [replace(decided, starts=starts[:_MOST_STARTS], preempts=()), *later]
+
+
+def _write(unit: Unit, cluster: ClusterRow, decided: Plan, rows: Mapping[str, DeploymentRow]) -> int:
     _start(unit, [(rows[start.id], start) for start in decided.starts])
     for preemption in decided.preempts:
         _preempt(unit, rows, cluster, preemption)
@@ -84,6 +110,7 @@ def _write(unit: Unit, cluster: ClusterRow, decided: Plan) -> None:
         _fail(unit, rows[doom.id], rows[doom.dependency])
     unit.runs.unpin([unpinned.id for unpinned in decided.unpins])
     unit.clusters.touch(cluster.id)
+    return len(decided.starts) + len(decided.preempts) + len(decided.dooms)
 
 
 def _touched(decided: Plan) -> list[str]:
@@ -124,7 +151,7 @@ def _start(unit: Unit, starts: Sequence[tuple[DeploymentRow, Start]]) -> None:
     unit.runs.unpin([row.id for row in moved if row.id in pinned])
 
 
-def _preempt(unit: Unit, rows: dict[str, DeploymentRow], cluster: ClusterRow, preemption: Preempt) -> None:
+def _preempt(unit: Unit, rows: Mapping[str, DeploymentRow], cluster: ClusterRow, preemption: Preempt) -> None:
     """All victims or none, and the room that they leave is kept for the one they leave it to."""
     preemptor = rows[preemption.for_id]
     for victim_id in preemption.victims:

@@ -1,18 +1,19 @@
 """Holds store and engines against each other, both ways, and says of each instance whose it is.
 
-With `apply` it stops what bears our token and is unknown for longer than the grace. Strangers are never touched,
-nor what is on its way from one state to another.
+In the name of somebody who asks for it, it stops what bears our token and is unknown. Strangers are never touched, nor
+what is on its way from one state to another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from core.daemon import leaks
 from core.daemon.ground import Ground
 from core.domain.engines import Observation, Observed, Token
 from core.domain.errors import BursarError
 from core.domain.lifecycle import HOLDS_CAPACITY, State
+from core.domain.roles import Caller
 from core.ledger.amounts import NOTHING
 from core.store.repositories.clusters import ClusterRow
 from core.store.units import Unit
@@ -21,7 +22,8 @@ from core.views.background import Agreement, Reconciled, ReconcileReport
 _AT_REST = frozenset({State.RUNNING, State.SUSPENDED})
 
 
-def reconcile(ground: Ground, *, apply: bool) -> ReconcileReport:
+def reconcile(ground: Ground, by: Caller | None = None) -> ReconcileReport:
+    """`by`: who wants leaks stopped; without, nothing is changed."""
     with ground.units.look() as unit:
         clusters = unit.clusters.all()
     lines: list[Reconciled] = []
@@ -32,23 +34,27 @@ def reconcile(ground: Ground, *, apply: bool) -> ReconcileReport:
         except BursarError:
             unanswered.append(cluster.name)
             continue
+        leaked = {one.token for one in _strays(ground, cluster, seen)}
+        if leaked:  # or its end was written while we looked: what leaks is there the next time, too
+            try:
+                seen = ground.engines.of(cluster).observe(ground.engines.install)
+            except BursarError:
+                unanswered.append(cluster.name)
+                continue
+        strays = [one for one in _strays(ground, cluster, seen) if one.token in leaked]
         if not seen.complete:
             unanswered += [f"{cluster.name}/{node}" for node in seen.unseen] or [cluster.name]
-        ripe = _ripe(ground, cluster, seen) if apply else []
-        stopped = {one.token for one in ripe}
-        if ripe:
-            leaks.stop(ground, cluster, ripe, leaks.Sightings())
+        stopped = leaks.stop_for(ground, by, cluster, strays) if by is not None else set()
         with ground.units.look() as unit:
-            lines += _lines(unit, ground, cluster, seen, stopped)
-    return ReconcileReport(apply, tuple(lines), tuple(unanswered))
+            lines += _lines(unit, ground, cluster, seen, strays, stopped)
+    return ReconcileReport(by is not None, tuple(lines), tuple(unanswered))
 
 
-def _ripe(ground: Ground, cluster: ClusterRow, seen: Observation) -> list[Observed]:
-    grace, now = ground.settings.clusters.leak_grace_ms * 1000, ground.units.now()
+def _strays(ground: Ground, cluster: ClusterRow, seen: Observation) -> list[Observed]:
+    """Looked up behind the listing: what was started meanwhile is known, for that is written before it is done."""
     with ground.units.look() as unit:
         known = _expected(unit, ground, cluster)
-    strays = [one for one in seen.instances if one.is_live and one.token is not None and one.token not in known]
-    return [one for one in strays if one.created_at is not None and now - one.created_at >= grace]
+    return [one for one in seen.instances if one.is_live and one.token is not None and one.token not in known]
 
 
 def _expected(unit: Unit, ground: Ground, cluster: ClusterRow) -> dict[Token, str]:
@@ -57,9 +63,14 @@ def _expected(unit: Unit, ground: Ground, cluster: ClusterRow) -> dict[Token, st
 
 
 def _lines(
-    unit: Unit, ground: Ground, cluster: ClusterRow, seen: Observation, stopped: set[Token | None]
+    unit: Unit,
+    ground: Ground,
+    cluster: ClusterRow,
+    seen: Observation,
+    strays: Sequence[Observed],
+    stopped: set[Token],
 ) -> Iterator[Reconciled]:
-    known = _expected(unit, ground, cluster)
+    known, leaked = _expected(unit, ground, cluster), {one.token for one in strays}
     for one in seen.instances:
         if not one.is_live:
             continue
@@ -67,9 +78,11 @@ def _lines(
             agreement, handle, cost = Agreement.FOREIGN, None, NOTHING
         elif one.token in known:
             agreement, handle, cost = Agreement.MATCHING, known[one.token], NOTHING
-        else:
+        elif one.token in leaked:
             agreement, handle = Agreement.LEAK, one.token.deployment
             cost = leaks.cost_so_far(unit, cluster, one)
+        else:
+            continue  # it came or went while we looked
         since = one.started_at if one.started_at is not None else one.created_at
         yield Reconciled(
             agreement,

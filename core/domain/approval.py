@@ -163,11 +163,11 @@ def job_word(state: State) -> str:
 def _above_limits(rule: ApprovalPolicy, ask: Ask) -> list[Reason]:
     found: list[Reason] = []
     if rule.gpu_ms is not None and ask.gpu_milli > 0 and _above(ask.gpu_ms, rule.gpu_ms):
-        asked = _shown(ask.gpu_ms, lambda amount: format_gpu_hours(amount, round_up=True))
-        found.append(Reason(Ground.GPU_HOURS, f"{asked} GPU-hours, above {format_gpu_hours(rule.gpu_ms)}"))
+        asked = _shown(ask.gpu_ms, lambda amount: format_gpu_hours(amount, round_up=True), "GPU-hours")
+        found.append(Reason(Ground.GPU_HOURS, f"{asked}, above {format_gpu_hours(rule.gpu_ms)}"))
     if rule.credits_ucr is not None and _above(ask.credits_ucr, rule.credits_ucr):
-        asked = _shown(ask.credits_ucr, format_credits)
-        found.append(Reason(Ground.CREDITS, f"{asked} credits, above {format_credits(rule.credits_ucr)}"))
+        asked = _shown(ask.credits_ucr, format_credits, "credits")
+        found.append(Reason(Ground.CREDITS, f"{asked}, above {format_credits(rule.credits_ucr)}"))
     if rule.gpu_milli is not None and ask.gpu_milli > rule.gpu_milli:
         found.append(Reason(Ground.GPUS, f"{format_gpu(ask.gpu_milli)} GPUs, above {format_gpu(rule.gpu_milli)}"))
     if rule.priority is not None and ask.priority > rule.priority:
@@ -180,5 +180,5 @@ def _above(asked: int | None, limit: int) -> bool:
     return asked is None or asked > limit
 
 
-def _shown(asked: int | None, show: Callable[[int], str]) -> str:
-    return "unbounded" if asked is None else show(asked)
+def _shown(asked: int | None, show: Callable[[int], str], unit: str) -> str:
+    return f"{unit} without end" if asked is None else f"{show(asked)} {unit}"

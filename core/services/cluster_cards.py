@@ -11,6 +11,8 @@ from core.store.repositories.runs import AllocationRow
 from core.store.units import Unit
 from core.views.work import ClusterCard, ClusterLine, FoundNode, GpuSlot, HereCard, NodeCard
 
+MOST_LOOKED_AT = 200
+
 
 def card(unit: Unit, row: ClusterRow) -> ClusterCard:
     """Used and free are derived from what is held at this moment; nothing is counted twice."""
@@ -40,6 +42,13 @@ def card(unit: Unit, row: ClusterRow) -> ClusterCard:
         version=row.version,
         created_at=row.created_at,
     )
+
+
+def limits_told(unit: Unit, row: ClusterRow) -> tuple[str, ...]:
+    """How what runs there is held down, as the engine told of it. Of other organizations only an operator hears."""
+    seen = unit.for_all("operators see the installation") if unit.me.operator else unit
+    told = seen.instances.facts_on(row.id, MOST_LOOKED_AT)
+    return tuple(sorted({facts["limits"] for facts in told if facts.get("limits")}))
 
 
 def line(one: ClusterCard) -> ClusterLine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.domain.engines import EngineHere, NodeFound, Registry
@@ -203,7 +204,8 @@ class Clusters:
 
     @reads(Permission.CLUSTER_READ)
     def show(self, unit: Unit, reference: str) -> ClusterCard:
-        return cards.card(unit, visible_cluster(unit, reference))
+        row = visible_cluster(unit, reference)
+        return replace(cards.card(unit, row), limits=cards.limits_told(unit, row))
 
     @writes(Permission.CLUSTER_CHANGE)
     def set_node_state(

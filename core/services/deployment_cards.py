@@ -11,7 +11,7 @@ from core.domain.flavors import RunRate
 from core.domain.lifecycle import State, Trigger, has_open_run
 from core.domain.roles import Permission, allows
 from core.ledger.amounts import NOTHING, Amounts
-from core.ledger.meter import hourly, prices_after
+from core.ledger.meter import WHOLE, hourly, prices_after
 from core.store import settlement
 from core.store.repositories.deployments import DeploymentRow
 from core.store.repositories.instances import InstanceRow
@@ -41,7 +41,6 @@ def card(
     rate = _rate(unit, row, runs)
     foretold = unit.estimates.of(row.id) if row.state is State.QUEUED and just_held is None else None
     position, told = foretold or (None, None)
-    held = just_held if just_held is not None else _held(unit, row)
     return DeploymentCard(
         id=row.handle,
         name=row.name,
@@ -76,12 +75,13 @@ def card(
         estimate=told.p50 if told else None,
         rate=as_sum(hourly(rate)),
         cost=as_sum(cost_until_now(unit, row, runs) if was_placed else NOTHING),
-        held=as_sum(held),
+        held=as_sum(just_held if just_held is not None else _held(unit, row)),
         after=_followed(unit, row) if may_follow else (),
         runs=tuple(_run_view(unit, run) for run in runs),
         next=_next_steps(unit, row, rate, may_suspend=may_suspend),
         version=cluster.version if cluster else 0,
         instances=tuple(_instance_card(shown, row) for shown in unit.instances.of(row.id)) if was_placed else (),
+        pays_now=_pays_now(runs),
     )
 
 
@@ -172,6 +172,13 @@ def _rate(unit: Unit, row: DeploymentRow, runs: Sequence[RunRow]) -> RunRate:
     if runs and row.state in (State.RUNNING, State.SUSPENDED, State.STOPPING):
         return runs[-1].rate
     return settlement.rate_of(unit, row, unit.now)
+
+
+def _pays_now(runs: Sequence[RunRow]) -> Sum | None:
+    """From the look on that proved it still, not from the wish: see the segments of its run."""
+    if not runs or runs[-1].ended_at is not None or runs[-1].segments[-1].share == WHOLE:
+        return None
+    return as_sum(hourly(runs[-1].rate, runs[-1].segments[-1].share))
 
 
 def _place(unit: Unit, row: DeploymentRow) -> tuple[str | None, tuple[str, ...]]:

@@ -60,7 +60,8 @@ class Operations:
             findings = whole.findings(database, unit.connection, unit.now)
             install = installation.known_identity(unit.connection)
             findings.append(anchors.finding(unit.connection, self._settings.home / "backups", install))
-            background = health.of_daemon(unit.connection, unit.now, self._settings.daemon.lease_ms)
+            lease_ms, settings = self._settings.daemon.lease_ms, self._settings.of_the_background()
+            background = health.of_daemon(unit.connection, unit.now, lease_ms, settings)
             if leases.in_quarantine(unit.connection):
                 findings.append(_QUARANTINED)
         findings += [*_background(background), *self._room_on_disk(), *self._file_modes()]
@@ -129,6 +130,11 @@ def _background(health: DaemonHealth) -> Iterator[Finding]:
             "nobody leads: nothing starts, stops or is metered",
             "bursar daemon",
         )
+    if health.other_settings:
+        message = (
+            f"the leader works with other settings than those that are read here: {', '.join(health.other_settings)}"
+        )
+        yield Finding("ENV-6", "one set of settings", Verdict.WARN, message, "start the daemon anew")
     if health.stuck:
         message = f"{health.stuck} deployments stay too long in a state that should pass"
         yield Finding("I-C9", "nothing is stuck", Verdict.WARN, message, "bursar list --state stopping")

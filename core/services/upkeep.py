@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Background(Protocol):
     """What is asked of a daemon that is made for one question and ends with it."""
 
-    def reconcile(self, *, apply: bool) -> ReconcileReport: ...
+    def reconcile(self, by: Caller | None = None) -> ReconcileReport: ...
     def cleanup(self, *, apply: bool) -> CleanupReport: ...
     def close(self) -> None: ...
 
@@ -42,14 +42,15 @@ class Upkeep:
     def health(self, unit: Unit) -> DaemonHealth:
         """Whether somebody leads, for whoever asks (a container's health check has no account); to operators also who
         it is, and what troubles them."""
-        found = health.of_daemon(unit.connection, unit.now, self._settings.daemon.lease_ms)
-        return found if unit.me.operator else replace(found, leader=None, troubles=())
+        settings = self._settings
+        found = health.of_daemon(unit.connection, unit.now, settings.daemon.lease_ms, settings.of_the_background())
+        return found if unit.me.operator else replace(found, leader=None, troubles=(), other_settings=())
 
     @composed(Permission.DAEMON_RUN)
     def reconcile(self, caller: Caller, *, apply: bool) -> ReconcileReport:
         """Engines and store side by side. With `apply`, what bears our token and nobody knows is stopped."""
         with self._asked_by(caller) as background:
-            return background.reconcile(apply=apply)
+            return background.reconcile(caller if apply else None)
 
     @writes(Permission.DAEMON_RUN)
     def end_quarantine(self, unit: Unit) -> Done:

@@ -255,6 +255,16 @@ class Settings:
     def database_url(self) -> DatabaseUrl:
         return DatabaseUrl.read(self.database.url, self.home)
 
+    def of_the_background(self) -> dict[str, str]:
+        """What the background side works by, where it is not as it comes: key in the file -> its value. No secrets."""
+        found = {}
+        for section in OF_THE_BACKGROUND:
+            given, usual = getattr(self, section), SECTIONS[section]()
+            for key, (name, _) in knobs_of(section).items():
+                if getattr(given, name) != getattr(usual, name):
+                    found[f"{section}.{key}"] = str(getattr(given, name))
+        return found
+
     @property
     def key_file(self) -> Path:
         return self.home / (self.security.key_file or "keys.json")
@@ -275,6 +285,7 @@ SECTIONS: dict[str, type[Any]] = {
     "reports": Reports,
     "slack": Slack,
 }
+OF_THE_BACKGROUND = ("clusters", "scheduling", "approvals", "run_out", "retention", "daemon", "reports")
 
 
 def knobs_of(section: str) -> dict[str, tuple[str, Knob]]:

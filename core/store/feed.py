@@ -11,19 +11,18 @@ import os
 import select
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, func
+from sqlalchemy import Connection, bindparam, func
 from sqlalchemy import select as select_rows
 from sqlalchemy.exc import DBAPIError
 
 from core.store.database import CHANNEL, Database
+from core.store.fixed import Fixed
 from core.store.repositories.journal import events
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(NamedTuple):
     seq: int
     at: int
     org_id: str | None
@@ -34,19 +33,27 @@ class EventRow:
 
 def newest(connection: Connection) -> int:
     """The number of the last event; 0 before the first."""
-    return int(connection.execute(select_rows(func.coalesce(func.max(events.c.seq), 0))).scalar_one())
+    return int(_NEWEST.rows(connection, {})[0][0])
 
 
-def behind(connection: Connection, seq: int, limit: int | None = None) -> list[EventRow]:
+def behind(connection: Connection, seq: int) -> list[EventRow]:
     """What happened after that number, oldest first."""
-    statement = select_rows(*(events.c[name] for name in EventRow.__slots__)).where(events.c.seq > seq)
-    return [EventRow(*row) for row in connection.execute(statement.order_by(events.c.seq).limit(limit))]
+    return list(map(EventRow._make, _BEHIND.rows(connection, {"seen": seq})))
 
 
 def is_kept(connection: Connection, seq: int) -> bool:
     """Whether nothing behind that number has been cleaned away: else a follower must look at everything anew."""
-    first = connection.execute(select_rows(func.min(events.c.seq))).scalar()
+    first = _OLDEST.rows(connection, {})[0][0]
     return first is None or int(first) <= seq + 1
+
+
+_NEWEST = Fixed(select_rows(func.coalesce(func.max(events.c.seq), 0)))
+_OLDEST = Fixed(select_rows(func.min(events.c.seq)))
+_BEHIND = Fixed(
+    select_rows(*(events.c[name] for name in EventRow._fields))
+    .where(events.c.seq > bindparam("seen"))
+    .order_by(events.c.seq)
+)
 
 
 class Feed:

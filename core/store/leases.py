@@ -12,12 +12,13 @@ import weakref
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Update, delete, insert, select, text, update
+from sqlalchemy import Connection, Update, bindparam, delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from core.clock import Boot
 from core.domain.errors import Conflict
 from core.store.database import Database, translated
+from core.store.fixed import Fixed
 from core.store.tables import journal
 
 leases = journal.Lease.__table__
@@ -40,9 +41,12 @@ class LeaseRow:
     expires_at: int
 
 
+_NAMED = Fixed(select(*(leases.c[name] for name in LeaseRow.__slots__)).where(leases.c.name == bindparam("name")))
+
+
 def current(connection: Connection) -> LeaseRow | None:
-    row = connection.execute(select(leases).where(leases.c.name == LEADER)).one_or_none()
-    return LeaseRow(*row) if row else None
+    found = _NAMED.rows(connection, {"name": LEADER})
+    return LeaseRow(*found[0]) if found else None
 
 
 def fence(connection: Connection, least: int) -> int:
@@ -64,7 +68,7 @@ def quarantine(connection: Connection, now: int) -> None:
 
 def in_quarantine(connection: Connection) -> bool:
     """Whether the store came back from a backup and nobody has held it against the engines yet."""
-    return connection.execute(select(leases.c.name).where(leases.c.name == QUARANTINE)).first() is not None
+    return bool(_NAMED.rows(connection, {"name": QUARANTINE}))
 
 
 def end_quarantine(connection: Connection) -> bool:

@@ -27,6 +27,7 @@ class DaemonHealth:
     overdue_ms: int  # how late the oldest thing is that time alone should have brought
     stuck: int  # deployments that stay too long in a state that should pass
     troubles: tuple[EngineTrouble, ...] = ()
+    other_settings: tuple[str, ...] = ()  # those that the leader, which read them at its start, has otherwise
 
 
 class Agreement(StrEnum):
@@ -57,6 +58,7 @@ class ReconcileReport:
     applied: bool
     lines: tuple[Reconciled, ...]
     unanswered: tuple[str, ...] = ()  # clusters whose engine gave no complete list: nothing is said of them
+    in_quarantine: bool = False  # the store came back from a backup: nothing is stopped before that is over
 
     def of(self, agreement: Agreement) -> tuple[Reconciled, ...]:
         return tuple(line for line in self.lines if line.agreement is agreement)

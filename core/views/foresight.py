@@ -53,6 +53,13 @@ class WhyCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Beyond:
+    """So far it was looked, and no start was seen."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class QueueLine:
     """A place in the queue; of another organization only that it is there, unless an operator looks.
 
@@ -71,6 +78,13 @@ class QueueLine:
     latest_at: int | None
     org: str | None = None  # where it is another than one's own, and one may see it
     not_before_at: int | None = None  # without an estimate: so far it was looked, and it did not start
+
+    @property
+    def estimate(self) -> int | Beyond | None:
+        """What there is to say of its start, in one cell."""
+        if self.estimate_at is None and self.not_before_at is not None:
+            return Beyond(self.not_before_at)
+        return self.estimate_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from core.domain.resources import (
     format_memory,
     format_resources,
 )
+from core.views.foresight import Beyond
 from core.views.money import Sum
 from core.views.work import GpuSlot
 
@@ -117,6 +118,8 @@ class Wording:
             return both_books(value)
         if isinstance(value, GpuSlot):
             return self._slot(value)
+        if isinstance(value, Beyond):
+            return f"after {self.moment(value.at)}"
         return self.safe(str(value))
 
     def _slot(self, slot: GpuSlot) -> str:

@@ -74,6 +74,7 @@ class ClusterCard:
     default_limit_ms: int
     version: int
     created_at: int
+    limits: tuple[str, ...] = ()  # how what runs there now is held down
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,7 @@ class DeploymentCard:
     next: tuple[NextStep, ...] = ()
     version: int = 0
     instances: tuple[InstanceCard, ...] = ()
+    pays_now: Sum | None = None  # an hour of it as it stands, where that is not the rate: while it is suspended
 
 
 @dataclass(frozen=True, slots=True)

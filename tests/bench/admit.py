@@ -235,14 +235,14 @@ def _daemon_process(home: Path, ready: object, stop: threading.Event) -> None:
     world.close()
 
 
-def end_to_end(yard: Yard, count: int) -> float:
-    """Submitted by the threads of one process, while the daemon of another places and starts: until the last runs."""
+def end_to_end(yard: Yard, count: int, submit: Callable[[Yard, range], object]) -> float:
+    """Submitted by this process, while the daemon of another places and starts: until the last runs."""
     ready, stop = _fresh.Event(), _fresh.Event()
     process = _fresh.Process(target=_daemon_process, args=(yard.world.settings.home, ready, stop))
     process.start()
     ready.wait()
     began = time.perf_counter()
-    by_threads(yard, range(count))
+    submit(yard, range(count))
     _until(yard, lambda: yard.count(State.RUNNING) == count)
     took = time.perf_counter() - began
     stop.set()
@@ -333,7 +333,11 @@ def measure(folder: Path, count: int, real: int) -> Iterator[Figure]:
         pace = ended(yard)
         yield Figure("ended, charged, settled", pace.per_second, cpu_ms=pace.cpu_ms)
     with Yard.at(folder / "live") as yard:
-        yield Figure("submit to running, with a daemon", end_to_end(yard, count // 4), f"Slurm {SLURM_JOBS}")
+        live = end_to_end(yard, count // 4, by_threads)
+        yield Figure(f"by {THREADS} threads, until it runs", live, f"Slurm {SLURM_JOBS}; with a daemon at work")
+    with Yard.at(folder / "swept") as yard:
+        live = end_to_end(yard, count, in_batches)
+        yield Figure("by sweeps, until it runs", live, f"aim {AIM_ADMISSIONS}; with a daemon at work")
     yield Figure("real processes, driver alone", processes.by_driver(folder, real), f"aim {AIM_PROCESSES}")
     beside = f"aim {AIM_PROCESSES}, Slurm {SLURM_PROCESSES}"
     yield Figure("real processes, queue to settled", real_processes(folder, real), beside)

@@ -285,6 +285,12 @@ def test_the_card_of_a_running_job_is_golden() -> None:
     assert [one["text"]["text"] for one in message.blocks[2]["elements"] if "confirm" in one] == ["Stop", "Cancel"]
 
 
+def test_a_card_of_what_is_suspended_says_what_an_hour_costs_as_it_stands() -> None:
+    still = plain_card(state=State.SUSPENDED, pays_now=Sum(3_750_000, 2_700_000))
+    told = dict(deployment.facts(still))
+    assert told["costs an hour"].startswith("3.75 credits")
+
+
 @pytest.mark.parametrize("state", State)
 def test_a_card_has_only_the_buttons_that_its_state_allows(state: State) -> None:
     blocks = deployment.card(plain_card(state=state)).blocks

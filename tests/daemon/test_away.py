@@ -163,6 +163,6 @@ def test_reconcile_names_the_node_and_misses_nothing_elsewhere(sim: World, daemo
     away.add(SECOND_NODE)
     for work in (here, there):
         sim.control().vanish(sim.token(work))
-    report = reconcile(daemon.ground, apply=False)
+    report = reconcile(daemon.ground)
     assert report.unanswered == (f"sim/{SECOND_NODE}",)
     assert [line.deployment for line in report.lines] == [here]

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.clock import SECOND
+from core.daemon import setting
 from core.daemon.boards import KeptBoard
 from core.daemon.ground import Ground
 from core.daemon.planning import plan_cluster
@@ -56,6 +57,10 @@ class Process:
         self.leadership.resign()
         self.database.close()
 
+    def seek(self, world: World) -> None:
+        if self.leadership.seek(world.clock.now()):
+            setting.follow(self.ground)  # else it would write nothing, for a clock that it does not know
+
     def plan(self, world: World) -> int:
         return plan_cluster(self.ground, world.cluster_row(), self.board, ())
 
@@ -69,12 +74,16 @@ def test_I_S9_no_two_decisions_are_made_on_one_state_of_a_cluster(origin: World,
     processes = [Process(world, f"p{n}") for n in range(2)]
     try:
         decided: list[tuple[int, int]] = []  # the epoch of who decided, the version decided on
+        processes[0].seek(world)
+        world.submit("first")
+        _plan(world, processes[0], decided)
+        assert len(decided) == 1, "one that leads decides"
         for number in range(40):
             deed, who = draw.choice(("submit", "seek", "plan", "plan", "resign", "wait")), draw.choice(processes)
             if deed == "submit":
                 world.submit(f"w{number}")
             elif deed == "seek":
-                who.leadership.seek(world.clock.now())
+                who.seek(world)
             elif deed == "resign":
                 who.leadership.resign()
             elif deed == "wait":
@@ -97,7 +106,7 @@ def _plan(world: World, who: Process, decided: list[tuple[int, int]]) -> None:
     except Conflict:
         assert world.cluster_row().version == version, "one that does not lead has written"
         return
-    assert epoch is not None
     if moved:
+        assert epoch is not None
         assert world.cluster_row().version > version
         decided.append((epoch, version))

@@ -17,6 +17,7 @@ from core.drivers.registry import DriverRegistry
 from core.drivers.scripted import ScriptedDriver
 from core.ledger.amounts import NOTHING
 from core.store.queries import ledger_checks
+from core.views.money import Sum
 from core.views.operations import Verdict
 from tests.daemon.world import World
 
@@ -61,7 +62,10 @@ def test_a_suspended_hour_costs_three_quarters_and_the_place_is_kept(either_worl
     offered = {step.action: step.credits_per_hour_ucr for step in sim.bursar.deployments.show(sim.olga, web).next}
     assert offered["suspend"] == hour * 3 // 4, "the price is shown before"
     suspend(sim, web)
+    assert sim.bursar.deployments.show(sim.olga, web).pays_now is None, "until the engine has obeyed"
     daemon.once()
+    still = sim.bursar.deployments.show(sim.olga, web)
+    assert (still.rate, still.pays_now) == (Sum(hour), Sum(hour * 3 // 4))
     assert (sim.state(web), phase(sim, web)) == (State.SUSPENDED, Phase.SUSPENDED)
     other = sim.submit("other")
     sim.pass_time(HOUR, daemon)
@@ -70,6 +74,7 @@ def test_a_suspended_hour_costs_three_quarters_and_the_place_is_kept(either_worl
     resume(sim, web)
     daemon.once()
     assert (sim.state(web), phase(sim, web)) == (State.RUNNING, Phase.RUNNING)
+    assert sim.bursar.deployments.show(sim.olga, web).pays_now is None
     sim.clock.advance(HOUR)
     sim.bursar.deployments.stop(sim.olga, web)
     daemon.once()

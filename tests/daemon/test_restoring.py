@@ -20,6 +20,7 @@ from core.store.manifest import place_of, read_manifest
 from core.store.restore import restore
 from core.views.background import Agreement
 from tests.daemon.world import World
+from tui.cli.work_answers import reconciled
 
 pytestmark = pytest.mark.usefixtures("durable")  # the doctor asks whether the store is
 
@@ -73,15 +74,18 @@ def test_E69_what_is_brought_back_is_as_it_was_and_touches_no_engine_until_someb
     assert again.control().ever_created() == 2, "nothing was started"
     assert [seen.token for seen in again.engine().observe(token.install).instances if seen.is_live][-1] == token
     with pytest.raises(Conflict) as refused:
-        daemon.reconcile(apply=True)
+        again.bursar.upkeep.reconcile(again.olga, apply=True)
     assert refused.value.code == "in_quarantine"
-    shown = daemon.reconcile(apply=False)
+    shown = daemon.reconcile()
     assert [line.deployment for line in shown.of(Agreement.MATCHING)] == [web]
     assert [line.deployment for line in shown.of(Agreement.LEAK)] == [later], "what the backup does not know of"
+    assert shown.in_quarantine and "--end-quarantine" in reconciled(shown, 80), "and not what is refused now"
+    assert "--apply" not in reconciled(shown, 80)
     warned = [one.id for one in again.bursar.operations.doctor(again.olga).findings if "quarantine" in one.check]
     assert warned == ["ENV-5"]
 
     again.bursar.upkeep.end_quarantine(again.olga)
+    assert "--apply" in reconciled(daemon.reconcile(), 80)
     daemon.once()
     assert {again.state(web), again.state("new")} == {State.RUNNING}
     again.pass_time(6 * MINUTE, daemon)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.clock import SECOND
-from core.daemon.showing import Shown
+from core.daemon.showing import Shown, write
 from core.domain.engines import Observed, Phase, Token, Use
 from core.domain.errors import NotFound
 from core.domain.lifecycle import State
@@ -75,6 +75,27 @@ def test_a_tombstone_tells_nothing_of_it_and_strangers_never_see_it(world: World
     with world.units.write(stranger) as unit:
         retention.compact(unit.connection, world.row(work).id)
     assert world.bursar.deployments.show(stranger, work).instances == ()
+
+
+def test_a_cluster_says_how_what_runs_there_is_held_down(world: World) -> None:
+    world.cluster()
+    work, other, idle = world.submit(), world.submit("other"), world.submit("idle")
+    world.pass_time(0)
+    said = {work: "cgroup v2", other: "cgroup v2", idle: ""}
+    with world.units.write(world.olga) as unit:
+        rows = [unit.deployments.referred(handle)[0] for handle in said]
+        seen = [
+            Observed(
+                Token("b7k2", row.handle, 1), "e", Phase.RUNNING, facts={"limits": said[row.handle], "shim": row.id}
+            )
+            for row in rows
+        ]
+        write(unit, seen, rows)
+    assert world.bursar.clusters.show(world.member("mia"), "sim").limits == ("cgroup v2",)
+    for handle in (work, other):
+        world.bursar.deployments.cancel(world.olga, handle)
+    world.pass_time(60 * SECOND)
+    assert world.bursar.clusters.show(world.olga, "sim").limits == (), "nothing that lives there says so"
 
 
 def test_what_was_not_committed_is_news_again() -> None:

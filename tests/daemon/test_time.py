@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.clock import DAY, HOUR, MINUTE, SECOND
+from core.daemon.background import Daemon
 from core.domain.changes import ExtendRequest
+from core.domain.engines import Observation
 from core.domain.errors import Conflict, Exhausted
 from core.domain.lifecycle import State
 from core.domain.validation import validated
+from core.drivers.scripted import ScriptedDriver
 from core.ledger.amounts import NOTHING, Amounts
+from core.services.operations import Operations
+from core.services.upkeep import Upkeep
 from core.settings import Approvals, Orgs
 from core.store.queries import health
 from core.views.background import Agreement
@@ -164,7 +170,7 @@ def test_reconcile_names_what_matches_what_is_missing_what_leaks_and_who_is_fore
     sim.engine().ensure(sim.spec(leaked))
     sim.control().foreign("theirs", node="node-1")
     sim.clock.advance(HOUR)
-    seen = daemon.reconcile(apply=False)
+    seen = daemon.reconcile()
     assert [line.deployment for line in seen.of(Agreement.MATCHING)] == [good]
     assert [line.deployment for line in seen.of(Agreement.MISSING)] == [gone]
     assert [(line.deployment, line.credits_ucr, line.stopped) for line in seen.of(Agreement.LEAK)] == [
@@ -172,10 +178,45 @@ def test_reconcile_names_what_matches_what_is_missing_what_leaks_and_who_is_fore
     ]
     assert len(seen.of(Agreement.FOREIGN)) == 1
     assert sim.events("cluster.leak") == [], "a dry run changes nothing"
-    applied = daemon.reconcile(apply=True)
-    assert [line.stopped for line in applied.of(Agreement.LEAK)] in ([True], [])
+    applied = sim.bursar.upkeep.reconcile(sim.olga, apply=True)
+    assert [line.stopped for line in applied.of(Agreement.LEAK)] == [True]
     assert sim.events("cluster.leak") == [("cluster.leak", sim.cluster_row().handle)]
     assert not sim.control().record(leaked).is_live  # type: ignore[union-attr]
+
+
+def test_who_has_looked_has_a_leak_stopped_at_once_while_another_leads(sim: World) -> None:
+    work = sim.submit()
+    daemon = sim.daemon()
+    daemon.once()
+    leaked = sim.token(work, generation=9)
+    sim.engine().ensure(sim.spec(leaked))
+    assert daemon.lead()
+    applied = sim.bursar.upkeep.reconcile(sim.olga, apply=True)
+    assert [line.stopped for line in applied.of(Agreement.LEAK)] == [True], "it is not left alone for a grace"
+    assert not sim.control().record(leaked).is_live  # type: ignore[union-attr]
+    told = [line for line in sim.bursar.operations.audit_everywhere(sim.olga).items if line.verb == "cluster.leak"]
+    assert [(line.actor, str(leaked) in (line.after or "")) for line in told] == [("olga", True)]
+    assert daemon.leads and sim.state(work) is State.RUNNING
+    with pytest.raises(Conflict, match="clears away by itself every 5 m"):
+        sim.bursar.upkeep.cleanup(sim.olga, apply=True)
+
+
+def test_what_ends_while_reconcile_looks_is_no_leak(sim: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = sim.submit(hours="1", labels={"sim.duration": "1m"})
+    daemon = sim.daemon()
+    daemon.once()
+    observe = ScriptedDriver.observe
+
+    def ends_behind_the_listing(driver: ScriptedDriver, install: str) -> Observation:
+        seen = observe(driver, install)
+        monkeypatch.undo()
+        sim.pass_time(MINUTE, daemon)
+        return seen
+
+    monkeypatch.setattr(ScriptedDriver, "observe", ends_behind_the_listing)
+    report = sim.bursar.upkeep.reconcile(sim.olga, apply=True)
+    assert sim.state(work) is State.COMPLETED
+    assert (report.lines, sim.events("cluster.leak")) == ((), [])
 
 
 def test_reconcile_names_what_has_ended_and_was_not_seen_to(sim: World) -> None:
@@ -183,7 +224,7 @@ def test_reconcile_names_what_has_ended_and_was_not_seen_to(sim: World) -> None:
     daemon = sim.daemon()
     daemon.once()
     sim.clock.advance(MINUTE)
-    seen = daemon.reconcile(apply=False)
+    seen = daemon.reconcile()
     assert [(line.agreement, line.deployment) for line in seen.lines] == [(Agreement.ENDED, work)]
     assert sim.state(work) is State.RUNNING, "a dry run changes nothing"
 
@@ -193,7 +234,7 @@ def test_reconcile_says_nothing_of_an_engine_that_does_not_answer(sim: World) ->
     daemon = sim.daemon()
     daemon.once()
     sim.control().fault("observe", "engine_down")
-    seen = daemon.reconcile(apply=False)
+    seen = daemon.reconcile()
     assert (seen.lines, seen.unanswered) == ((), ("sim",))
 
 
@@ -230,17 +271,17 @@ def test_health_tells_who_leads_what_is_late_and_which_engine_is_in_trouble(sim:
     work = sim.submit(hours="1")
     daemon.round()
     with sim.bursar.database.read() as connection:
-        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)
+        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms, {})
     assert (seen.leads, seen.last_sign_at, seen.overdue_ms, seen.troubles) == (True, sim.clock.now(), 0, ())
     assert (seen.leader or "").startswith(f"{platform.node()}-"), "on which host it is"
     sim.clock.advance(HOUR + 10 * SECOND)
     with sim.bursar.database.read() as connection:
-        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)
+        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms, {})
     assert (seen.leads, seen.leader, seen.overdue_ms) == (False, None, 10_000)
     sim.control().fault("observe", "unauthorized", times=None)
     daemon.once()
     with sim.bursar.database.read() as connection:
-        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms)
+        seen = health.of_daemon(connection, sim.clock.now(), sim.settings.daemon.lease_ms, {})
     assert [(trouble.cluster, trouble.code) for trouble in seen.troubles] == [("sim", "unauthorized")]
     assert sim.state(work) is State.STOPPING
 
@@ -265,3 +306,28 @@ def test_a_treasury_that_members_fall_back_on_goes_down_the_ladder_like_a_wallet
     assert (world.state(web), world.row(web).reason) == (State.STOPPED, "the balance is used up")
     assert world.cost(web).ucr == 16 * WEB_UCR, "it is looked at once an hour here"
     world.close()
+
+
+def test_settings_that_were_changed_behind_the_leader_are_named(either_world: World) -> None:
+    world = either_world
+    changed = replace(world.settings, scheduling=replace(world.settings.scheduling, policy="fair", grace_ms=1_000))
+    here, elsewhere = (Operations(world.units, settings) for settings in (world.settings, changed))
+
+    def warned(operations: Operations) -> list[str]:
+        return [one.message for one in operations.doctor(world.olga).findings if one.id == "ENV-6"]
+
+    assert warned(elsewhere) == [], "nobody leads"
+    daemon = world.daemon()
+    assert daemon.lead()
+    assert warned(here) == []
+    (message,) = warned(elsewhere)
+    assert message.endswith(": scheduling.grace, scheduling.policy")
+    upkeep = Upkeep(world.units, changed, world.bursar.daemon)
+    assert upkeep.health(world.olga).other_settings == ("scheduling.grace", "scheduling.policy")
+    assert upkeep.health(world.member("mia")).other_settings == ()
+    daemon.resign()
+    anew = Daemon(world.units, changed, world.registry, world.ids)
+    assert anew.lead()
+    assert warned(elsewhere) == []
+    assert len(warned(here)) == 1
+    anew.close()

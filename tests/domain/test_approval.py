@@ -107,7 +107,10 @@ def test_every_ground_says_its_numbers() -> None:
         "priority 90, above 80",
     ]
     endless = grounds_for_approval(LIMITS, Ask(None, None, 1000, 50))
-    assert [reason.text for reason in endless] == ["unbounded GPU-hours, above 10.0", "unbounded credits, above 100.0"]
+    assert [reason.text for reason in endless] == [
+        "GPU-hours without end, above 10.0",
+        "credits without end, above 100.0",
+    ]
     (cap,) = grounds_for_approval(ApprovalPolicy(priority_cap=50), Ask(0, 0, 0, 60))
     assert cap.text == "priority 60 is above 50, the most that members may use"
 

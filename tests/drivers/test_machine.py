@@ -148,9 +148,9 @@ def test_cgroups_of_version_2_are_used_where_they_are_delegated(
     ours.mkdir(parents=True)
     means = find_means("auto", proc=proc)
     assert (means.version, set(means.roots.values())) == (2, {ours})
-    assert (ours.parent / "cgroup.subtree_control").read_text() == "cpu memory"
-    limits = means.of("b7k2.dep-1.1", SIZE)
-    assert limits.says == "cgroup v2"
+    assert (ours.parent / "cgroup.subtree_control").read_text() == "cpu memory pids"
+    limits = means.of("b7k2.dep-1.1", SIZE, 99, own_user=False)
+    assert limits.says == "cgroup v2; at most 99 processes"
     assert limits.cages == (
         {
             "dir": str(ours / "b7k2.dep-1.1"),
@@ -160,6 +160,7 @@ def test_cgroups_of_version_2_are_used_where_they_are_delegated(
                 "memory.max": str(512 * MIB),
                 "memory.swap.max": "0",
                 "memory.oom.group": "1",
+                "pids.max": "99",
             },
         },
     )
@@ -197,11 +198,30 @@ def test_cgroups_of_version_1_are_used_where_they_can_be_written(tmp_path: Path)
     (tmp_path / "mem/box").mkdir(parents=True)
     means = find_means("auto", proc=proc)
     assert (means.version, means.roots) == (1, {"cpu": tmp_path / "cpu/bursar", "memory": tmp_path / "mem/box/bursar"})
-    cpu, memory = means.of("t", SIZE).cages
+    limits = means.of("t", SIZE, 99, own_user=True)
+    assert limits.says == "cgroup v1; at most 99 processes of its user in all", (
+        "this host counts processes by user alone"
+    )
+    assert limits.user_processes == 99
+    cpu, memory = limits.cages
     assert cpu["set"] == {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "150000"}
     assert memory["set"] == {
         "memory.limit_in_bytes": str(512 * MIB),
         "memory.memsw.limit_in_bytes": str(512 * MIB),
+    }
+
+
+def test_processes_are_counted_in_a_cgroup_of_version_1_where_there_is_one(tmp_path: Path) -> None:
+    mounts = "".join(f"cgroup ROOT/{one} cgroup rw,{one} 0 0\n" for one in ("cpu", "memory", "pids"))
+    proc = a_host(tmp_path, mounts, "3:cpu:/\n2:memory:/\n1:pids:/box\n")
+    for folder in ("cpu", "memory", "pids/box"):
+        (tmp_path / folder).mkdir(parents=True)
+    limits = find_means("auto", proc=proc).of("t", Resources(), 99, own_user=True)
+    assert (limits.says, limits.user_processes) == ("cgroup v1; at most 99 processes", 0)
+    assert limits.cages[2] == {
+        "dir": str(tmp_path / "pids/box/bursar/t"),
+        "home": str(tmp_path / "pids/box/bursar/shims"),
+        "set": {"pids.max": "99"},
     }
 
 
@@ -218,15 +238,17 @@ def test_elsewhere_it_is_rlimits_and_nice(tmp_path: Path, mounts: str, own: str)
     (tmp_path / "cpu").mkdir()
     means = find_means("auto", proc=a_host(tmp_path, mounts, own))
     assert means == Means()
-    limits = means.of("t", SIZE)
-    assert limits.says.startswith("rlimits and nice")
-    assert (limits.cages, limits.data_bytes, limits.nice) == ((), 512 * MIB, 5)
+    limits = means.of("t", SIZE, 99, own_user=False)
+    assert limits.says.startswith("rlimits and nice") and limits.says.endswith("; processes not limited")
+    assert (limits.cages, limits.data_bytes, limits.nice, limits.user_processes) == ((), 512 * MIB, 5, 0)
 
 
 def test_what_was_not_asked_for_is_not_limited(tmp_path: Path) -> None:
-    assert Means().of("t", Resources()).data_bytes == 0
+    assert Means().of("t", Resources(), 99, own_user=False).data_bytes == 0
     two = Means(2, {"cpu": tmp_path, "memory": tmp_path})
-    assert two.of("t", Resources()).cages == ({"dir": str(tmp_path / "t"), "home": str(tmp_path / "shims"), "set": {}},)
+    assert two.of("t", Resources(), 99, own_user=False).cages == (
+        {"dir": str(tmp_path / "t"), "home": str(tmp_path / "shims"), "set": {}},
+    )
 
 
 def test_rlimits_can_be_chosen() -> None:

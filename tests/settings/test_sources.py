@@ -164,3 +164,9 @@ def test_importing_the_settings_loads_nothing_heavy():
     code = f"import sys, core.settings; print([name for name in {heavy} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_what_the_background_works_by_is_told_without_secrets(tmp_path: Path) -> None:
+    environ = {"BURSAR_HOME": str(tmp_path), "BURSAR_SCHEDULING_GRACE": "30s", "SLACK_BOT_TOKEN": "xoxb-canary"}
+    told = load({**environ, "BURSAR_ACCOUNTS_BCRYPT_COST": "4"}).of_the_background()
+    assert told == {"scheduling.grace": "30000"}

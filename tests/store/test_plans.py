@@ -87,8 +87,37 @@ def test_a_whole_id_a_living_name_and_what_is_in_a_living_state_are_found_by_an_
     for by, (look, wanted) in ways.items():
         steps = [step for step in steps_of(world, look) if " deployments" in step]
         assert not [step for step in steps if step.startswith("SCAN")], by
-        (step,) = [step for step in steps if not any(index in step for index in besides)]
-        assert f"USING INDEX {wanted} " in step, by
+        found = [step for step in steps if not any(index in step for index in besides)]
+        assert found and all(f"INDEX {wanted} " in step for step in found), by
+
+
+def test_a_page_of_many_goes_by_age_and_one_of_few_by_what_they_are(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = world.org(world.operator(), "vision")
+    world.cluster(admin)
+    world.fund(admin, credits=100, gpu_hours=100)
+    cards = [world.bursar.deployments.submit(admin, job(f"train-{number}")) for number in range(4)]
+    newest_first = [card.id for card in reversed(cards)]
+
+    def pages(**asked: Any) -> list[str]:
+        found, after = [], None
+        while True:
+            page = world.bursar.deployments.list(admin, limit=3, after=after, **asked)
+            found += [line.id for line in page.items]
+            if page.next is None:
+                return found
+            after = page.next
+
+    def ways(**asked: Any) -> list[str]:
+        steps = steps_of(world, lambda: world.bursar.deployments.list(admin, **asked))
+        return [step for step in steps if "SEARCH deployments" in step and "ix_deployments" in step]
+
+    for most, ordered_by in ((5, "ix_deployments_org_id_state"), (4, "ix_deployments_org_id_id")):
+        monkeypatch.setattr(deployments, "_MOST_PUT_IN_ORDER", most)
+        assert pages(states=("queued",)) == pages() == newest_first
+        assert f"INDEX {ordered_by} " in ways(states=("queued",))[-1]
+    assert "ix_deployments_owner_id_state" in ways(mine=True)[0], "counted by whose they are"
 
 
 def steps_of(world: World, look: Callable[[], object]) -> list[str]:

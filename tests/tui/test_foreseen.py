@@ -1,12 +1,16 @@
-"""What the console says of a start: an instant where one is seen, else how far it was looked."""
+"""What console and command line say of a start: an instant where one is seen, else how far it was looked."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from core.clock import HOUR, MINUTE
 from core.views.foresight import DelayLine, PreviewCard, QueueLine
 from core.views.money import Sum
+from tui.cli.work_answers import preview
+from tui.format import instant, shown
 from tui.screens.queue import _start_of
 from tui.screens.submit import _verdict
 
@@ -44,3 +48,32 @@ def test_of_many_delayed_the_rest_is_a_number() -> None:
     delayed = (DelayLine("dep-2", NOW + HOUR, NOW + 2 * HOUR),)
     shown = [str(part) for part in _verdict(card(delayed=delayed, delayed_more=41), NOW)]
     assert any("delays dep-2" in words for words in shown) and any("delays 41 more" in words for words in shown)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said", "cell"),
+    [
+        (
+            {"estimate_at": NOW + HOUR, "latest_at": NOW + 3 * HOUR},
+            f"about {instant(NOW + HOUR)}, at the latest {instant(NOW + 3 * HOUR)}",
+            instant(NOW + HOUR),
+        ),
+        (
+            {"not_before_at": NOW + HOUR},
+            f"after {instant(NOW + HOUR)}: so far it was looked",
+            f"after {instant(NOW + HOUR)}",
+        ),
+        ({}, "not to be foreseen", "-"),
+    ],
+)
+def test_the_command_line_says_it_too(fields: dict[str, int], said: str, cell: str) -> None:
+    words = preview(card(**fields), 200)
+    assert words.splitlines()[0].removeprefix("starts").strip().startswith(said)
+    assert shown("estimate", line(**fields).estimate) == cell
+
+
+def test_the_command_line_says_when_it_starts_now_and_whom_it_delays() -> None:
+    delayed = (DelayLine("dep-2", NOW + HOUR, NOW + 2 * HOUR),)
+    tried = card(delayed=delayed, delayed_more=41)
+    words = preview(replace(tried, starts_now=True, node="n1", needs_approval="gpus"), 80)
+    assert "now, on n1\n" in words and "dep-2" in words and "and 41 more\n" in words and "gpus" in words

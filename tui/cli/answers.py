@@ -9,7 +9,7 @@ from typing import Any
 from core.commands.verbs import Verb
 from core.domain.text import safe_text
 from core.views.background import CleanupReport, ReconcileReport
-from core.views.foresight import BlockerLine, WhyCard
+from core.views.foresight import BlockerLine, PreviewCard, WhyCard
 from core.views.money import CsvText, LedgerVerdict, StatementCard, UsageCard, WalletCard
 from core.views.operations import AuditVerdict, Diagnosis, Page
 from core.views.people import Done, Imported, LoggedIn
@@ -126,6 +126,7 @@ _SENTENCES: dict[type, Callable[[Any, int], str]] = {
     ReportCard: report_answers.report,
     WalletCard: money_answers.wallet,
     WhyCard: work_answers.why,
+    PreviewCard: work_answers.preview,
     LogText: work_answers.log,
     ReconcileReport: work_answers.reconciled,
     CleanupReport: work_answers.cleaned,

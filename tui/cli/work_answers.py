@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from core.domain.text import safe_text
 from core.views.background import Agreement, CleanupReport, ReconcileReport
-from core.views.foresight import BlockerLine, WhyCard
+from core.views.foresight import BlockerLine, PreviewCard, WhyCard
 from core.views.instances import head_of, pairs_of
 from core.views.work import InstanceCard, LogText, NodeCard
 from tui.cli.tables import card, listed, wrapped
-from tui.format import instant, shown
+from tui.format import NOTHING, instant, label, shown
 
 
 def why(answer: WhyCard, width: int) -> str:
@@ -40,6 +40,26 @@ def _blocker(blocker: BlockerLine, width: int) -> list[str]:
     if blocker.suggestion:
         lines += wrapped("  ", safe_text(blocker.suggestion), width)
     return lines
+
+
+def preview(answer: PreviewCard, width: int) -> str:
+    """What a submission would do: when it starts, what it costs, whom it delays, what is in the way."""
+    start = "not to be foreseen"
+    if answer.starts_now:
+        start = f"now, on {safe_text(answer.node or answer.cluster)}"
+    elif answer.estimate_at is not None:
+        latest = f", at the latest {instant(answer.latest_at)}" if answer.latest_at is not None else ""
+        start = f"about {instant(answer.estimate_at)}{latest}"
+    elif answer.not_before_at is not None:
+        start = f"after {instant(answer.not_before_at)}: so far it was looked, and it did not start"
+    pairs = [("starts", start)]
+    for name in ("cluster", "version", "rate", "hold", "needs_approval", "victims"):
+        pairs.append((label(name), shown(name, getattr(answer, name))))
+    text = card([(name, value) for name, value in pairs if value != NOTHING], width)
+    if answer.delayed:
+        text += f"delays:\n{listed(('id', 'from_at', 'to_at'), answer.delayed, width)}"
+        text += f"and {answer.delayed_more} more\n" if answer.delayed_more else ""
+    return text + (f"blockers:\n{blockers(answer.blockers, width)}" if answer.blockers else "")
 
 
 def instances(items: tuple[InstanceCard, ...], width: int) -> str:
@@ -78,9 +98,16 @@ def reconciled(answer: ReconcileReport, width: int) -> str:
     text = f"{lines[0]}, and nothing else\n" if not odd else f"{lines[0]}; besides:\n" + listed(_COLUMNS, odd, width)
     for name in answer.unanswered:
         text += "\n".join(wrapped("", f"{safe_text(name)} did not answer: nothing is said of it", width)) + "\n"
-    leaks = [line for line in answer.of(Agreement.LEAK) if not line.stopped]
-    if leaks and not answer.applied:
+    leaks = answer.of(Agreement.LEAK)
+    stopped = sum(line.stopped for line in leaks)
+    if answer.in_quarantine:
+        told = "the store came back from a backup: nothing is started or stopped yet, and what leaks may have begun"
+        told += " after that was made. Once you have looked, let the daemon work again, and stop what leaks:"
+        text += "\n".join(wrapped("", f"{told} bursar reconcile --end-quarantine", width)) + "\n"
+    elif leaks and not answer.applied:
         text += f"{len(leaks)} leaked; stop them: bursar reconcile --apply\n"
+    elif leaks:
+        text += f"{stopped} of {len(leaks)} that leaked told to stop; see that they have: bursar reconcile\n"
     return text
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 RUNS, SOCKET, KEEPER_LOCK = "runs", "keeper.sock", "keeper.lock"
 OUTPUT, STOP, SUSPENDED, WORK = "output", "stop", "suspended", "work"
+PIDS_MAX = "pids.max"
 LONGEST_NAME = 255
 PLAIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

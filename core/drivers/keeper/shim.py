@@ -183,6 +183,7 @@ class Shim:
             os.chdir(self.spec["cwd"])
             if self.spec["uid"] is not None:
                 _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+                self._share_processes()
                 os.setgroups(self.spec["groups"])
                 os.setgid(self.spec["gid"])
                 os.setuid(self.spec["uid"])
@@ -207,6 +208,13 @@ class Shim:
         if wanted.nice:
             os.nice(wanted.nice)
         self.mould = wanted
+
+    def _share_processes(self) -> None:
+        """With all that this user runs. Older records know nothing of it."""
+        wanted = self.spec.get("user_processes", 0)
+        hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        if wanted and (hard == resource.RLIM_INFINITY or wanted < hard):
+            resource.setrlimit(resource.RLIMIT_NPROC, (wanted, wanted))
 
     def _enter_cages(self) -> None:
         for cage in self.spec["cages"]:
@@ -311,7 +319,8 @@ class Shim:
             "error": failure,
             "at": ended,
             "asleep_us": asleep_us() - self.slept_at_start,
-            "oom": self._ran_out_of_memory(),
+            "oom": self._happened("oom_kill", "memory.events", "memory.oom_control"),
+            "crowded": self._happened("max", "pids.events"),
         }
         for cage in self.spec["cages"]:
             with contextlib.suppress(OSError):
@@ -326,12 +335,13 @@ class Shim:
             else:
                 return
 
-    def _ran_out_of_memory(self) -> bool:
+    def _happened(self, event: str, *counters: str) -> bool:
+        """Whether one of the cgroups has counted it."""
         for cage in self.spec["cages"]:
-            for name in ("memory.events", "memory.oom_control"):
+            for name in counters:
                 with contextlib.suppress(OSError), open(f"{cage['dir']}/{name}") as file:  # noqa: PTH123
                     words = file.read().split()
-                    if "oom_kill" in words and words[words.index("oom_kill") + 1] != "0":
+                    if event in words and words[words.index(event) + 1] != "0":
                         return True
         return False
 

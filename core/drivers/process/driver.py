@@ -27,7 +27,7 @@ from core.domain.engines import (
     trouble,
 )
 from core.domain.errors import BursarError, Invalid
-from core.domain.resources import parse_duration, parse_memory
+from core.domain.resources import parse_duration, parse_memory, parse_whole
 from core.drivers import nvml
 from core.drivers.host import MACHINE, bound_here, only_on, this_machine
 from core.drivers.keeper.records import (
@@ -49,6 +49,8 @@ from core.drivers.process.runs import Live, Runs
 
 HOST = "host"
 MIB = 1 << 20
+# A shim stands in the cgroup for the moment of a start. More than the most no host can tell apart.
+FEWEST_PROCESSES, MOST_PROCESSES = 2, 4_194_304
 _USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}", re.ASCII)
 
 
@@ -73,6 +75,7 @@ class ProcessDriver:
         ),
         Setting("limits", "`rlimits` leaves cgroups alone", "auto", ("auto", "rlimits")),
         Setting("cgroup", "a cgroup of version 2 that was delegated to the daemon"),
+        Setting("processes", "how many processes and threads a run may have", "4096"),
         Setting("log_size", "how much of a run's output is kept, twice over", "16MiB"),
         Setting("keeper_idle", "how long the keeper waits for a daemon before it ends", "60s"),
         MACHINE,
@@ -104,6 +107,7 @@ class ProcessDriver:
             raise Invalid("bad_setting", f"run_as: {user[:40]!a} cannot be used", hint)
         if given["cgroup"] and not given["cgroup"].startswith("/"):
             raise Invalid("bad_setting", "cgroup: give its whole path", "such as /sys/fs/cgroup/bursar")
+        parse_whole(given["processes"], name="processes", least=FEWEST_PROCESSES, most=MOST_PROCESSES)
         if parse_memory(given["log_size"], name="log_size") < 1:
             raise Invalid("bad_setting", "log_size: at least 1MiB")
         parse_duration(given["keeper_idle"], name="keeper_idle")
@@ -232,7 +236,8 @@ class ProcessDriver:
         who = launch.person(self._given["run_as"])
         if self._means is None:
             self._means = find_means(self._given["limits"], self._given["cgroup"])
-        limits = self._means.of(run.name, spec.resources)
+        most = int(self._given["processes"])
+        limits = self._means.of(run.name, spec.resources, most, own_user=who is not None)
         record = launch.launch_record(spec, run, limits, who, self._log_bytes, self._site.clock.now())
         with _disk_answers(self._home):
             create_account(run, record)

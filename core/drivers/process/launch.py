@@ -93,6 +93,7 @@ def launch_record(spec: Spec, run: Place, limits: Limits, who: Person | None, lo
         "cages": list(limits.cages),
         "ram_bytes": amount.ram_mib * MIB,
         "data_bytes": limits.data_bytes,
+        "user_processes": limits.user_processes,
         "nice": limits.nice,
         "log_bytes": log_bytes,
     }

@@ -1,4 +1,4 @@
-"""How a run's CPU and memory are held down here: by cgroups where they can be written, else by rlimits and nice.
+"""How a run's CPU, memory and processes are held down: by cgroups where they can be written, else by rlimits and nice.
 
 Which of them it is, is found by trying, and said of every run.
 """
@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.domain.resources import Resources
+from core.drivers.keeper.records import PIDS_MAX
 
 PERIOD_US = 100_000
 SHORTEST_QUOTA_US = 1_000
 GENTLE = 5
 MIB = 1 << 20
 OURS, SHIMS = "bursar", "shims"
+NEEDED = frozenset({"cpu", "memory"})
+PIDS = "pids"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Limits:
     says: str
     cages: tuple[dict[str, object], ...] = ()  # each a cgroup to make, the files to write in it, and where shims live
     data_bytes: int = 0
+    user_processes: int = 0  # of all that the run's user has on this host
     nice: int = 0
 
 
@@ -36,20 +40,36 @@ class Means:
     version: int = 0  # of cgroups; 0: none can be written
     roots: dict[str, Path] = field(default_factory=dict)  # controller -> the cgroup that our runs' cgroups are in
 
-    def of(self, name: str, amount: Resources) -> Limits:
+    def of(self, name: str, amount: Resources, processes: int, *, own_user: bool) -> Limits:
+        """`own_user`: the run is another user than the daemon's, so what counts by user does not count the daemon."""
         quota = max(SHORTEST_QUOTA_US, amount.cpu_milli * PERIOD_US // 1000)
         memory = amount.ram_mib * MIB
         if self.version == 0:
             says = "rlimits and nice: memory per process, CPU by courtesy"
-            return Limits(says, data_bytes=memory, nice=GENTLE)
+            return self._with_processes(Limits(says, data_bytes=memory, nice=GENTLE), processes, own_user)
         if self.version == 2:
             wanted = {"cpu.max": f"{quota} {PERIOD_US}"} if amount.cpu_milli else {}
             if memory:
                 wanted |= {"memory.max": str(memory), "memory.swap.max": "0", "memory.oom.group": "1"}
-            return Limits("cgroup v2", cages=(self._cage("cpu", name, wanted),))
+            if PIDS in self.roots:
+                wanted[PIDS_MAX] = str(processes)
+            return self._with_processes(Limits("cgroup v2", (self._cage("cpu", name, wanted),)), processes, own_user)
         cpu = {"cpu.cfs_period_us": str(PERIOD_US), "cpu.cfs_quota_us": str(quota)} if amount.cpu_milli else {}
         ram = {"memory.limit_in_bytes": str(memory), "memory.memsw.limit_in_bytes": str(memory)} if memory else {}
-        return Limits("cgroup v1", cages=(self._cage("cpu", name, cpu), self._cage("memory", name, ram)))
+        cages = [self._cage("cpu", name, cpu), self._cage("memory", name, ram)]
+        if PIDS in self.roots:
+            cages.append(self._cage(PIDS, name, {PIDS_MAX: str(processes)}))
+        return self._with_processes(Limits("cgroup v1", tuple(cages)), processes, own_user)
+
+    def _with_processes(self, limits: Limits, processes: int, own_user: bool) -> Limits:
+        """Without a cgroup the kernel counts by user alone. Where that is the daemon's, the count would be of it, too,
+        and of whatever else that user does; root is not bound by it at all."""
+        if PIDS in self.roots:
+            return replace(limits, says=f"{limits.says}; at most {processes} processes")
+        if own_user:
+            says = f"{limits.says}; at most {processes} processes of its user in all"
+            return replace(limits, says=says, user_processes=processes)
+        return replace(limits, says=f"{limits.says}; processes not limited")
 
     def _cage(self, controller: str, name: str, wanted: dict[str, str]) -> dict[str, object]:
         root = self.roots[controller]
@@ -73,25 +93,24 @@ def find_means(choice: str, cgroup: str = "", proc: Path = Path("/proc")) -> Mea
             for useless in (place / OURS / SHIMS, place / OURS):
                 with contextlib.suppress(OSError):  # it could not be made, or somebody lives in it
                     useless.rmdir()
-    roots: dict[str, Path] = {}
-    for controller in ("cpu", "memory"):
-        if controller not in mounts or controller not in own:
-            return Means()
-        roots[controller] = _below(mounts[controller], own[controller]) / OURS
-    return Means(1, roots) if all(_is_ours(root) for root in roots.values()) else Means()
+    roots = {one: _below(mounts[one], own[one]) / OURS for one in (*NEEDED, PIDS) if one in mounts and one in own}
+    roots = {controller: root for controller, root in roots.items() if _is_ours(root)}
+    return Means(1, roots) if roots.keys() >= NEEDED else Means()
 
 
 def _version_2(root: Path) -> Means | None:
     if not _is_ours(root):
         return None
     for place in (root.parent, root):
-        with contextlib.suppress(OSError):  # refused where processes live in it: then it is as it is
-            (place / "cgroup.subtree_control").write_text("+cpu +memory")
+        for wanted in ("+cpu +memory +pids", "+cpu +memory"):  # it takes all or none
+            with contextlib.suppress(OSError):  # refused where processes live in it: then it is as it is
+                (place / "cgroup.subtree_control").write_text(wanted)
+                break
     try:
         given = set((root / "cgroup.subtree_control").read_text().split())
     except OSError:
         return None
-    return Means(2, {"cpu": root, "memory": root}) if {"cpu", "memory"} <= given else None
+    return Means(2, dict.fromkeys(given & {*NEEDED, PIDS}, root)) if given >= NEEDED else None
 
 
 def _is_ours(root: Path) -> bool:
@@ -111,7 +130,7 @@ def _mounts(proc: Path) -> dict[str, Path]:
         if len(words) > 3 and words[2] == "cgroup2":
             found.setdefault("", Path(words[1]))
         elif len(words) > 3 and words[2] == "cgroup":
-            for controller in set(words[3].split(",")) & {"cpu", "memory"}:
+            for controller in set(words[3].split(",")) & {*NEEDED, PIDS}:
                 found.setdefault(controller, Path(words[1]))
     return found
 

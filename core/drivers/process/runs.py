@@ -15,6 +15,7 @@ from typing import NamedTuple
 from core.domain.engines import Observed, Phase, Token, Trouble, trouble
 from core.domain.resources import Resources
 from core.drivers.keeper.records import (
+    PIDS_MAX,
     RUNS,
     Account,
     Place,
@@ -181,7 +182,13 @@ def _after_its_end(spec: Record, started: Record | None, ended: Record) -> Obser
         wrong = number.isdigit() and int(number) in WRONG_COMMAND
         code = Trouble.CANNOT_RUN if wrong else Trouble.ENGINE_FAULT
         return _seen(spec, None, Phase.FAILED, ended=ended, error=code.value, message=text)
-    return _seen(spec, started, Phase.FINISHED, ended=ended, asleep=ended["asleep_us"])
+    message = _crowded(spec) if ended.get("crowded") else ""
+    return _seen(spec, started, Phase.FINISHED, ended=ended, asleep=ended["asleep_us"], message=message)
+
+
+def _crowded(spec: Record) -> str:
+    most = next((cage["set"][PIDS_MAX] for cage in spec["cages"] if PIDS_MAX in cage["set"]), "its")
+    return f"it wanted more than the {most} processes that a run may have here"
 
 
 def _seen(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from sqlalchemy import Connection, func, select
 
 from core.domain.lifecycle import State
-from core.store import leases
+from core.store import leases, led_with
 from core.store.queries import instants
 from core.store.repositories.clusters import clusters, nodes
 from core.store.repositories.deployments import deployments
@@ -19,7 +20,8 @@ _TELLS = ("cluster.trouble", "cluster.mended")
 _STARTING_LATE_US, _STOPPING_LATE_US = 15 * 60_000_000, 30 * 60_000_000
 
 
-def of_daemon(connection: Connection, now: int, lease_ms: int) -> DaemonHealth:
+def of_daemon(connection: Connection, now: int, lease_ms: int, settings: Mapping[str, str]) -> DaemonHealth:
+    """`settings`: those of whoever asks, to be held against the leader's."""
     held = leases.current(connection)
     leads = held is not None and held.expires_at > now
     last_sign = None if held is None or held.expires_at == 0 else held.expires_at - lease_ms * 1000
@@ -31,6 +33,7 @@ def of_daemon(connection: Connection, now: int, lease_ms: int) -> DaemonHealth:
         overdue_ms=_overdue_ms(connection, now),
         stuck=_stuck(connection, now),
         troubles=(*_troubles(connection), *_nodes_away(connection)),
+        other_settings=led_with.unlike(connection, held.epoch, settings) if held is not None and leads else (),
     )
 
 

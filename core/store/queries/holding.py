@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, literal, select
 
 from core.domain.lifecycle import HOLDS_CAPACITY, State
+from core.store.fixed import Fixed
 from core.store.repositories.deployments import deployments
 from core.store.repositories.runs import pays_whole, runs
 
@@ -23,7 +24,7 @@ class Outline(NamedTuple):
 
 
 def outlines(connection: Connection, cluster_id: str) -> list[Outline]:
-    rows = connection.execute(_OUTLINES, {"cluster": cluster_id}).all()
+    rows = _OUTLINES.rows(connection, {"cluster": cluster_id})
     return [
         Outline(id_, handle, gen, count, _STATES[state], run, seen, segments is not None and pays_whole(segments))
         for id_, handle, gen, count, state, run, seen, segments in rows
@@ -31,7 +32,7 @@ def outlines(connection: Connection, cluster_id: str) -> list[Outline]:
 
 
 _STATES = {state.value: state for state in HOLDS_CAPACITY}
-_OUTLINES = (
+_OUTLINES = Fixed(
     select(
         deployments.c.id,
         deployments.c.handle,
@@ -43,6 +44,6 @@ _OUTLINES = (
         runs.c.segments,
     )
     .select_from(deployments.outerjoin(runs, and_(runs.c.deployment_id == deployments.c.id, runs.c.ended_at.is_(None))))
-    .where(deployments.c.cluster_id == bindparam("cluster"), deployments.c.state.in_(sorted(_STATES)))
+    .where(deployments.c.cluster_id == bindparam("cluster"), deployments.c.state.in_(map(literal, sorted(_STATES))))
     .order_by(deployments.c.id)
 )

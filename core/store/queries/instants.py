@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, literal, select
 
 from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.ledger.postings import METERED
+from core.store.fixed import Fixed
 from core.store.repositories.deployments import ON_A_CLUSTER, deployments
 from core.store.repositories.journal import events
 from core.store.repositories.ledger import postings
 from core.store.repositories.runs import pins, runs
 
-_HOLDING = [state.value for state in HOLDS_CAPACITY]
+_HOLDING = [literal(state.value) for state in HOLDS_CAPACITY]
+_QUEUED = literal(State.QUEUED.value)
 _LIMITED = [State.RUNNING.value, State.SUSPENDED.value]
 
 
@@ -26,16 +28,25 @@ class Outlook:
 
 
 def of_cluster(connection: Connection, cluster_id: str, now: int) -> Outlook:
-    here = deployments.c.cluster_id == cluster_id
-    waits = deployments.c.state == State.QUEUED.value
-    counts = select(
+    asked = {"cluster": cluster_id, "now": now}
+    ((holding, not_before),) = _COUNTS.rows(connection, asked)
+    ((unpinned,),) = _UNPINNED.rows(connection, asked)
+    return Outlook(holding, min((at for at in (not_before, unpinned) if at is not None), default=None))
+
+
+_COUNTS = Fixed(
+    select(
         func.count().filter(deployments.c.state.in_(_HOLDING)),
-        func.min(deployments.c.not_before).filter(waits, deployments.c.not_before > now),
-    ).where(here, deployments.c.state.in_([*_HOLDING, State.QUEUED.value]))
-    holding, not_before = connection.execute(counts).one()
-    unpinned = select(func.min(pins.c.expires_at)).where(pins.c.cluster_id == cluster_id, pins.c.expires_at > now)
-    instants = [at for at in (not_before, connection.execute(unpinned).scalar()) if at is not None]
-    return Outlook(holding, min(instants, default=None))
+        func.min(deployments.c.not_before).filter(
+            deployments.c.state == _QUEUED, deployments.c.not_before > bindparam("now")
+        ),
+    ).where(deployments.c.cluster_id == bindparam("cluster"), deployments.c.state.in_([*_HOLDING, _QUEUED]))
+)
+_UNPINNED = Fixed(
+    select(func.min(pins.c.expires_at)).where(
+        pins.c.cluster_id == bindparam("cluster"), pins.c.expires_at > bindparam("now")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 
 from core.domain.quota import AT_ONCE, Level, Measure
 from core.scheduler.policy import Aging, FairShare, Policy, Preemption, Quota, Quotas, policy_named
 from core.settings import Settings
+from core.store.fixed import Fixed
 from core.store.repositories.prices import limits
 from core.store.units import Unit
 
@@ -38,12 +39,18 @@ def _quotas(unit: Unit) -> Quotas:
     """The limits of all organizations: what runs at once is decided for a whole cluster in one pass."""
     orgs: dict[str, Quota] = {}
     members: dict[tuple[str, str], Quota] = {}
-    at_once = [measure.value for measure in AT_ONCE]
-    for row in unit.connection.execute(select(limits).where(limits.c.measure.in_(at_once))):
-        field = _FIELD_OF[Measure(row.measure)]
-        if row.level == Level.ORG.value:
-            orgs[row.org_id] = replace(orgs.get(row.org_id, Quota()), **{field: row.most})
+    for org_id, level, subject, measure, most in _AT_ONCE.rows(unit.connection, {}):
+        field = _FIELD_OF[Measure(measure)]
+        if level == Level.ORG.value:
+            orgs[org_id] = replace(orgs.get(org_id, Quota()), **{field: most})
         else:
-            who = (row.org_id, row.subject)
-            members[who] = replace(members.get(who, Quota()), **{field: row.most})
+            who = (org_id, subject)
+            members[who] = replace(members.get(who, Quota()), **{field: most})
     return Quotas(orgs=orgs, members=members)
+
+
+_AT_ONCE = Fixed(
+    select(limits.c.org_id, limits.c.level, limits.c.subject, limits.c.measure, limits.c.most).where(
+        limits.c.measure.in_([literal(measure.value) for measure in AT_ONCE])
+    )
+)

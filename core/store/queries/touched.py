@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from core.store.fixed import Among, Fixed
 from core.store.repositories.deployments import dependencies, deployments, preemptions
@@ -19,12 +19,19 @@ def on_cluster(connection: Connection, cluster_id: str, handles: Collection[str]
 
 def by_time(connection: Connection, cluster_id: str, since: int, until: int) -> set[str]:
     """Those whose preemption of a day ago has stopped to count."""
-    joined = preemptions.join(deployments, deployments.c.id == preemptions.c.victim_id)
-    aged = select(preemptions.c.victim_id).select_from(joined)
-    aged = aged.where(preemptions.c.at >= since, preemptions.c.at < until, deployments.c.cluster_id == cluster_id)
-    return set(connection.execute(aged).scalars())
+    asked = {"cluster": cluster_id, "since": since, "until": until}
+    return {victim for (victim,) in _AGED.rows(connection, asked)}
 
 
+_AGED = Fixed(
+    select(preemptions.c.victim_id)
+    .select_from(preemptions.join(deployments, deployments.c.id == preemptions.c.victim_id))
+    .where(
+        preemptions.c.at >= bindparam("since"),
+        preemptions.c.at < bindparam("until"),
+        deployments.c.cluster_id == bindparam("cluster"),
+    )
+)
 _NAMED = Fixed(select(deployments.c.id, deployments.c.cluster_id).where(Among(deployments.c.handle)))
 _WAITING = Fixed(
     select(dependencies.c.deployment_id, deployments.c.cluster_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Table, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, case, func, literal, or_, select
 
 from core.ledger.accounts import AccountKey, treasury, wallet
 from core.ledger.amounts import Book
@@ -28,26 +28,32 @@ class Funded:
 
 
 def used_since_funded(connection: Connection, account: AccountKey, book: Book) -> Funded:
-    joined = entries.join(postings, postings.c.seq == entries.c.seq)
-    ours = _of(account, book)
-    grants = [kind.value for kind in FUNDING]
-    funding = select(postings.c.seq, postings.c.key).select_from(joined)
-    funding = funding.where(*ours, postings.c.kind.in_(grants), entries.c.amount > 0).order_by(postings.c.seq.desc())
-    last = connection.execute(funding.limit(1)).one_or_none()
-    seq, key = (last.seq, last.key) if last else (0, "")
-    used = select(func.coalesce(func.sum(-entries.c.amount), 0)).select_from(joined)
-    used = used.where(*ours, postings.c.run_id.is_not(None), postings.c.seq > seq)
-    return Funded(max(0, int(connection.execute(used).scalar_one())), key)
+    ours = {"org": account.org, "owner": account.owner, "kind": account.kind.value, "book": book.value}
+    seq, key = next(iter(_LAST_FUNDED.rows(connection, ours)), (0, ""))
+    ((used,),) = _USED_SINCE.rows(connection, {**ours, "funded": seq})
+    return Funded(max(0, int(used)), key)
 
 
-def _of(account: AccountKey, book: Book) -> tuple[ColumnElement[bool], ...]:
-    return (
-        entries.c.org_id == account.org,
-        entries.c.owner_id == account.owner,
-        entries.c.account_kind == account.kind.value,
-        entries.c.book == book.value,
-        entries.c.side == Side.POSTED.value,
-    )
+_JOINED = entries.join(postings, postings.c.seq == entries.c.seq)
+_OURS = (
+    entries.c.org_id == bindparam("org"),
+    entries.c.owner_id == bindparam("owner"),
+    entries.c.account_kind == bindparam("kind"),
+    entries.c.book == bindparam("book"),
+    entries.c.side == Side.POSTED.value,
+)
+_LAST_FUNDED = Fixed(
+    select(postings.c.seq, postings.c.key)
+    .select_from(_JOINED)
+    .where(*_OURS, postings.c.kind.in_([literal(kind.value) for kind in FUNDING]), entries.c.amount > 0)
+    .order_by(postings.c.seq.desc())
+    .limit(1)
+)
+_USED_SINCE = Fixed(
+    select(func.coalesce(func.sum(-entries.c.amount), 0))
+    .select_from(_JOINED)
+    .where(*_OURS, postings.c.run_id.is_not(None), postings.c.seq > bindparam("funded"))
+)
 
 
 def that_matter(connection: Connection, org_ids: Collection[str] | None = None) -> set[Wallet]:
@@ -79,8 +85,14 @@ def account_of(whose: Wallet) -> AccountKey:
 
 def look_at(connection: Connection, whose: Wallet, book: Book) -> int | None:
     """When the next rung was computed to be reached."""
-    statement = select(standings.c.look_at).where(
-        standings.c.org_id == whose[0], standings.c.owner_id == whose[1], standings.c.book == book.value
+    found = _LOOK_AT.rows(connection, {"org": whose[0], "owner": whose[1], "book": book.value})
+    return found[0][0] if found else None
+
+
+_LOOK_AT = Fixed(
+    select(standings.c.look_at).where(
+        standings.c.org_id == bindparam("org"),
+        standings.c.owner_id == bindparam("owner"),
+        standings.c.book == bindparam("book"),
     )
-    found: int | None = connection.execute(statement).scalar()
-    return found
+)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
+from core.store.fixed import Fixed
 from core.store.tables.people import Account, Session, Throttle
 
 accounts = Account.__table__
@@ -50,9 +52,9 @@ class Accounts:
     def by_id(self, account_id: str) -> AccountRow | None:
         return self._one(_BY_ID, id=account_id)
 
-    def _one(self, statement: object, **values: str) -> AccountRow | None:
-        row = self._connection.execute(statement, values).one_or_none()  # type: ignore[call-overload]
-        return AccountRow(**{**row._mapping, "operator": bool(row.operator)}) if row else None
+    def _one(self, statement: Fixed, **values: str) -> AccountRow | None:
+        found = statement.rows(self._connection, values)
+        return _account(*found[0]) if found else None
 
     def any_operator(self) -> bool:
         return (
@@ -152,6 +154,11 @@ class Throttles:
         self._connection.execute(delete(throttles).where(throttles.c.key == key))
 
 
-_BY_NAME = select(accounts).where(accounts.c.name == bindparam("name"))
-_BY_ID = select(accounts).where(accounts.c.id == bindparam("id"))
+def _account(id_: str, name: str, password_hash: str | None, operator: int, *rest: Any) -> AccountRow:
+    return AccountRow(id_, name, password_hash, bool(operator), *rest)
+
+
+_ACCOUNTS = select(*(accounts.c[name] for name in AccountRow.__slots__))
+_BY_NAME = Fixed(_ACCOUNTS.where(accounts.c.name == bindparam("name")))
+_BY_ID = Fixed(_ACCOUNTS.where(accounts.c.id == bindparam("id")))
 _CHANGE = update(accounts).where(accounts.c.id == bindparam("account"))

@@ -147,14 +147,10 @@ class Deployments:
         self, states: Collection[State], cluster_id: str | None = None, *, since: int | None = None
     ) -> list[DeploymentRow]:
         """With `since` only those that have been in their state for so long."""
-        conditions: list[ColumnElement[bool]] = [deployments.c.state.in_([state.value for state in states])]
-        if cluster_id is not None:
-            conditions.append(deployments.c.cluster_id == cluster_id)
-        elif self._scope.is_everything:
-            conditions.append(ON_A_CLUSTER)
-        if since is not None:
-            conditions.append(deployments.c.state_since <= since)
-        return self._found(*conditions, by=_AGE_OF_FEW)
+        given = {"cluster": cluster_id, "since": since}
+        bound = {name: value for name, value in given.items() if value is not None} | self._scope.bound
+        statement = _in_states(frozenset(states), frozenset(bound), self._scope.is_everything)
+        return [_row(row) for row in statement.rows(self._connection, bound)]
 
     def listed(
         self,
@@ -167,21 +163,28 @@ class Deployments:
     ) -> list[DeploymentRow]:
         """A page, newest first, from behind the id `after`.
 
-        What is not over is little beside what is, so it is looked up by its state and put in order then: on the way by
-        age nearly all would be passed over.
+        Few are looked up by their state or owner and put in order then: on the way by age nearly all others would be
+        passed over. Of many the way by age soon meets enough, while to put them all in order takes its time.
         """
         conditions: list[ColumnElement[bool]] = []
         if states is not None:
             conditions.append(deployments.c.state.in_([state.value for state in states]))
         if cluster_id is not None:
             conditions.append(deployments.c.cluster_id == cluster_id)
+        elif self._scope.is_everything:
+            conditions.append(ON_A_CLUSTER)
         if owner_id is not None:
             conditions.append(deployments.c.owner_id == owner_id)
+        age = _AGE_OF_FEW if self._are_few(*conditions) else deployments.c.id
         if after is not None:
             conditions.append(deployments.c.id < after)
-        is_little = states is not None and not FINAL.intersection(states)
-        age = _AGE_OF_FEW if is_little else deployments.c.id
         return self._found(*conditions, by=age.desc(), limit=limit)
+
+    def _are_few(self, *conditions: ColumnElement[bool]) -> bool:
+        """Counted along an index, and no further than it matters."""
+        some = select(literal(1)).select_from(deployments).where(self._scope.covers(deployments), *conditions)
+        counted = select(func.count()).select_from(some.limit(_MOST_PUT_IN_ORDER).subquery())
+        return self._connection.execute(counted).scalar_one() < _MOST_PUT_IN_ORDER
 
     def count(self, states: Collection[State], *, owner_id: str | None = None) -> int:
         statement = select(func.count()).select_from(deployments)
@@ -253,8 +256,7 @@ class Deployments:
 
     def preemptions_since(self, since: int) -> dict[str, int]:
         """How often each was preempted since then."""
-        counted = select(preemptions.c.victim_id, func.count()).where(preemptions.c.at >= since)
-        return {row[0]: row[1] for row in self._connection.execute(counted.group_by(preemptions.c.victim_id))}
+        return dict(_PREEMPTED.rows(self._connection, {"since": since}))
 
     def preempted_by(self, deployment_id: str) -> list[tuple[str, int]]:
         """By whom it had to make room, and when."""
@@ -303,6 +305,7 @@ ON_A_CLUSTER = deployments.c.cluster_id.in_(select(work.Cluster.__table__.c.id))
 
 # To put in order what was found by something else: the index of ages is no way to it.
 _AGE_OF_FEW = deployments.c.id.concat("")
+_MOST_PUT_IN_ORDER = 5_000
 
 # The instants from which ages are counted, and those that were counted from the last change of its state.
 _DATED = ("submitted_at", "eligible_since", "state_since", "preempted_at")
@@ -322,6 +325,19 @@ _STATES = {state.value: state for state in State}
 def _by_ids(everything: bool) -> Fixed:
     these = (covered(deployments, everything=everything), Among(deployments.c.id))
     return Fixed(select(*_IN_ORDER).where(*these).order_by(deployments.c.id))
+
+
+@cache
+def _in_states(states: frozenset[State], asked_by: frozenset[str], everything: bool) -> Fixed:
+    these = [covered(deployments, everything=everything)]
+    these.append(deployments.c.state.in_([literal(state.value) for state in sorted(states)]))
+    if "cluster" in asked_by:
+        these.append(deployments.c.cluster_id == bindparam("cluster"))
+    elif everything:
+        these.append(ON_A_CLUSTER)
+    if "since" in asked_by:
+        these.append(deployments.c.state_since <= bindparam("since"))
+    return Fixed(select(*_IN_ORDER).where(*these).order_by(_AGE_OF_FEW))
 
 
 @cache
@@ -352,5 +368,10 @@ def _crowd(everything: bool) -> Fixed:
     return Fixed(select(waiting.scalar_subquery(), recent.scalar_subquery()))
 
 
+_PREEMPTED = Fixed(
+    select(preemptions.c.victim_id, func.count())
+    .where(preemptions.c.at >= bindparam("since"))
+    .group_by(preemptions.c.victim_id)
+)
 _ADD = Fixed(insert(deployments), _COLUMNS)
 _KNOWN_HANDLES = Fixed(select(deployments.c.handle).where(Among(deployments.c.handle)))

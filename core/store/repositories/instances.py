@@ -14,6 +14,8 @@ from core.store.scope import Scope
 from core.store.tables import work
 
 instances = work.Instance.__table__
+allocations = work.Allocation.__table__
+nodes = work.Node.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,23 @@ class Instances:
     def of(self, deployment_id: str) -> list[InstanceRow]:
         mine = select(instances).where(self._scope.covers(instances), instances.c.deployment_id == deployment_id)
         return [_row(row) for row in self._connection.execute(mine.order_by(instances.c.replica))]
+
+    def facts_on(self, cluster_id: str, most: int) -> list[Mapping[str, str]]:
+        """What was told of the first few that hold a place on a cluster now."""
+        living = (
+            select(instances.c.facts)
+            .join(allocations, allocations.c.deployment_id == instances.c.deployment_id)
+            .join(nodes, nodes.c.id == allocations.c.node_id)
+            .where(
+                self._scope.covers(instances),
+                nodes.c.cluster_id == cluster_id,
+                allocations.c.released_at.is_(None),
+                allocations.c.generation == instances.c.generation,
+                allocations.c.replica == instances.c.replica,
+            )
+            .limit(most)
+        )
+        return [json.loads(found) for found in self._connection.scalars(living)]
 
     def forget(self, deployment_id: str) -> None:
         mine = (self._scope.covers(instances), instances.c.deployment_id == deployment_id)

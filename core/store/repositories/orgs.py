@@ -38,13 +38,14 @@ class Orgs:
         self._connection = connection
 
     def living(self, name: str) -> OrgRow | None:
-        statement = select(orgs).where(orgs.c.name == name, orgs.c.deleted_at.is_(None))
-        row = self._connection.execute(statement).one_or_none()
-        return OrgRow(*row) if row else None
+        return self._one(_LIVING, name=name)
 
     def by_id(self, org_id: str) -> OrgRow | None:
-        row = self._connection.execute(select(orgs).where(orgs.c.id == org_id)).one_or_none()
-        return OrgRow(*row) if row else None
+        return self._one(_BY_ID, id=org_id)
+
+    def _one(self, statement: Fixed, **values: str) -> OrgRow | None:
+        found = statement.rows(self._connection, values)
+        return OrgRow(*found[0]) if found else None
 
     def time_zones(self) -> dict[str, str]:
         """Of every organization, also of those that were deleted."""
@@ -133,6 +134,9 @@ class Invites:
 
 
 # Made once: what is built anew for each use costs more than it takes to run.
+_ORGS = select(*(orgs.c[name] for name in OrgRow.__slots__))
+_BY_ID = Fixed(_ORGS.where(orgs.c.id == bindparam("id")))
+_LIVING = Fixed(_ORGS.where(orgs.c.name == bindparam("name"), orgs.c.deleted_at.is_(None)))
 _ORGS_OF_ACCOUNT = (
     select(*orgs.c, memberships.c.role)
     .select_from(orgs.join(memberships, memberships.c.org_id == orgs.c.id))

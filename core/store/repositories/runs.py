@@ -179,6 +179,12 @@ class Runs:
         found = _RATES_OF_WALLET.rows(self._connection, {"org": org_id, "owner": owner_id})
         return [(_rate(rate), count, since) for rate, count, since in found]
 
+    def limits_of_payer(self, org_id: str, owner_id: str) -> list[tuple[RunRate, int | None, int]]:
+        """At which rates and for how long at most a purse pays for what runs now, and how many runs each is."""
+        whose = {"org": org_id, "owner": owner_id} if owner_id else {"org": org_id}
+        found = (_LIMITS_OF_WALLET if owner_id else _LIMITS_OF_TREASURY).rows(self._connection, whose)
+        return [(_rate(rate), limit_ms, count) for rate, limit_ms, count in found]
+
     def in_period(self, since: int, until: int) -> list[RunRow]:
         """Runs that lie at least partly in the half-open period."""
         return self._runs(runs.c.started_at < until, (runs.c.ended_at.is_(None)) | (runs.c.ended_at > since))
@@ -188,8 +194,7 @@ class Runs:
         return [_run(row) for row in self._connection.execute(statement.order_by(runs.c.started_at, runs.c.id))]
 
     def pins_of(self, cluster_id: str) -> list[PinRow]:
-        found = self._connection.execute(select(pins).where(pins.c.cluster_id == cluster_id))
-        return [PinRow(*row) for row in found]
+        return [PinRow(*row) for row in _PINS.rows(self._connection, {"cluster": cluster_id})]
 
     def pin(self, row: PinRow) -> None:
         self.unpin([row.deployment_id])
@@ -303,6 +308,7 @@ _LAST_ENDS = Fixed(
     .where(Among(runs.c.deployment_id), runs.c.ended_at.is_not(None))
     .group_by(runs.c.deployment_id)
 )
+_PINS = Fixed(select(*(pins.c[name] for name in PinRow.__slots__)).where(pins.c.cluster_id == bindparam("cluster")))
 _UNPIN = Fixed(delete(pins).where(pins.c.deployment_id == bindparam("whose")))
 
 _MAY_RUN = deployments.c.state.in_([literal(state.value) for state in State if has_open_run(state)])
@@ -328,9 +334,11 @@ def _all_open(everything: bool) -> Select[Any]:
 
 
 _IN_ORDER = select(runs).order_by(runs.c.started_at, runs.c.id)
+_IN_TREASURY = (deployments.c.org_id == bindparam("org"), runs.c.payer == "treasury")
 _OPEN_OF_WALLET = Fixed(_by_deployments(_IN_ORDER).where(*_IN_WALLET))
-_OPEN_OF_TREASURY = Fixed(
-    _by_deployments(_IN_ORDER).where(deployments.c.org_id == bindparam("org"), runs.c.payer == "treasury")
-)
+_OPEN_OF_TREASURY = Fixed(_by_deployments(_IN_ORDER).where(*_IN_TREASURY))
 _RATES = select(runs.c.rate, func.count(), func.min(runs.c.started_at)).group_by(runs.c.rate)
 _RATES_OF_WALLET = Fixed(_by_deployments(_RATES).where(*_IN_WALLET))
+_LIMITS = select(runs.c.rate, deployments.c.limit_ms, func.count()).group_by(runs.c.rate, deployments.c.limit_ms)
+_LIMITS_OF_WALLET = Fixed(_by_deployments(_LIMITS).where(*_IN_WALLET))
+_LIMITS_OF_TREASURY = Fixed(_by_deployments(_LIMITS).where(*_IN_TREASURY))

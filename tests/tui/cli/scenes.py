@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import DIALECTS
 from tests.tui.cli.shell import PASSWORD, Ran, Shell
 
 
-@pytest.fixture
-def installation(tmp_path: Path, store_url: str) -> Shell:
+@pytest.fixture(params=DIALECTS)
+def installation(request: pytest.FixtureRequest, settled: Callable[..., Shell]) -> Shell:
     """An operator `olga`, logged in, and nobody else."""
-    shell = Shell(tmp_path / "home", BURSAR_DATABASE_URL=store_url)
+    return settled(request.param, install)
+
+
+def install(shell: Shell) -> None:
     shell.done("init --operator olga --password-stdin", stdin=[PASSWORD])
     shell.log_in("olga")
-    return shell
 
 
 def new_member(shell: Shell, name: str, code: str) -> None:

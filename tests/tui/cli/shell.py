@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,12 @@ from core.commands.table import FAMILIES
 from core.commands.verbs import Family, Values
 from core.ids import SeqIds
 from core.settings import load, read_private, write_private
+from tests.builders import PASSWORD, going_on
 from tui.cli.place import Place
 from tui.cli.run import run
 from tui.cli.terminal import NARROW, Terminal
 
-PASSWORD = "correct horse staple"
+__all__ = ["PASSWORD", "FakeTerminal", "Ran", "Shell"]
 
 
 @dataclass
@@ -90,6 +92,14 @@ class Shell:
         self.ids = SeqIds()
         self.families: Sequence[Family] = FAMILIES
         self.started: list[tuple[str, Values]] = []
+
+    def copied(self, home: Path, url: str | None = None) -> Shell:
+        """The same machine as it is now, once more. `url` is a copy of its store, where that lies outside its home."""
+        shutil.copytree(self.folder, home)
+        store = {"BURSAR_DATABASE_URL": url} if url else {}
+        copy = Shell(home, **{**self.environ, **store, "BURSAR_HOME": str(home)})
+        copy.clock, copy.ids = ManualClock(self.clock.now()), going_on(self.ids)
+        return copy
 
     def __call__(
         self,

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from core.domain.columns import columns
+from tests.tui.cli.conftest import make_a_team
 from tests.tui.cli.scenes import invited, new_member, said
 from tests.tui.cli.shell import PASSWORD, Shell
 from tui.cli.terminal import NARROW
 
 
 @pytest.fixture
-def lab(team: Shell) -> Shell:
+def lab(settled: Callable[..., Shell]) -> Shell:
     """One cluster, whose four GPUs are all that is scarce; `mia`, a member, is logged in."""
+    return settled(None, make_a_team, give_it_a_cluster)
+
+
+def give_it_a_cluster(team: Shell) -> None:
     team.done(
         "cluster create sim --driver scripted --cpu 16 --ram 64 --gpu 4 --disk 500 --gpu-model a100 --label zone=a"
     )
     new_member(team, "mia", invited(team))
-    return team
 
 
 def test_a_name_that_cannot_be_is_refused_before_a_password_is_asked_for(shell: Shell) -> None:

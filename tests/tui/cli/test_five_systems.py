@@ -7,23 +7,28 @@ fault of the old system is none here.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
 from core.clock import HOUR, MINUTE
-from tests.tui.cli.scenes import installation, invited, new_member, said, states, used
+from tests.conftest import DIALECTS
+from tests.tui.cli.scenes import install, installation, invited, new_member, said, states, used
 from tests.tui.cli.shell import PASSWORD, Shell
 
 __all__ = ["installation"]
 
 
-@pytest.fixture
-def lab(installation: Shell) -> Shell:
+@pytest.fixture(params=DIALECTS)
+def lab(request: pytest.FixtureRequest, settled: Callable[..., Shell]) -> Shell:
     """Olga's organization with a cluster of 8 CPUs, 16 GiB and 2 GPUs, and its member `mia`, logged in."""
-    installation.done("org create lab")
-    installation.done("cluster create sim --driver scripted --cpu 8 --ram 16 --gpu 2")
-    new_member(installation, "mia", invited(installation))
-    return installation
+    return settled(request.param, install, found_a_lab)
+
+
+def found_a_lab(shell: Shell) -> None:
+    shell.done("org create lab")
+    shell.done("cluster create sim --driver scripted --cpu 8 --ram 16 --gpu 2")
+    new_member(shell, "mia", invited(shell))
 
 
 # A. A hypervisor for machine learning: organizations by invite, clusters, a queue by priority, bearer tokens.

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from core.clock import DAY, HOUR, MINUTE
-from tests.tui.cli.scenes import installation, invited, new_member, said, states, wallet
+from tests.conftest import DIALECTS
+from tests.tui.cli.scenes import install, installation, invited, new_member, said, states, wallet
 from tests.tui.cli.shell import PASSWORD, Shell
 
 __all__ = ["installation"]
@@ -22,14 +24,17 @@ __all__ = ["installation"]
 ENDPOINT_KEY = "BURSAR_SCRIPTED_API_KEY"
 
 
-@pytest.fixture
-def lab(installation: Shell) -> Shell:
+@pytest.fixture(params=DIALECTS)
+def lab(request: pytest.FixtureRequest, settled: Callable[..., Shell]) -> Shell:
     """Olga's organization with a cluster of 8 CPUs, 32 GiB, 2 GPUs and 200 GiB of disk; `mia` is in, and logged in."""
-    installation.environ["BURSAR_ACCOUNTS_SESSION_LIFETIME"] = "30d"
-    installation.done("org create lab")
-    installation.done("cluster create sim --driver scripted --cpu 8 --ram 32 --gpu 2 --disk 200")
-    new_member(installation, "mia", invited(installation))
-    return installation
+    return settled(request.param, install, found_a_lab)
+
+
+def found_a_lab(shell: Shell) -> None:
+    shell.environ["BURSAR_ACCOUNTS_SESSION_LIFETIME"] = "30d"
+    shell.done("org create lab")
+    shell.done("cluster create sim --driver scripted --cpu 8 --ram 32 --gpu 2 --disk 200")
+    new_member(shell, "mia", invited(shell))
 
 
 # C. Virtual machines of a hypervisor that is reached by an SDK.

@@ -6,33 +6,34 @@ important needs the machine; it goes on later from the beginning, and is cancell
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.clock import MINUTE
-from tests.tui.cli.shell import PASSWORD, Shell
+from tests.conftest import DIALECTS
+from tests.tui.cli.scenes import install, invited, new_member
+from tests.tui.cli.shell import Shell
 
 pytestmark = pytest.mark.usefixtures("durable")  # the doctor asks whether the store is
 
 RATE = Decimal("10.18")  # 2 GPUs at 5, 2 CPUs at 0.05, 8 GiB at 0.01
 
 
-@pytest.fixture
-def lab(tmp_path: Path, store_url: str) -> Shell:
+@pytest.fixture(params=DIALECTS)
+def lab(request: pytest.FixtureRequest, settled: Callable[..., Shell]) -> Shell:
     """An organization of two with a simulated cluster of four GPUs."""
-    shell = Shell(tmp_path / "home", BURSAR_DATABASE_URL=store_url, BURSAR_ACCOUNTS_SESSION_LIFETIME="30d")
-    shell.done("init --operator olga --password-stdin", stdin=[PASSWORD])
-    shell.log_in("olga")
+    return settled(request.param, found_a_lab)
+
+
+def found_a_lab(shell: Shell) -> None:
+    shell.environ["BURSAR_ACCOUNTS_SESSION_LIFETIME"] = "30d"
+    install(shell)
     shell.done("org create lab")
     shell.done("cluster create sim --driver scripted --cpu 16 --ram 64 --gpu 4")
-    code = shell.done("--json invite create").json["code"]
-    shell.done("register mia --password-stdin", stdin=[PASSWORD])
-    shell.log_in("mia")
-    shell.done(f"join {code}")
-    return shell
+    new_member(shell, "mia", invited(shell))
 
 
 def credits_of(shell: Shell) -> dict[str, Decimal]:
