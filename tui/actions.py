@@ -116,7 +116,16 @@ SUSPEND = _deployment("suspend", "z", "Suspend", Trigger.SUSPEND)
 GO_ON = _deployment("resume", "Z", "Go on", Trigger.RESUME)
 DELETE = _deployment("delete", "ctrl+d", "Delete", Trigger.DELETE, sure=True)
 UNDELETE = _deployment("undelete", "U", "Undelete", Trigger.UNDELETE)
-EXTEND = _deployment("extend", "e", "Extend", fill=True, unfit=FINAL | {State.STOPPED, State.STOPPING})
+EXTEND = _deployment(
+    "extend",
+    "e",
+    "Extend",
+    fill=True,
+    preset={"ask": ("yes",)},
+    hidden=("if_still",),
+    unfit=FINAL | {State.STOPPED, State.STOPPING},
+)
+GIVE = Action("give", "e", "Give the time", ("extend",), "deployment")
 PRIORITY = _deployment("priority", "p", "Priority", fill=True, hidden=("if_still",), unfit=FINAL)
 APPROVE = _deployment("approve", "a", "Approve", Trigger.APPROVE)
 APPROVE_WITH = Action(
@@ -181,6 +190,11 @@ def may(who: AccountCard | None, verb: Verb, owner: str | None = None) -> bool:
     if who is None or (who.org is None and verb.permission in NEEDS_ORG):
         return False
     return allows(principal(who), verb.permission, owner_id=owner or who.name)
+
+
+def preset_of(action: Action, who: AccountCard | None) -> Texts:
+    """What a form does not ask. Who decides on asks has nobody to ask."""
+    return {} if action is EXTEND and may(who, APPROVE.verb) else action.preset
 
 
 def named(path: Sequence[str]) -> Verb | None:

@@ -45,6 +45,7 @@ _DEPLOYMENT: dict[str, tuple[str, Tone]] = {
     "undelete": ("back from deletion", Tone.PLAIN),
     "priority": ("has another priority", Tone.PLAIN),
     "hours": ("got other hours", Tone.PLAIN),
+    "ask_hours": ("asks for more time", Tone.WAIT),
 }
 # What happened to anything else, by its whole kind.
 _OTHERS: dict[str, str] = {

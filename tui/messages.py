@@ -17,7 +17,7 @@ from core.views.money import PostingCard, StatementCard, WalletCard
 from core.views.operations import AuditLine, Diagnosis
 from core.views.people import AccountCard, InviteCard, MemberRow, OrgCard, OrgRow, SessionCard, TokenCard
 from core.views.reports import ReportCard
-from core.views.work import ClusterCard, DeploymentCard, DeploymentLine, FoundNode, LogText
+from core.views.work import AskLine, ClusterCard, DeploymentCard, DeploymentLine, FoundNode, LogText
 from tui.actions import Command
 
 
@@ -138,6 +138,7 @@ class DevicesSeen(Message):
 @dataclass
 class ApprovalsSeen(Message):
     lines: tuple[DeploymentLine, ...]
+    asks: tuple[AskLine, ...] = ()
 
 
 @dataclass

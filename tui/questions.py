@@ -35,7 +35,7 @@ def overview(who: AccountCard) -> Question:
             bursar.credits.wallet(caller),
             treasury,
             bursar.browsing.feed(caller, _FEED).items,
-            len(bursar.decisions.approvals(caller).items) if _allowed(who, Permission.DEPLOYMENT_DECIDE) else 0,
+            _waiting(bursar, caller) if _allowed(who, Permission.DEPLOYMENT_DECIDE) else 0,
         )
 
     return ask
@@ -140,7 +140,7 @@ def devices(cluster: str) -> Question:
 
 
 def approvals(bursar: Bursar, caller: Caller) -> messages.ApprovalsSeen:
-    return messages.ApprovalsSeen(bursar.decisions.approvals(caller).items)
+    return messages.ApprovalsSeen(bursar.decisions.approvals(caller).items, bursar.decisions.asks(caller).items)
 
 
 def people(who: AccountCard) -> Question:
@@ -218,6 +218,11 @@ def health(who: AccountCard) -> Question:
 
 def machine(bursar: Bursar, caller: Caller) -> messages.MachineSeen:
     return messages.MachineSeen(bursar.clusters.discover(caller).items)
+
+
+def _waiting(bursar: Bursar, caller: Caller) -> int:
+    """How much waits for a decision."""
+    return len(bursar.decisions.approvals(caller).items) + len(bursar.decisions.asks(caller).items)
 
 
 def _allowed(who: AccountCard, permission: Permission) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 from core.commands.asking import asked, changes, plain, spec_file, validation, workloads
 from core.commands.verbs import KEY, Argument, Bursar, Kind, Values, Verb, if_still, nothing_to_add
 from core.domain.browsing import Look, Order
-from core.domain.errors import Invalid
+from core.domain.errors import Forbidden, Invalid
 from core.domain.kinds import Kind as DeploymentKind
 from core.domain.lifecycle import State
+from core.domain.resources import format_duration, typed_duration
 from core.domain.roles import Caller, Permission
 
 _DEPLOYMENT = Argument("deployment", "its id, the beginning of it, or its name", positional=True, required=True)
@@ -70,6 +71,27 @@ def _submit_sweep(bursar: Bursar, caller: Caller, wanted: dict[str, Any], count:
             one["key"] = f"{key}-{number}"
         asked_for.append(validation.validated(workloads.SubmitRequest, **one))
     return bursar.deployments.submit_all(caller, asked_for)
+
+
+def _extend(bursar: Bursar, caller: Caller, values: Values) -> object:
+    """More time; or with `ask`, where that needs somebody's yes, the question to those who can give it."""
+    given = {name: value for name, value in _with_id(values).items() if name != "ask"}
+    request = asked(changes.ExtendRequest, given)
+    try:
+        return bursar.decisions.extend(caller, request)
+    except Forbidden as refused:
+        if refused.code != "needs_approval" or not values["ask"]:
+            raise
+        return bursar.decisions.ask_for_hours(caller, request)
+
+
+def _asks(bursar: Bursar, caller: Caller) -> Iterable[str]:
+    """Who asks for more time, and what gives it as long as nobody else has."""
+    for ask in bursar.decisions.asks(caller).items:
+        more, had = format_duration(ask.more_ms), format_duration(ask.had_ms)
+        yield f"{ask.owner} asks for {more} more for {ask.name}, which has {had}: {ask.why}"
+        gives = f"--hours {typed_duration(ask.more_ms)} --if-still {typed_duration(ask.had_ms)}"
+        yield f"  to give it: bursar extend {ask.id} {gives}"
 
 
 def _list(bursar: Bursar, caller: Caller, values: Values) -> object:
@@ -248,8 +270,15 @@ VERBS: tuple[Verb, ...] = (
         ("extend",),
         "give a job more time",
         Permission.DEPLOYMENT_ACT,
-        lambda bursar, caller, values: bursar.decisions.extend(caller, asked(changes.ExtendRequest, _with_id(values))),
-        (_DEPLOYMENT, Argument("hours", "how much more", Kind.DURATION, required=True), KEY),
+        _extend,
+        (
+            _DEPLOYMENT,
+            Argument("hours", "how much more", Kind.DURATION, required=True),
+            Argument("ask", "where an admin must agree, ask for it", Kind.FLAG),
+            Argument("if_still", "only if it has no more and no less than this", Kind.DURATION, placeholder="OLD"),
+            KEY,
+        ),
+        more="Nothing changes by asking: an admin gives what was asked for, or the time runs out.",
         facts=_ACTED_ON,
     ),
     Verb(
@@ -271,8 +300,10 @@ VERBS: tuple[Verb, ...] = (
         "list what waits for a decision",
         Permission.DEPLOYMENT_DECIDE,
         plain(lambda bursar: bursar.decisions.approvals),
+        more="Below them stands who asks for more time, with the command that gives it.",
         columns=("id", "name", "owner", "cluster", "gpu_milli", "priority", "created_at", "reason"),
-        nothing="nothing waits for a decision",
+        nothing="no deployment waits for a decision",
+        offers=_asks,
     ),
     Verb(
         ("approve",),

@@ -201,6 +201,12 @@ def format_duration(ms: int) -> str:
     return f"{_decimal_shown(Decimal(ms) / 1000, 1)} s"
 
 
+def typed_duration(ms: int) -> str:
+    """As it is typed, and read as exactly that: `1.5h`, or `4801s` where hours would be rounded."""
+    short = format_duration(ms).replace(" ", "")
+    return short if _milliseconds(short) == ms else f"{ms / 1000:g}s"
+
+
 def format_resources(amount: Resources) -> str:
     """`2 CPU, 16 GiB, 1 GPU`; what is zero is left out."""
     parts = [f"{format_cpu(amount.cpu_milli)} CPU"] if amount.cpu_milli else []

@@ -19,12 +19,13 @@ from core.services.usecase import reads, writes
 from core.settings import Settings
 from core.store import settlement
 from core.store.moves import move
+from core.store.queries import asks
 from core.store.repositories.chat import PersonRow
 from core.store.repositories.deployments import DeploymentRow
 from core.store.units import Unit, Units
 from core.views.operations import Page
 from core.views.people import Done
-from core.views.work import DeploymentCard, DeploymentLine
+from core.views.work import AskLine, DeploymentCard, DeploymentLine
 
 
 class Decisions:
@@ -36,6 +37,11 @@ class Decisions:
     def approvals(self, unit: Unit) -> Page[DeploymentLine]:
         """What waits for a decision, oldest first."""
         return Page(cards.lines(unit, unit.deployments.in_states({State.AWAITING_APPROVAL})))
+
+    @reads(Permission.DEPLOYMENT_DECIDE)
+    def asks(self, unit: Unit) -> Page[AskLine]:
+        """Who asks for more time, the oldest first."""
+        return Page(asks.standing(unit.connection, unit.scope))
 
     @writes(Permission.DEPLOYMENT_DECIDE)
     def approve(self, unit: Unit, request: ApproveRequest) -> DeploymentCard:
@@ -81,7 +87,7 @@ class Decisions:
         limit_ms = had_ms + request.hours_ms
         if why := self._to_be_asked(unit, row, limit_ms):
             message = f"{format_duration(limit_ms)} in all need an admin's yes: {why}"
-            raise Forbidden("needs_approval", message, f"an admin can give them: bursar extend {row.handle}")
+            raise Forbidden("needs_approval", message, "the same with --ask asks the admins")
         moved = self._with_hours(unit, row, limit_ms)
         if request.key is not None:
             unit.answers.keep(unit.me.account_id, request.key, "extend", fingerprint, row.handle)
@@ -90,21 +96,23 @@ class Decisions:
 
     @writes(Permission.DEPLOYMENT_ACT)
     def ask_for_hours(self, unit: Unit, request: ExtendRequest) -> Done:
-        """Ask the admins for time that one may not take oneself. Nothing changes until one of them gives it."""
+        """Ask the admins for time that one may not take oneself. Nothing changes until one of them gives it.
+
+        Those in Slack are told; all of them find it among what waits for a decision.
+        """
         row, had_ms = _extensible(unit, request)
         limit_ms = had_ms + request.hours_ms
         why = self._to_be_asked(unit, row, limit_ms)
         if not why:
             raise Conflict("not_needed", "nobody has to agree to that", f"take it: bursar extend {row.handle}")
         affording.demand(unit, row, self._more(unit, row, had_ms, limit_ms))
+        asked: dict[str, object] = {"had_ms": had_ms, "more_ms": request.hours_ms, "why": why}
+        unit.record(asks.ASKED, row.handle, after=asked)
+        wanted = f"asked for {format_duration(request.hours_ms)} more for {row.name}"
         told = sorted({unit.slack.account_name(one.account_id) for one in self._reached(unit)})
         if not told:
-            hint = f"tell one of them: bursar extend {row.handle}"
-            raise Conflict("nobody_to_ask", "no admin can be reached in Slack", hint)
-        asks: dict[str, object] = {"had_ms": had_ms, "more_ms": request.hours_ms, "why": why}
-        unit.record("deployment.ask_hours", row.handle, after=asks)
-        more = format_duration(request.hours_ms)
-        return Done(f"{' and '.join(told)} {'is' if len(told) == 1 else 'are'} asked for {more} more for {row.name}")
+            return Done(f"{wanted}: it stands among the admins' approvals, none of whom is in Slack")
+        return Done(f"{' and '.join(told)} {'is' if len(told) == 1 else 'are'} {wanted}")
 
     @writes(Permission.DEPLOYMENT_ACT)
     def set_priority(self, unit: Unit, request: PriorityRequest) -> DeploymentCard:

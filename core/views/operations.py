@@ -20,7 +20,7 @@ class AuditLine:
     target: str
     before: str | None
     after: str | None
-    name: str | None = None  # of the deployment that it happened to
+    name: str | None = None  # of the deployment or cluster that it happened to
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ def unmetered(card: ReportCard) -> str:
     """What its totals may still lack; nothing where they are whole."""
     count = card.unposted_runs
     runs = "1 run is" if count == 1 else f"{count} runs are"
-    return f"{runs} not yet metered to the end" if count else ""
+    return f"{runs} not yet metered {'up to now' if card.so_far else 'to the end'}" if count else ""
 
 
 def bars(card: ReportCard) -> str:

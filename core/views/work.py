@@ -216,6 +216,20 @@ class DeploymentLine:
 
 
 @dataclass(frozen=True, slots=True)
+class AskLine:
+    """Somebody asks for more time than they may take: what the job has, how much more, and why somebody must agree."""
+
+    id: str
+    name: str
+    owner: str
+    had_ms: int
+    more_ms: int
+    why: str
+    asked_at: int
+    ends_at: int | None  # when its time is up as it is, where it has begun
+
+
+@dataclass(frozen=True, slots=True)
 class LogText:
     """A piece of what a run wrote; `cursor` goes on from its end."""
 

@@ -42,7 +42,7 @@ def test_it_is_all_that_the_command_line_tells_in_its_order(busy: Team) -> None:
         ("actor==mia deployment", ["deployment.cancel", "deployment.submit"]),
         ("TRAIN verb=submit", ["deployment.submit"]),
         ("other", ["deployment.submit"]),
-        ("verb=cluster.create", ["cluster.create"]),
+        ("verb=cluster.create rack", ["cluster.create"]),
         ("org==vision verb==deployment.cancel", ["deployment.cancel"]),
         ("verb=cancel !actor=mia", []),
         ("100%", []),

@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 
-from tui.actions import Action, Command, may, only_if_still
+from tui.actions import Action, Command, may, only_if_still, preset_of
 from tui.console import Console
 from tui.screens.form import FormScreen
 from tui.screens.sure import SureScreen
@@ -54,7 +54,7 @@ class Acting(Screen[None]):
 
     def fixed(self, action: Action) -> dict[str, Sequence[str]]:
         """What the screen knows of a command besides its subject."""
-        return dict(action.preset)
+        return dict(preset_of(action, self.console.who))
 
     # What all do
 

@@ -32,14 +32,14 @@ _AROUND = 50  # lines read beside those in view
 _MOST = 100_000  # numbers that the store tells at once
 _FORGET = 20_000
 _SHORT = slice(5, 19)  # an instant without its year
-_DEPLOYMENT = "dep-"
+_DEPLOYMENT, _OF_DEPLOYMENTS = "dep-", "deployment."  # most of what happens; the line spelled out says it in full
 
 
 _COLUMNS = (
     Column("when", 14),
     Column("org", 10, drop=3, extra=True),
     Column("actor", 10),
-    Column("did", 23),
+    Column("did", 16),
     Column("target", 12, grow=True),
     Column("change", 24, drop=2),
     Column("face", 7, drop=4, extra=True),
@@ -157,7 +157,7 @@ class AuditScreen(Frame):
             Cell(instant(line.at)[_SHORT], Tone.DIM),
             Cell(line.org or "", Tone.DIM),
             Cell(line.actor),
-            Cell(line.verb, Tone.BUSY),
+            Cell(line.verb.removeprefix(_OF_DEPLOYMENTS), Tone.BUSY),
             Cell(line.name or line.target),
             Cell(change_of(line), Tone.DIM),
             Cell(line.face, Tone.DIM),

@@ -108,10 +108,12 @@ class HealthScreen(Frame):
         self.query_one(".daemon", Hanging).hang(_daemon_lines(seen.health, now))
         self._engines = {cluster.name: cluster for cluster in seen.clusters or ()}
         troubles = {trouble.cluster: trouble for trouble in seen.health.troubles}
-        rows = [(c.name, _engine_cells(c, troubles.get(c.name), now)) for c in self._engines.values()]
+        fine = "answers" if seen.health.leads else "nobody asks it"
+        rows = [(c.name, _engine_cells(c, troubles.get(c.name), fine, now)) for c in self._engines.values()]
         # A node that is an engine of its own, and a cluster of another organization, stand below by their own names.
         rows += [(name, _trouble_cells(t, now)) for name, t in troubles.items() if name not in self._engines]
-        self.query_one("#engines", LineTable).show_rows(rows)
+        nothing = "no clusters yet" if seen.clusters is not None else "you work in no organization yet"
+        self.query_one("#engines", LineTable).show_rows(rows, nothing=nothing)
 
     @on(DiagnosisSeen)
     def _diagnosis_seen(self, seen: DiagnosisSeen) -> None:
@@ -214,7 +216,8 @@ def _fact(word: str, value: Content) -> Line:
     return text(f"{word:<{_HEAD}} ", Tone.DIM), value
 
 
-def _engine_cells(cluster: ClusterCard, trouble: EngineTrouble | None, now: int) -> Sequence[Cell]:
+def _engine_cells(cluster: ClusterCard, trouble: EngineTrouble | None, fine: str, now: int) -> Sequence[Cell]:
+    """Without trouble it is said to answer where somebody leads: nobody else asks an engine by itself."""
     seen = _SILENT if trouble is not None else node_look(cluster.state)
     down = sum(node.state == "down" for node in cluster.nodes)
     nodes = f"{len(cluster.nodes) - down}/{len(cluster.nodes)}"
@@ -223,7 +226,7 @@ def _engine_cells(cluster: ClusterCard, trouble: EngineTrouble | None, now: int)
         Cell(cluster.driver, Tone.DIM),
         Cell(seen.text, seen.tone),
         Cell(nodes, Tone.WAIT if down else Tone.DIM),
-        Cell(_told(trouble, now) if trouble else "answers" if cluster.nodes else "has no nodes", Tone.DIM),
+        Cell(_told(trouble, now) if trouble else fine if cluster.nodes else "has no nodes", Tone.DIM),
     )
 
 

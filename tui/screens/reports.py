@@ -244,7 +244,8 @@ class ReportsScreen(Frame):
 def _told(card: ReportCard) -> list[Content]:
     used, left, *waits = reports.answers(card)
     lines = [text(used, Tone.LOUD), text(left), *map(text, waits)]
-    return [*lines, text(reports.unmetered(card), Tone.WAIT)] if card.unposted_runs else lines
+    missing = text(reports.unmetered(card), Tone.DIM if card.so_far else Tone.WAIT)
+    return [*lines, missing] if card.unposted_runs else lines
 
 
 def _amount(card: ReportCard, ucr: int, gpu_ms: int) -> int:

@@ -12,7 +12,7 @@ from tui.theme import Tone
 from tui.widgets.plain import joined, stacked, text
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
-_WIDEST, _GAP = 6, 1
+_WIDEST, _GAP = 9, 1
 _NONE = "·"
 
 

@@ -19,7 +19,6 @@ from core.commands.words import parse_words
 from core.domain.changes import ExtendRequest
 from core.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from core.domain.roles import NEEDS_ORG, Caller
-from core.domain.validation import validated
 from core.views.chat import Visitor
 from core.views.people import Done
 from core.views.work import DeploymentCard
@@ -66,10 +65,8 @@ async def _placed(desk: Desk, visitor: Visitor, line: str) -> str:
 def call(desk: Desk, verb: Verb, caller: Caller, values: Values) -> object:
     if isinstance(verb.call, Program):
         raise Invalid("terminal_only", f"'{verb.name}' is for the command line", f"in a terminal: bursar {verb.usage}")
-    if verb.path == ("extend",):
-        given = {"id": values["deployment"], "hours": values["hours"]}
-        return longer(desk, caller, validated(ExtendRequest, **given))
-    answer = verb.call(desk.bursar, caller, values)
+    asks = {"ask": True} if verb.path == ("extend",) else {}  # here whoever may not take it asks without a word for it
+    answer = verb.call(desk.bursar, caller, {**values, **asks})
     if isinstance(answer, Iterator):
         raise Invalid("terminal_only", "what goes on and on is for a terminal", "say it without follow or whole")
     return answer

@@ -102,7 +102,7 @@ async def test_what_happens_while_one_looks_comes_on_top_and_only_that_is_asked_
         assert asked == [0, newest]
         assert numbers(desk) == [line.seq for line in told(desk)]
         assert desk.app.screen.query_one(LineTable).key == key
-        assert "mia" in desk.screen and "deployment.stop" in desk.screen
+        assert "mia" in desk.screen and " stop " in desk.screen
         await desk.press("ctrl+r")
         assert numbers(desk) == [line.seq for line in told(desk)], "nothing comes twice"
 

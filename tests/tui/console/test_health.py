@@ -67,7 +67,7 @@ async def test_while_it_is_checked_that_is_said(scene: Scene) -> None:
 async def test_a_member_sees_whether_anybody_leads_and_no_checks(scene: Scene) -> None:
     async with sitting(scene, "mia", "h") as desk:
         assert "✗ nobody" in desk.screen and "the checks are for operators" in desk.screen
-        assert "rack" in desk.screen
+        assert "rack" in desk.screen and "nobody asks it" in desk.screen
         for action in ("reconcile", "cleanup"):
             assert desk.offers(action) is False
         await desk.press("r", "y")
@@ -93,6 +93,16 @@ async def test_engines_lead_to_what_is_there_and_troubles_are_told(scene: Scene)
             assert words in shown
         await desk.press("enter")
         assert isinstance(desk.app.screen, DeploymentsScreen) and "/cluster==" in desk.screen
+
+
+async def test_who_works_nowhere_is_told_so_by_each_of_them(scene: Scene) -> None:
+    scene.world.person("zed")
+    async with sitting(scene, "zed", "h") as desk:
+        assert "you work in no organization yet" in desk.screen
+        assert "no organization is active" in await desk.press("9")
+        await desk.press("colon")
+        await desk.type("audit")
+        assert "for admins" in await desk.press("enter")
 
 
 async def test_engines_and_store_can_be_held_side_by_side(scene: Scene) -> None:
