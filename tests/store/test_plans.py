@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from core.domain.browsing import Look
 from core.domain.lifecycle import FINAL
 from core.store.fixed import Fixed
 from core.store.queries import board, touched, wallets
@@ -94,7 +95,8 @@ def test_a_whole_id_a_living_name_and_what_is_in_a_living_state_are_found_by_an_
 def test_a_page_of_many_goes_by_age_and_one_of_few_by_what_they_are(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    admin = world.org(world.operator(), "vision")
+    operator = world.operator()
+    admin = world.org(operator, "vision")
     world.cluster(admin)
     world.fund(admin, credits=100, gpu_hours=100)
     cards = [world.bursar.deployments.submit(admin, job(f"train-{number}")) for number in range(4)]
@@ -118,6 +120,10 @@ def test_a_page_of_many_goes_by_age_and_one_of_few_by_what_they_are(
         assert pages(states=("queued",)) == pages() == newest_first
         assert f"INDEX {ordered_by} " in ways(states=("queued",))[-1]
     assert "ix_deployments_owner_id_state" in ways(mine=True)[0], "counted by whose they are"
+    steps = steps_of(world, lambda: world.bursar.deployments.list_everywhere(operator, Look(("queued",), limit=3)))
+    assert any("INDEX ix_deployments_cluster_id_state " in step for step in steps), "they are counted so"
+    assert any(step.startswith("SCAN deployments") for step in steps), f"and gone through by age: {steps}"
+    assert not [step for step in steps if "TEMP B-TREE FOR ORDER BY" in step]
 
 
 def steps_of(world: World, look: Callable[[], object]) -> list[str]:

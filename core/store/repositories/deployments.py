@@ -171,14 +171,15 @@ class Deployments:
             conditions.append(deployments.c.state.in_([state.value for state in states]))
         if cluster_id is not None:
             conditions.append(deployments.c.cluster_id == cluster_id)
-        elif self._scope.is_everything:
-            conditions.append(ON_A_CLUSTER)
         if owner_id is not None:
             conditions.append(deployments.c.owner_id == owner_id)
-        age = _AGE_OF_FEW if self._are_few(*conditions) else deployments.c.id
+        by_what_they_are = [ON_A_CLUSTER] if self._scope.is_everything and cluster_id is None else []
+        are_few = self._are_few(*conditions, *by_what_they_are)
+        if are_few:
+            conditions += by_what_they_are
         if after is not None:
             conditions.append(deployments.c.id < after)
-        return self._found(*conditions, by=age.desc(), limit=limit)
+        return self._found(*conditions, by=(_AGE_OF_FEW if are_few else deployments.c.id).desc(), limit=limit)
 
     def _are_few(self, *conditions: ColumnElement[bool]) -> bool:
         """Counted along an index, and no further than it matters."""
