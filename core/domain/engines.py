@@ -111,6 +111,8 @@ class Phase(StrEnum):
     GONE = "gone"  # proved to be no more, but how and when it ended is not known
 
 
+# Among the facts of a run, where it could take its host down by forking without end.
+UNHELD = "processes not limited"
 LIVE = frozenset({Phase.STARTING, Phase.RUNNING, Phase.SUSPENDED})
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.domain.audit import AuditRow
+from core.domain.engines import UNHELD
 from core.domain.errors import Invalid
 from core.domain.roles import Caller, Permission, require
+from core.services.cluster_cards import limits_told
 from core.services.usecase import composed, reads
 from core.settings import Settings
 from core.store import installation, leases
@@ -62,6 +64,7 @@ class Operations:
             findings.append(anchors.finding(unit.connection, self._settings.home / "backups", install))
             lease_ms, settings = self._settings.daemon.lease_ms, self._settings.of_the_background()
             background = health.of_daemon(unit.connection, unit.now, lease_ms, settings)
+            findings += _unheld(unit.for_all("a host is one for all who use it"))
             if leases.in_quarantine(unit.connection):
                 findings.append(_QUARANTINED)
         findings += [*_background(background), *self._room_on_disk(), *self._file_modes()]
@@ -141,6 +144,15 @@ def _background(health: DaemonHealth) -> Iterator[Finding]:
     for trouble in health.troubles:
         message = f"{trouble.cluster}: {trouble.reason}"
         yield Finding("ENV-4", "engines answer", Verdict.WARN, message, "look at the engine; bursar reconcile")
+
+
+def _unheld(everyone: Unit) -> Iterator[Finding]:
+    """Where the engine itself has said of what runs now that nothing bounds its processes."""
+    for cluster in everyone.clusters.all():
+        if any(UNHELD in words for words in limits_told(everyone, cluster)):
+            message = f"{cluster.name}: a run that forks without end takes its host down"
+            hint = "let the daemon write cgroups, or start runs as a user of their own: cluster set NAME run_as=USER"
+            yield Finding("ENV-7", "processes are limited", Verdict.WARN, message, hint)
 
 
 def _owner(path: Path) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from core.clock import SECOND
 from core.daemon.showing import Shown, write
-from core.domain.engines import Observed, Phase, Token, Use
+from core.domain.engines import UNHELD, Observed, Phase, Token, Use
 from core.domain.errors import NotFound
 from core.domain.lifecycle import State
 from core.domain.requests import NewOrg
@@ -92,6 +93,16 @@ def test_a_cluster_says_how_what_runs_there_is_held_down(world: World) -> None:
         ]
         write(unit, seen, rows)
     assert world.bursar.clusters.show(world.member("mia"), "sim").limits == ("cgroup v2",)
+
+    def warned() -> list[str]:
+        found = world.bursar.operations.doctor(world.olga).findings
+        return [one.message for one in found if one.check == "processes are limited"]
+
+    assert warned() == []
+    with world.units.write(world.olga) as unit:
+        write(unit, [replace(seen[2], facts={"limits": f"rlimits and nice; {UNHELD}"})], rows)
+    assert warned() == ["sim: a run that forks without end takes its host down"]
+    world.bursar.deployments.cancel(world.olga, idle)
     for handle in (work, other):
         world.bursar.deployments.cancel(world.olga, handle)
     world.pass_time(60 * SECOND)

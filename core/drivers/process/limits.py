@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from core.domain.engines import UNHELD
 from core.domain.resources import Resources
 from core.drivers.keeper.records import PIDS_MAX
 
@@ -69,7 +70,7 @@ class Means:
         if own_user:
             says = f"{limits.says}; at most {processes} processes of its user in all"
             return replace(limits, says=says, user_processes=processes)
-        return replace(limits, says=f"{limits.says}; processes not limited")
+        return replace(limits, says=f"{limits.says}; {UNHELD}")
 
     def _cage(self, controller: str, name: str, wanted: dict[str, str]) -> dict[str, object]:
         root = self.roots[controller]
