@@ -16,7 +16,7 @@ from core.domain.roles import Caller, Permission
 
 _DEPLOYMENT = Argument("deployment", "its id, the beginning of it, or its name", positional=True, required=True)
 _CLUSTER = Argument("cluster", "the cluster's name or id, where there are several", positional=True)
-_LINES, _MOST_LINES = 100, 200
+_LINES, _MOST_LINES, _LATELY = 100, 200, 20
 _TASK, _LARGEST_SWEEP = "TASK_INDEX", 1_000
 
 # Flags that say one of several: the request holds them all under another name.
@@ -114,6 +114,10 @@ def _with_id(values: Values) -> Values:
 
 
 def _logs(bursar: Bursar, caller: Caller, values: Values) -> object:
+    if values["whole"]:
+        if values["follow"] or values["tail"]:
+            raise Invalid("whole_or_part", "whole: nothing goes with it", "give --whole, or --follow and --tail")
+        return bursar.logs.whole(caller, values["deployment"], replica=values["replica"] or 0)
     logs = bursar.logs.follow if values["follow"] else bursar.logs.read
     return logs(caller, values["deployment"], replica=values["replica"] or 0, tail=values["tail"])
 
@@ -196,9 +200,9 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         ("show",),
-        "show a deployment: what it is, where it runs, what it costs",
+        "show a deployment: what it is, where it runs, what it costs, what happened to it",
         Permission.DEPLOYMENT_READ,
-        lambda bursar, caller, values: bursar.deployments.show(caller, values["deployment"]),
+        lambda bursar, caller, values: bursar.deployments.show(caller, values["deployment"], lately=_LATELY),
         (_DEPLOYMENT,),
     ),
     Verb(
@@ -233,6 +237,7 @@ VERBS: tuple[Verb, ...] = (
             _DEPLOYMENT,
             Argument("follow", "go on with what it writes from now on", Kind.FLAG, short="-f"),
             Argument("tail", "only the last lines", Kind.COUNT, bounds=(1, 1_000_000)),
+            Argument("whole", "all that is kept of it so far, from its beginning", Kind.FLAG),
             Argument("replica", "of which of several alike", Kind.COUNT, bounds=(0, 999), default="0"),
         ),
     ),

@@ -171,7 +171,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("deployments", "deployments at once; more must wait", placeholder="N"),
         ),
         more="`none` lifts a limit. A lower limit stops nothing that runs.",
-        nothing="no limits left",
+        nothing="nothing is limited any more",
     ),
     Verb(
         ("flavor", "list"),

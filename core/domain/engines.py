@@ -204,6 +204,9 @@ class NodeFound:
     up: bool = True
 
 
+LOG_BEGINNING = "0"  # the cursor before the first that is kept, for every driver
+
+
 @dataclass(frozen=True, slots=True)
 class LogChunk:
     """A piece of what a run wrote. Asked again with its cursor, the driver goes on where it ended."""
@@ -211,7 +214,9 @@ class LogChunk:
     text: str
     cursor: str
     ended: bool = False  # nothing more will come
-    skipped: bool = False  # what stood between the cursor given and this text is no longer kept
+    # What stood between the cursor given and this text is no longer kept; without a cursor, that there is more before
+    # it than a chunk holds.
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +314,7 @@ class Driver(Protocol):
     def resume(self, token: Token) -> None: ...
 
     def logs(self, token: Token, *, tail: int | None = None, cursor: str | None = None) -> LogChunk:
-        """The last `tail` lines (all that is kept: None), or what came after the cursor. Never waits."""
+        """The last `tail` lines (the newest chunk: None), or what came after the cursor. Never waits."""
         ...
 
     def discover(self) -> tuple[NodeFound, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from core.domain.roles import Permission, allows, require
 from core.domain.text import visible
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
+from core.services.happenings import event_line
 from core.services.postings import posting_card
 from core.services.references import find
 from core.services.usecase import reads
@@ -99,14 +99,14 @@ class Browsing:
         """What has happened in the organization, newest first."""
         kinds = None if allows(unit.me, Permission.AUDIT_READ) else _FOR_MEMBERS
         rows = browsing.newest_events(unit.connection, unit.scope, limit=min(limit, MOST_LINES), kinds=kinds)
-        return Page(tuple(_event_line(*row) for row in rows))
+        return Page(tuple(event_line(*row) for row in rows))
 
     @reads(Permission.DEPLOYMENT_READ)
     def timeline(self, unit: Unit, reference: str) -> Page[EventLine]:
         """What has happened to a deployment, oldest first."""
         row = find(unit, reference)
         rows = browsing.newest_events(unit.connection, unit.scope, limit=MOST_LINES, subject=row.handle)
-        return Page(tuple(_event_line(*one) for one in reversed(rows)))
+        return Page(tuple(event_line(*one) for one in reversed(rows)))
 
     @reads(Permission.WALLET_READ)
     def postings(self, unit: Unit, reference: str) -> Page[PostingCard]:
@@ -201,9 +201,3 @@ def _holding(holder: Holder | None, milli: int) -> Holder:
     if holder is None:
         return Holder(None, None, None, None, milli)
     return replace(holder, milli=milli)
-
-
-def _event_line(at: int, kind: str, subject: str, data: str, name: str | None) -> EventLine:
-    facts = json.loads(data)
-    words = [str(facts[key]) for key in ("state", "reason") if facts.get(key)]
-    return EventLine(at, kind, subject, name, ": ".join(words))

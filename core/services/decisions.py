@@ -51,6 +51,8 @@ class Decisions:
         if request.hours_ms is not None and request.hours_ms != row.limit_ms:
             row = self._with_hours(unit, row, request.hours_ms)
         priority = row.priority if request.priority is None else request.priority
+        if priority != row.priority:
+            unit.record("deployment.priority", row.handle, {"priority": row.priority}, {"priority": priority})
         moved = move(unit, row, Trigger.APPROVE, eligible_since=unit.now, priority=priority)
         if own:
             unit.record("deployment.approved_own", row.handle, after={"by": unit.me.name})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.domain.browsing import Look, Order
@@ -16,6 +17,7 @@ from core.ledger.refunds import RefundCause
 from core.services import affording
 from core.services import deployment_cards as cards
 from core.services.clusters import visible_cluster
+from core.services.happenings import last_of
 from core.services.references import find
 from core.services.sights import Sights
 from core.services.usecase import reads, writes
@@ -93,8 +95,10 @@ class Deployments:
         return unit.answers.first(unit.me.account_id, request.key, _fingerprint(unit, request))
 
     @reads(Permission.DEPLOYMENT_READ)
-    def show(self, unit: Unit, reference: str) -> DeploymentCard:
-        return self._card(unit, find(unit, reference))
+    def show(self, unit: Unit, reference: str, lately: int = 0) -> DeploymentCard:
+        """With so many of the last things that happened to it."""
+        card = self._card(unit, find(unit, reference))
+        return replace(card, history=last_of(unit, card.id, min(lately, MOST_LINES))) if lately > 0 else card
 
     @reads(Permission.DEPLOYMENT_READ)
     def list(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.clock import Clock
-from core.domain.engines import LogChunk, Registry, Token
+from core.domain.engines import LOG_BEGINNING, LogChunk, Registry, Token
 from core.domain.errors import Conflict
 from core.domain.roles import Caller, Permission, require
 from core.services.references import find
@@ -17,6 +17,7 @@ from core.store.units import Units
 from core.views.work import LogText
 
 _PAUSE_S = 0.5
+_LEFT_OUT = "\n… what stood here is left out\n"
 
 
 class Logs:
@@ -32,20 +33,30 @@ class Logs:
         """The last lines of its newest start, or what came after a cursor."""
         row, cluster, token = self._whose(caller, reference, replica)
         chunk = self._chunk(cluster, token, tail, cursor)
-        return LogText(row.handle, chunk.text, chunk.cursor, chunk.ended)
+        return LogText(row.handle, chunk.text, chunk.cursor, chunk.ended, chunk.skipped)
+
+    @composed(Permission.DEPLOYMENT_READ)
+    def whole(self, caller: Caller, reference: str, *, replica: int = 0) -> Iterator[str]:
+        """Everything that is kept of what it has written so far, from its beginning."""
+        _, cluster, token = self._whose(caller, reference, replica)
+        return self._stream(cluster, token, None, LOG_BEGINNING, waits=False)
 
     @composed(Permission.DEPLOYMENT_READ)
     def follow(self, caller: Caller, reference: str, *, replica: int = 0, tail: int | None = None) -> Iterator[str]:
         """What it writes, as it comes, until nothing more can."""
         _, cluster, token = self._whose(caller, reference, replica)
-        return self._stream(cluster, token, tail)
+        return self._stream(cluster, token, tail, None, waits=True)
 
-    def _stream(self, cluster: ClusterRow, token: Token, tail: int | None) -> Iterator[str]:
-        chunk = self._chunk(cluster, token, tail, None)
+    def _stream(
+        self, cluster: ClusterRow, token: Token, tail: int | None, cursor: str | None, *, waits: bool
+    ) -> Iterator[str]:
+        chunk = self._chunk(cluster, token, tail, cursor)
         while True:
+            if chunk.skipped:
+                yield _LEFT_OUT
             if chunk.text:
                 yield chunk.text
-            if chunk.ended:
+            if chunk.ended or not (chunk.text or waits):
                 return
             if not chunk.text:
                 self._clock.sleep(_PAUSE_S)

@@ -144,6 +144,15 @@ class NextStep:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """Something that happened to a deployment, and the words that were kept of it."""
+
+    at: int
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentCard:
     id: str
     name: str
@@ -184,6 +193,7 @@ class DeploymentCard:
     next: tuple[NextStep, ...] = ()
     version: int = 0
     instances: tuple[InstanceCard, ...] = ()
+    history: tuple[HistoryLine, ...] = ()  # the last that happened to it, where that was asked for
     pays_now: Sum | None = None  # an hour of it as it stands, where that is not the rate: while it is suspended
 
 
@@ -227,3 +237,4 @@ class LogText:
     text: str
     cursor: str
     ended: bool
+    cut: bool = False  # there is, or was, more before it

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from core.domain.engines import Driver, Observed, Phase, Spec, Token, ensure_each
+from core.domain.engines import LOG_BEGINNING, Driver, Observed, Phase, Spec, Token, ensure_each
 from core.domain.errors import BursarError, Conflict, NotFound, Unavailable
 from core.domain.resources import Resources
 
@@ -286,6 +286,7 @@ class DriverContract:
         lines = whole.text.splitlines()
         assert len(lines) >= 2
         assert rig.driver.logs(spec.token, tail=1).text.splitlines() == lines[-1:]
+        assert rig.driver.logs(spec.token, cursor=LOG_BEGINNING).text == whole.text
         rest = rig.driver.logs(spec.token, cursor=whole.cursor)
         assert (rest.text, rest.ended, rest.cursor) == ("", True, whole.cursor)
         with pytest.raises(NotFound):

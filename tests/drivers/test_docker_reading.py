@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import SECOND
-from core.domain.engines import GpuFound, Phase, Trouble, Use
+from core.domain.engines import LOG_BEGINNING, GpuFound, Phase, Trouble, Use
 from core.domain.errors import BursarError
 from core.domain.resources import Resources
 from core.drivers.docker import usage
@@ -276,6 +276,8 @@ def test_a_long_log_comes_in_chunks_and_who_looks_first_sees_its_end() -> None:
     big = [Entry(n * 10**9, 1, bytes([97 + n]) * (LONGEST_CHUNK // 2) + b"\n") for n in range(1, 6)]
     last = chunk_of(big, None, over=True)
     assert last.ended and {*last.text} == {"f", "\n"}
+    assert last.skipped and not chunk_of(big[-1:], None, over=True).skipped, "there is more before it, or is not"
+    assert chunk_of(big, Cursor.parse(LOG_BEGINNING), over=True).text.startswith("b")
     read, cursor, ended = "", Cursor(1), False
     while not ended:
         chunk = chunk_of(since(big, cursor), cursor, over=True)

@@ -191,6 +191,7 @@ NAMES_A_THING: dict[str, tuple[Way, ...]] = {
 }
 
 NAMES_NOTHING: dict[str, Way] = {
+    "deployments.lately": lambda *_: 20,
     "NewAccount": lambda *_: validated(NewAccount, name=f"new-{next(_fresh)}", password=PASSWORD),
     "NewPassword": lambda *_: validated(NewPassword, old=PASSWORD, new="another horse staple"),
     "NewToken": lambda *_: validated(NewToken, name="new-token"),

@@ -84,7 +84,8 @@ def nodes(items: tuple[NodeCard, ...], width: int) -> str:
 
 
 def log(answer: LogText, _width: int) -> str:
-    return safe_text(answer.text, lines=True)
+    before = f"… there is more before this: bursar logs {answer.id} --whole\n" if answer.cut else ""
+    return before + safe_text(answer.text, lines=True)
 
 
 _COLUMNS = ("agreement", "cluster", "deployment", "engine_id", "node", "since", "credits_ucr")

@@ -68,7 +68,7 @@ def call(desk: Desk, verb: Verb, caller: Caller, values: Values) -> object:
     asks = {"ask": True} if verb.path == ("extend",) else {}  # here whoever may not take it asks without a word for it
     answer = verb.call(desk.bursar, caller, {**values, **asks})
     if isinstance(answer, Iterator):
-        raise Invalid("terminal_only", "what goes on and on is for a terminal", "say it without follow")
+        raise Invalid("terminal_only", "what goes on and on is for a terminal", "say it without follow or whole")
     return answer
 
 

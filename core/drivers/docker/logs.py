@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from core.domain.engines import LogChunk
+from core.domain.engines import LOG_BEGINNING, LogChunk
 from core.drivers.docker.reading import instant_ns
 
 LONGEST_CHUNK = 1 << 20
@@ -29,6 +29,8 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str | None) -> Cursor | None:
+        if text == LOG_BEGINNING:
+            return cls()
         found = _CURSOR.fullmatch(text or "")
         return None if found is None else cls(int(found[1]), int(found[2]))
 
@@ -85,6 +87,7 @@ def chunk_of(found: Iterable[Entry], start: Cursor | None, *, over: bool) -> Log
     first, last = _bounds(fresh, newest=start is None)
     for entry in fresh[:last]:
         reached = reached.after(entry.at_ns)
+    skipped = skipped or first > 0
     taken, ended = fresh[first:last], over and last == len(fresh)
     text = b"".join(_whole_lines(taken)).decode(errors="replace")
     return LogChunk(text, str(reached), ended=ended, skipped=skipped)

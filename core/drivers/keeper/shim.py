@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from core.drivers.keeper.output import rotate
 from core.drivers.keeper.records import (
+    PIDS_MAX,
     Place,
     Record,
     append,
@@ -309,6 +310,8 @@ class Shim:
     def _kill(self) -> None:
         for cage in self.spec["cages"]:
             with contextlib.suppress(OSError):
+                if PIDS_MAX in cage["set"]:  # or what forks without end would fill each place that a kill makes free
+                    _write_text(f"{cage['dir']}/{PIDS_MAX}", "0")
                 _write_text(f"{cage['dir']}/cgroup.kill", "1")
         send(descendants(os.getpid()), signal.SIGKILL)
 

@@ -179,6 +179,8 @@ class ProcessDriver:
         if live.is_watched():
             send([live.shim], signal.SIGTERM)
         elif not self._is_over(token):  # nobody carries the grace but whoever asks again
+            if now >= asked["kill_at"]:
+                live.seal()
             send(live.orphans(), signal.SIGKILL if now >= asked["kill_at"] else signal.SIGTERM)
 
     def forget(self, token: Token) -> None:

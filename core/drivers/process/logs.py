@@ -22,11 +22,14 @@ class _Piece:
 
 def read_chunk(run: Place, *, tail: int | None, cursor: str | None, over: bool) -> LogChunk:
     start = int(cursor) if cursor is not None and cursor.isascii() and cursor.isdigit() else None
-    piece, end = _kept_from(run, start)
-    skipped = start is not None and start != piece.start
+    oldest, piece, end = _kept_from(run, start)
     content = piece.content
-    if start is None and tail is not None:
-        content = _last_lines(content, tail)
+    if start is not None:
+        skipped = start != piece.start
+    else:
+        content = content if tail is None else _last_lines(content, tail)
+        skipped = piece.start > oldest and len(content) == len(piece.content)  # more was asked for than a chunk holds
+        content = _from_a_line(content) if skipped else content
         piece = _Piece(piece.start + len(piece.content) - len(content), content)
     if not over:
         content = _whole_characters(content)
@@ -34,8 +37,8 @@ def read_chunk(run: Place, *, tail: int | None, cursor: str | None, over: bool) 
     return LogChunk(content.decode(errors="replace"), str(reached), ended=over and reached >= end, skipped=skipped)
 
 
-def _kept_from(run: Place, start: int | None) -> tuple[_Piece, int]:
-    """At most a chunk from an offset (None: the last chunk there is), and the offset of the end."""
+def _kept_from(run: Place, start: int | None) -> tuple[int, _Piece, int]:
+    """The offset of the oldest that is kept, at most a chunk from an offset (None: the last chunk), that of the end."""
     current = Path(run.output)
     for _ in range(_TRIES):
         files = old_logs(run)
@@ -51,7 +54,7 @@ def _kept_from(run: Place, start: int | None) -> tuple[_Piece, int]:
         content = b"".join(_span(path, begin - at, LONGEST_CHUNK) for at, path in spans if size or path != current)
         if old_logs(run) == files:  # else it was rotated while we read
             break
-    return _Piece(begin, content[:LONGEST_CHUNK]), end
+    return oldest, _Piece(begin, content[:LONGEST_CHUNK]), end
 
 
 def _span(path: Path, offset: int, most: int) -> bytes:
@@ -66,6 +69,11 @@ def _span(path: Path, offset: int, most: int) -> bytes:
 def _last_lines(content: bytes, count: int) -> bytes:
     lines = content.splitlines(keepends=True)
     return b"".join(lines[max(0, len(lines) - count) :])
+
+
+def _from_a_line(content: bytes) -> bytes:
+    """Without the end of a line whose beginning is left out."""
+    return content[content.find(b"\n") + 1 :] or content
 
 
 def _whole_characters(content: bytes) -> bytes:

@@ -66,6 +66,13 @@ class Live(NamedTuple):
             found |= set(_living_in(cage))
         return sorted(found)
 
+    def seal(self) -> None:
+        """So that who is about to be killed forks no more; where the kernel can, it kills them all by that."""
+        for cage in self.cages:
+            for name, value in ((PIDS_MAX, "0"), ("cgroup.kill", "1")):
+                with contextlib.suppress(OSError), open(f"{cage}/{name}", "r+") as file:  # noqa: PTH123
+                    file.write(value)
+
     def clear(self) -> None:
         """What a shim that was killed could not take away. Where something lives it stays."""
         for cage in self.cages:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tui.console import haste
 from tests.tui.console.scene import Scene
 
 
@@ -28,6 +29,19 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def hasty_console() -> Iterator[None]:
+    with haste.frames_not_drawn(), haste.styles_parsed_once():
+        yield
+
+
+@pytest.fixture
+def every_frame() -> Iterator[None]:
+    """For who asks whether whatever is shown on the way can be drawn, too."""
+    with haste.frames_drawn():
+        yield
 
 
 @pytest.fixture(scope="session")

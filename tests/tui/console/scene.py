@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 
 from core.clock import HOUR, MINUTE
@@ -120,7 +121,8 @@ def _fail(trace: str) -> str | None:
 
 
 def text_of(app: BursarConsole) -> str:
-    """What is on the screen, as plain text."""
+    """What is on the screen, as plain text: the top one over those that it covers."""
+    visible_screen_stack.set(app._background_screens)
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
 
@@ -134,12 +136,18 @@ async def shown(app: BursarConsole, pilot: Pilot[int], *words: str) -> str:
     raise AssertionError(f"{words} do not come:\n{screen}")
 
 
+def is_at_rest(app: BursarConsole) -> bool:
+    """Nothing that was asked is on its way, and the screen has nothing to draw, or to do once it has drawn."""
+    has_more = app.screen._callbacks or app.screen._update_timer._active.is_set()
+    return app.gateway.is_idle and not has_more
+
+
 async def settled(app: BursarConsole, pilot: Pilot[int]) -> str:
-    """Once nothing that was asked is on its way any more: what is on the screen."""
+    """Once nothing is on its way any more: what is on the screen."""
     calm = 0
     for _ in range(MOST_PAUSES):
         await pilot.pause(0.01)
-        calm = calm + 1 if app.gateway.is_idle else 0
+        calm = calm + 1 if is_at_rest(app) else 0
         if calm == 2:
             break
     else:

@@ -34,8 +34,9 @@ def fill_in(desk: Desk, name: str) -> None:
 
 async def log_out(desk: Desk) -> None:
     desk.app.run_line("logout")
-    await drawn(desk.app, desk.pilot, lambda: len(desk.app.screen.query(Input)) == 2, "nobody is asked")
-    assert isinstance(desk.app.screen, LoginScreen)
+    # Where the keys go is settled last: who moves on before would have the focus taken back.
+    await drawn(desk.app, desk.pilot, lambda: isinstance(desk.app.focused, Input), "nobody is asked")
+    assert isinstance(desk.app.screen, LoginScreen) and len(desk.app.screen.query(Input)) == 2
 
 
 def of(desk: Desk, name: str) -> str:

@@ -1,0 +1,63 @@
+"""What a console under test need not do again and again: frames that no terminal shows, and styles already parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from rich.console import RenderableType
+from textual import _compositor
+from textual.css import stylesheet
+
+_draw = _compositor.Compositor.render_update
+
+
+@contextmanager
+def frames_not_drawn() -> Iterator[None]:
+    """Without a terminal every frame is drawn and thrown away, dozens in a test; what a test looks at is drawn when it
+    looks. A picture, which is asked for as a whole, is drawn as ever."""
+
+    def pass_over(self: _compositor.Compositor, full: bool = False, *given: Any, **more: Any) -> RenderableType | None:
+        if full:
+            return _draw(self, full, *given, **more)
+        self._dirty_regions.clear()
+        return None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_compositor.Compositor, "render_update", pass_over)
+        yield
+
+
+@contextmanager
+def frames_drawn() -> Iterator[None]:
+    """Inside, every frame is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_compositor.Compositor, "render_update", _draw)
+        yield
+
+
+@contextmanager
+def styles_parsed_once() -> Iterator[None]:
+    """A sheet remembers its rules; each app has a sheet of its own, with the same rules for the same colours."""
+    values: dict[frozenset[tuple[str, str]], Any] = {}
+    rules: dict[Any, list[Any]] = {}
+    tokenize, parse = stylesheet.tokenize_values, stylesheet.parse
+
+    def tokenize_once(variables: dict[str, str]) -> Any:
+        key = frozenset(variables.items())
+        if key not in values:
+            values[key] = tokenize(variables)
+        return values[key]
+
+    def parse_once(scope: str, css: str, read_from: Any, variable_tokens: Any, **more: Any) -> list[Any]:
+        key = (scope, css, read_from, id(variable_tokens), *sorted(more.items()))  # those tokens are never let go
+        if key not in rules:
+            rules[key] = list(parse(scope, css, read_from, variable_tokens=variable_tokens, **more))
+        return rules[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stylesheet, "tokenize_values", tokenize_once)
+        patch.setattr(stylesheet, "parse", parse_once)
+        yield
