@@ -32,7 +32,7 @@ _HERE, _LISTS, _EVERYWHERE = "here", "in lists", "everywhere"
 _KEYS_WIDE = 17
 _SIDE_BY_SIDE = 96  # columns of a terminal
 _NOTES = (
-    "behind the colon: any verb, also as a line from a shell; a screen's name, also audit and health; theme, logout, quit",
+    "behind the colon: any verb, also a line from a shell; a screen's name, also audit and health; theme, logout, quit",
 )
 _MOST_COMMANDS = 8
 _KIND_WIDE, _SIGN_WIDE = 13, 13
