@@ -76,7 +76,7 @@ class AuditScreen(Frame):
     def body(self) -> Iterator[Widget]:
         with Horizontal():
             with Panel("audit", classes="list"):
-                yield LineTable(_COLUMNS, nothing="nothing has happened yet")
+                yield LineTable(_COLUMNS, nothing="nothing has happened yet", follows=True)
             with Panel("what was done", classes="why"), VerticalScroll(can_focus=False):
                 yield Hanging(classes="reasons")
 

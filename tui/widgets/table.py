@@ -118,11 +118,13 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         nothing: str = "nothing here",
         marks: bool = False,
         opens: bool = True,
+        follows: bool = False,
     ) -> None:
+        """One that `follows` has the newest on top, and a cursor that stands there stays there."""
         super().__init__(id=name)
         self._columns = tuple(columns)
         self._nothing, self._said = nothing, "…"  # that nothing is there is told once it is known
-        self._marks, self._opens = marks, opens
+        self._marks, self._opens, self._follows = marks, opens, follows
         self._gutter = 3 if marks else 2  # a mark stands apart from what it marks
         self._keys: Sequence[str] = ()
         self._cells: Cells = lambda _index: ()
@@ -137,18 +139,21 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
     # What it shows
 
     def show(self, keys: Sequence[str], cells: Cells, *, nothing: str | None = None) -> None:
-        """Other rows; the cursor stays on its row where that is still there."""
-        before = self.key
+        """Other rows; the cursor stays on its row where that is still there, and in view where it was."""
+        before, was_in_view = self.key, self._is_in_view
         self._keys, self._cells, self._wanted = keys, cells, None
         self._said = nothing or self._nothing
         self._index = min(self._index, max(0, len(keys) - 1))
         if before is not None and before != self.key and before in keys:
-            self._index = keys.index(before)
+            if not (self._follows and self._index == 0):
+                self._index = keys.index(before)
         elif before is not None and before != self.key:
             self.slipped_off = None if before in self._to_lose else before
         if self.marked:
             self.marked = self.marked & frozenset(keys)
         self._fit()
+        if was_in_view:
+            self._keep_cursor_in_view()
         self.refresh()
         if self.key != before and self.key is not None:
             self.post_message(self.Moved(self, self.key))
@@ -279,12 +284,21 @@ class LineTable(ScrollView, can_focus=True, inherit_bindings=False):
         assert self.key is not None
         self.post_message(self.Moved(self, self.key))
 
+    @property
+    def _view(self) -> range:
+        """The rows that are in view."""
+        return range(self.scroll_offset.y, self.scroll_offset.y + max(1, self.size.height - 1))
+
+    @property
+    def _is_in_view(self) -> bool:
+        return self._index in self._view
+
     def _keep_cursor_in_view(self) -> None:
-        rows, top = max(1, self.size.height - 1), self.scroll_offset.y
-        if self._index < top:
+        view = self._view
+        if self._index < view.start:
             self.scroll_to(y=self._index, animate=False, force=True)
-        elif self._index >= top + rows:
-            self.scroll_to(y=self._index - rows + 1, animate=False, force=True)
+        elif self._index >= view.stop:
+            self.scroll_to(y=self._index - len(view) + 1, animate=False, force=True)
 
     def _set_marks(self, marks: frozenset[str]) -> None:
         if marks != self.marked:

@@ -107,6 +107,22 @@ async def test_what_happens_while_one_looks_comes_on_top_and_only_that_is_asked_
         assert numbers(desk) == [line.seq for line in told(desk)], "nothing comes twice"
 
 
+async def test_the_cursor_follows_the_newest_until_somebody_moves_it_and_is_then_never_out_of_sight(
+    scene: Scene,
+) -> None:
+    async with sitting(scene, "ana", "a") as desk:
+        scene.world.bursar.deployments.stop(scene.mia, "sweep")
+        await desk.press("ctrl+r")
+        assert f"number   {told(desk)[0].seq}" in desk.screen
+        await desk.press("down")
+        key = desk.app.screen.query_one(LineTable).key
+        for number in range(desk.app.size.height):
+            scene.world.submit(scene.mia, f"more-{number}", hours=1)
+        await desk.press("ctrl+r")
+        assert f"number   {key}" in desk.screen
+        assert any(line.lstrip("│ ").startswith("▌") for line in desk.screen.splitlines()), "its line is in view"
+
+
 async def test_numbers_for_another_filter_than_is_asked_for_by_now_are_dropped(scene: Scene) -> None:
     async with sitting(scene, "ana", "a") as desk:
         with held(desk.app, JournalSeen) as late:
