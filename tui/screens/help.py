@@ -31,7 +31,9 @@ _NAMES = {
 _HERE, _LISTS, _EVERYWHERE = "here", "in lists", "everywhere"
 _KEYS_WIDE = 17
 _SIDE_BY_SIDE = 96  # columns of a terminal
-_NOTES = ("behind the colon: any verb, a screen's name, org switch NAME, theme, logout, quit",)
+_NOTES = (
+    "behind the colon: any verb, also a line from a shell; a screen's name, also audit and health; theme, logout, quit",
+)
 _MOST_COMMANDS = 8
 _KIND_WIDE, _SIGN_WIDE = 13, 13
 _NO_HELP = ("go(", "app.focus", "screen.")  # the screens are one line, and what every program has is none

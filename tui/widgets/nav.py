@@ -39,6 +39,7 @@ MORE = (
     Place("audit", "", "Audit", "Audit"),
     Place("health", "", "Health", "Health"),
 )
+_TITLES = [place.title for place in PLACES]
 _SHORT = [place.short for place in PLACES]
 
 
@@ -85,7 +86,7 @@ class Nav(Plain):
     @property
     def _fitted(self) -> list[tuple[Place, str, int]]:
         """Each with its title and the spaces before it: the whole titles where they fit, and air between them."""
-        for titles, gap in (([place.title for place in PLACES], 2), (_SHORT, 2), (_SHORT, 1)):
+        for titles, gap in ((_TITLES, 2), (_TITLES, 1), (_SHORT, 2), (_SHORT, 1)):
             fitted = [
                 (place, self._counted(place, title), gap if number else 1)
                 for number, (place, title) in enumerate(zip(PLACES, titles, strict=True))

@@ -141,6 +141,15 @@ async def test_sums_are_made_anew_once_they_are_old_or_somebody_asks(
         scene.pass_time(20_000_000)
         await desk.press("9")
         assert len(asked) == 4, "what is over changes no more"
+        await desk.press("W")
+        assert isinstance(desk.app.screen, ReportsScreen)
+        desk.app.screen._took = 3_000_000
+        scene.pass_time(40_000_000)
+        await desk.press("3", "9")
+        assert len(asked) == 5, "what took long to add up is left in peace for longer"
+        scene.pass_time(40_000_000)
+        await desk.press("3", "9")
+        assert len(asked) == 6
 
 
 async def test_nothing_used_is_said_and_leads_on(scene: Scene) -> None:

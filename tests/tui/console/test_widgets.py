@@ -312,7 +312,13 @@ class _Navs(App[None]):
 
 
 @pytest.mark.parametrize(
-    ("width", "first", "last"), [(80, "1 Home", "9 Use"), (90, "1 Home", "9 Use"), (120, "1 Overview", "9 Reports")]
+    ("width", "first", "last"),
+    [
+        (80, "1 Home", "9 Use"),
+        (90, "1 Home", "9 Use"),
+        (100, "1 Overview", "9 Reports"),
+        (120, "1 Overview", "9 Reports"),
+    ],
 )
 async def test_all_main_screens_are_named_at_any_width_and_clicked_where_they_stand(
     width: int, first: str, last: str
