@@ -66,7 +66,7 @@ class _Demo:
         self._callers: dict[str, Caller] = {}
 
     def run(self) -> int:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._end)
         now = SystemClock().now()
         clock = DemoClock(now - WEEK)
@@ -86,7 +86,9 @@ class _Demo:
         self._callers = fill(bursar, password, real_processes=local)
         stage = Stage(bursar, daemon, clock, self._callers, chance(_SEED))
         self._say("playing the past week in virtual time; hopper and bench are simulated, this-machine is real ...")
-        stage.play_past(now, lambda _at: None)
+        stage.play_past(now, goes_on=lambda: not self._ended)
+        if self._ended:
+            return self._verdict(bursar)
         self._say(f"a week went by: {stage.tally.submitted} submissions, {sum(stage.tally.refused.values())} refused")
         self._say(f"look around: bursar --home {self._home} login olga   (everybody's password: {password})")
         if self._console is not None:

@@ -45,12 +45,14 @@ class Stage:
         self._chance = chance
         self.tally = Tally()
 
-    def play_past(self, now: int, told: Callable[[int], None]) -> None:
-        """The week up to `now`, from one thing that happens to the next; `told` hears which day it is."""
+    def play_past(self, now: int, goes_on: Callable[[], bool]) -> None:
+        """The week up to `now`, from one thing that happens to the next."""
         arrivals = past_week(self._chance, now)
         events = [(arrival.at, place) for place, arrival in enumerate(arrivals)]
         ends: list[int] = []
-        for day, (at, place) in enumerate(events):
+        for at, place in events:
+            if not goes_on():
+                return
             self._let_end(ends, at)
             self._clock.reach(at)
             arrival = arrivals[place]
@@ -58,8 +60,6 @@ class Stage:
             heapq.heappush(ends, at + _runs_for(arrival))
             self._decide()
             self._serve()
-            if day % 20 == 0:
-                told(at)
         self._let_end(ends, now)
         for service in standing_services(now - 8 * HOUR):
             self._submit(service)

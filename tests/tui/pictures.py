@@ -80,7 +80,7 @@ def installation(home: Path) -> Iterator[Bursar]:
     try:
         callers = fill(bursar, PASSWORD, real_processes=None)
         began = NOW - 40 * MINUTE
-        Stage(bursar, daemon, clock, callers, chance(_SEED)).play_past(began, lambda _at: None)
+        Stage(bursar, daemon, clock, callers, chance(_SEED)).play_past(began, goes_on=lambda: True)
         for number, (who, name, gpu, hours, priority) in enumerate(MORNING):
             clock.reach(began + number * 4 * MINUTE)
             asked = validated(

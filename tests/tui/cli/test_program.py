@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[3]
 ON_A_TERMINAL = (
     "import os, pty, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+)
+AS_BY_DEFAULT = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 )
 
 
@@ -136,3 +140,25 @@ def answer(talk: subprocess.Popen[bytes], keys: bytes) -> None:
     assert talk.stdin is not None
     talk.stdin.write(keys)
     talk.stdin.flush()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_that_is_told_to_go_leaves_nothing_behind(
+    environ: dict[str, str], tmp_path: Path, number: signal.Signals
+) -> None:
+    """Also where its terminal is closed, and in the middle of the week that it plays."""
+    (tmp_path / "tmp").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", AS_BY_DEFAULT, *BURSAR, "demo", "--headless"],
+        env={**environ, "TMPDIR": str(tmp_path / "tmp")},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as demo:
+        assert demo.stdout is not None
+        while "playing the past week" not in demo.stdout.readline():
+            assert demo.poll() is None
+        demo.send_signal(number)
+        said = demo.stdout.read()
+    assert demo.returncode == 0
+    assert "a week went by" not in said
+    assert list((tmp_path / "tmp").iterdir()) == []
