@@ -163,7 +163,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("priority", "0 to 100, larger first", default="50", placeholder="N"),
             Argument("hours", "how long a job may run: 1.5, 90m, 2d", placeholder="H"),
             Argument("kind", "what it is", Kind.CHOICE, choices=tuple(DeploymentKind), default="job with hours"),
-            Argument("replicas", "how many alike, all or none", default="1", placeholder="N"),
+            Argument("replicas", "how many alike, all or none; a job fails with the first", default="1", placeholder="N"),
             Argument("after", "what must complete first; ID:any to only end", repeated=True, placeholder="ID"),
             Argument("label", "a label", repeated=True, placeholder="K=V"),
             Argument("env", "a variable of its environment", repeated=True, placeholder="K=V"),

@@ -60,13 +60,16 @@ class Outcomes:
         return min(max(started_at, row.state_since), self.unit.now)
 
     def finished(self, row: DeploymentRow, seen: Sequence[Observed]) -> None:
-        """It ended by itself. A gang is as good as its worst member."""
+        """It ended by itself. A gang is as good as its worst member, which is the first that failed."""
         ended_at = max(found.finished_at or self.unit.now for found in seen)
-        worst = next((found for found in seen if found.exit_code != 0), seen[0])
+        worst = min(seen, key=lambda found: (found.exit_code == 0, found.finished_at or ended_at))
         well = worst.exit_code == 0
         trigger = Trigger.SEEN_FINISHED if well else Trigger.SEEN_FAILED
         changes = {"exit_code": worst.exit_code, "ended_at": ended_at}
-        move = Move(row, trigger, None if well else _why_it_failed(worst), changes)
+        why = _why_it_failed(worst)
+        if row.replicas > 1 and worst.token is not None:
+            why = f"replica {worst.token.rank}: {why}"
+        move = Move(row, trigger, None if well else why, changes)
         self._ends.append(_End(move, ended_at, RefundCause.COMPLETED if well else RefundCause.USER_EXIT))
 
     def gone(self, row: DeploymentRow, ended_at: int, message: str, *, by_somebody: bool = False) -> None:

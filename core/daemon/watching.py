@@ -14,6 +14,7 @@ from core.daemon import pacing, showing, starting
 from core.daemon.ground import Ground
 from core.daemon.outcomes import ENDS_ANYWAY, Outcomes
 from core.domain.engines import Capabilities, Observation, Observed, Phase, Token
+from core.domain.kinds import Kind
 from core.domain.lifecycle import HOLDS_CAPACITY, State
 from core.scheduler.values import Claim
 from core.store.queries.holding import Outline, outlines
@@ -36,8 +37,8 @@ class Look:
     """What a look at one engine came to.
 
     `missing` are starts that it does not show, to be asked for again; `strays` bear our token and belong to nothing;
-    `widows` live on in a gang that has lost a member, and must end before the gang is over; `unlike` run although
-    they are to stand still, or the other way round.
+    `widows` live on in a gang that has lost a member or failed, and must end before the gang is over; `unlike` run
+    although they are to stand still, or the other way round.
     """
 
     moved: int = 0
@@ -186,12 +187,12 @@ class _Judge:
         finished = [one for one in present if one.phase is Phase.FINISHED]
         if whole and finished:
             if len(finished) < len(present):
-                return False  # part of a gang has ended; the others decide when it is over
+                if row.kind is Kind.JOB and any(one.exit_code for one in finished):
+                    self._end_rest(present)  # it has failed, and what waits for the one that did would wait in vain
+                return False
             outcomes.finished(row, present)
             return True
-        widows = [one.token for one in present if one.is_live and one.token is not None]
-        if widows:
-            self.widows += widows
+        if self._end_rest(present):
             return False
         last_seen = run.seen_at if run else self._seen.at
         ended_at = max([one.finished_at for one in present if one.finished_at is not None], default=last_seen)
@@ -203,6 +204,12 @@ class _Judge:
             message = "it was switched off at the engine" if switched_off else "it vanished from the engine"
             outcomes.gone(row, ended_at, message, by_somebody=switched_off)
         return True
+
+    def _end_rest(self, present: list[Observed]) -> bool:
+        """What still lives of a gang that is no more; True where anything does."""
+        widows = [one.token for one in present if one.is_live and one.token is not None]
+        self.widows += widows
+        return bool(widows)
 
     def _judge_pace(self, unit: Unit, row: DeploymentRow, run: RunRow | None, present: list[Observed]) -> None:
         if run is not None:

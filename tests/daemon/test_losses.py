@@ -41,6 +41,47 @@ def test_a_gang_that_loses_a_member_keeps_its_room_until_the_others_have_ended(s
     assert sim.events("cluster.leak") == []
 
 
+def test_a_job_of_which_one_member_failed_ends_the_others_and_failed_as_that_one_did(sim: World) -> None:
+    gang = sim.submit("gang", hours="2", cpu="2", replicas=3)
+    daemon = sim.daemon()
+    daemon.once()
+    sim.pass_time(MINUTE, daemon)
+    sim.control().power_off(sim.token(gang, rank=1))  # killed, as by its host's kernel
+    sim.clock.advance(SECOND)
+    daemon.once()
+    sim.pass_time(MINUTE, daemon)
+    row = sim.row(gang)
+    assert (row.state, row.exit_code) == (State.FAILED, 137), "not 143, which is how the others were ended"
+    assert (row.reason or "").startswith("replica 1: ")
+    (run,) = sim.runs(gang)
+    assert run.ended_at is not None and run.ended_at - run.started_at < 2 * MINUTE, "nobody pays for the two hours"
+    assert not any(one.is_live for one in sim.engine().observe(sim.token(gang).install).instances)
+
+
+def test_a_service_of_which_one_member_ended_goes_on_with_the_others(sim: World) -> None:
+    service = sim.submit("service", kind="service", cpu="2", replicas=3)
+    daemon = sim.daemon()
+    daemon.once()
+    sim.control().power_off(sim.token(service, rank=1))
+    sim.pass_time(MINUTE, daemon)
+    assert sim.state(service) is State.RUNNING
+    assert sum(one.is_live for one in sim.engine().observe(sim.token(service).install).instances) == 2
+
+
+def test_of_a_job_one_member_may_be_done_well_before_the_others(sim: World) -> None:
+    gang = sim.submit("gang", hours="2", cpu="2", replicas=2, labels={"sim.duration": "10m"})
+    daemon = sim.daemon()
+    daemon.once()
+    with sim.engine().world.change() as db:
+        db.execute(
+            "UPDATE instances SET ends_at = started_at + 60000000 WHERE token = ?", (str(sim.token(gang, rank=0)),)
+        )
+    sim.pass_time(2 * MINUTE, daemon)
+    assert sim.state(gang) is State.RUNNING
+    sim.pass_time(9 * MINUTE, daemon)
+    assert (sim.state(gang), sim.row(gang).exit_code) == (State.COMPLETED, 0)
+
+
 def test_a_gang_that_finds_room_for_some_only_gives_it_back_before_it_waits(world: World) -> None:
     """The engine refuses one creation in two, the second of the gang among them: no member lives on unknown."""
     world.cluster(cpu="8", no_capacity="0.5", seed="9", stop_takes="20s")
