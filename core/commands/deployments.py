@@ -163,7 +163,7 @@ VERBS: tuple[Verb, ...] = (
             Argument("priority", "0 to 100, larger first", default="50", placeholder="N"),
             Argument("hours", "how long a job may run: 1.5, 90m, 2d", placeholder="H"),
             Argument("kind", "what it is", Kind.CHOICE, choices=tuple(DeploymentKind), default="job with hours"),
-            Argument("replicas", "how many alike, all or none; a job fails with the first", default="1", placeholder="N"),
+            Argument("replicas", "how many alike, all or none", default="1", placeholder="N"),
             Argument("after", "what must complete first; ID:any to only end", repeated=True, placeholder="ID"),
             Argument("label", "a label", repeated=True, placeholder="K=V"),
             Argument("env", "a variable of its environment", repeated=True, placeholder="K=V"),
@@ -175,7 +175,9 @@ VERBS: tuple[Verb, ...] = (
             Argument("file", "read it from a spec file", Kind.FILE, placeholder="SPEC", short="-f"),
         ),
         more="Where there is only one cluster it need not be named. With --count N there are NAME-1 to NAME-N, "
-        "admitted in one step: all of them or none. Each finds its number in the variable TASK_INDEX.",
+        "admitted in one step: all of them or none. Each finds its number in the variable TASK_INDEX. Replicas are one "
+        "deployment on several places: all start or none, each finds its number in BURSAR_RANK, and where one of a "
+        "job fails, the job has failed and the others are ended.",
         columns=("id", "name", "state", "cluster", "held"),
         facts=_ADMITTED,
         offers=_if_nobody_leads,
