@@ -25,6 +25,7 @@ from tests.live.engines.machine import (
     processes_naming,
     short_folder,
     started,
+    unmount_below,
     until,
     until_gone,
     until_stopped,
@@ -83,7 +84,7 @@ class Podman:
         self.process.send_signal(signal.SIGCONT)
 
     def reboot(self) -> None:
-        """What is left of a restart of the host: nothing runs, and the marker of this boot is gone."""
+        """What is left of a restart of the host: nothing runs, nothing is mounted, the marker of this boot is gone."""
         self.kill()
         for pid in processes_naming(self.folder, "conmon"):
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -91,6 +92,7 @@ class Podman:
                 with contextlib.suppress(ProcessLookupError):  # it may end with the one before
                     os.kill(one, signal.SIGKILL)
                 until_gone(one)
+        unmount_below(self.folder)  # Podman takes it for done, and cannot remove what still is
         (self.folder / "tmp" / "alive").unlink()
         self.start()
 
