@@ -175,6 +175,6 @@ def _preempt(unit: Unit, rows: Mapping[str, DeploymentRow], cluster: ClusterRow,
 
 
 def _fail(unit: Unit, row: DeploymentRow, dependency: DeploymentRow) -> None:
-    reason = f"dependency: {dependency.handle} is {dependency.state.value}"
+    reason = f"dependency: {dependency.name} ({dependency.handle}) ended as {dependency.state.value}"
     moved = move(unit, row, Trigger.DEPENDENCY_FAILED, reason=reason)
     settlement.release_hold(unit, moved, RefundCause.DEPENDENCY_FAILED)
