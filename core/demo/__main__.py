@@ -25,12 +25,26 @@ from core.domain.roles import Caller, anonymous
 from core.domain.validation import validated
 from core.ids import RandomIds, chance
 from core.settings import Settings, load
+from core.settings.loading import FILE_NAME
 from core.views.operations import Verdict
 from core.views.work import DeploymentLine
 
 _SEED = 7
 _HEADLESS_SECONDS = 20
 _BOARD_EVERY = 5 * SECOND
+_QUICK = """\
+[accounts]
+bcrypt_cost = 4
+session_lifetime = "30d"
+
+[scheduling]
+grace = "10s"
+min_run = "20s"
+kill_wait = "3s"
+
+[approvals]
+policy = "above_limits"
+"""
 
 
 class Place(Protocol):
@@ -157,17 +171,11 @@ class _Demo:
 
 
 def _settings(home: Path) -> Settings:
-    """As everywhere, but for what would make a visitor wait."""
-    quick = {
-        "BURSAR_ACCOUNTS_BCRYPT_COST": "4",
-        "BURSAR_ACCOUNTS_SESSION_LIFETIME": "30d",
-        "BURSAR_SCHEDULING_GRACE": "10s",
-        "BURSAR_SCHEDULING_MIN_RUN": "20s",
-        "BURSAR_SCHEDULING_KILL_WAIT": "3s",
-        "BURSAR_APPROVALS_POLICY": "above_limits",
-        "PATH": os.defpath,
-    }
-    return load(quick, home)
+    """As everywhere, but for what would make a visitor wait; in a file, so that whoever looks in has the same."""
+    file = home / FILE_NAME
+    file.touch(mode=0o600)
+    file.write_text(_QUICK)
+    return load({"PATH": os.defpath}, home)
 
 
 def _this_machine() -> dict[str, str]:
