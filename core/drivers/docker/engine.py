@@ -13,7 +13,7 @@ from core.domain.engines import Trouble, trouble
 from core.domain.errors import BursarError
 from core.drivers.docker.hosts import PEMS, Host
 from core.drivers.docker.podman import CREATE as PODMAN_CREATE
-from core.drivers.docker.troubles import Act, from_status, is_name_taken, unreachable
+from core.drivers.docker.troubles import Act, ended_under_its_eyes, from_status, is_name_taken, unreachable
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -59,6 +59,16 @@ class Taken(Exception):
     """The name belongs to another container already. It stays inside this package."""
 
 
+def _looked(api: Any, question: Callable[[Any], T]) -> T:
+    """The answer to a question that changes nothing; once more where what was asked about ended meanwhile."""
+    try:
+        return question(api)
+    except sdk().errors.APIError as error:
+        if not ended_under_its_eyes(error.status_code, _words(error)):
+            raise
+    return question(api)
+
+
 class Engine:
     def __init__(self, host: Host, timeout_s: float, rest_s: float = 0.0) -> None:
         """`rest_s`: how long one that let us wait in vain is not asked, so that the others of its cluster are."""
@@ -91,7 +101,7 @@ class Engine:
             with self._guard:
                 api = self._connected()
             with self._translated(act, what):
-                answer = question(api)
+                answer = _looked(api, question) if act is Act.LOOK else question(api)
         except BursarError as error:
             if error.code == Trouble.TIMEOUT:
                 self._hung = (time.monotonic() + self._rest_s, error)

@@ -48,6 +48,11 @@ _THROTTLED = re.compile(r"toomanyrequests|rate limit|429", re.I)
 _NAME_TAKEN = re.compile(r"name .*already in use", re.I | re.S)
 
 
+def ended_under_its_eyes(status: int | None, text: str) -> bool:
+    """Podman reads what a process is while it ends, and takes that for a fault of its own: it is worth another look."""
+    return status == 500 and bool(re.search(r"/proc/\d+/.*no such process", text, re.I))
+
+
 def is_name_taken(status: int | None, text: str) -> bool:
     return status in (409, 500) and bool(_NAME_TAKEN.search(text))
 

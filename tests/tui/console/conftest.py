@@ -33,14 +33,7 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="package", autouse=True)
 def hasty_console() -> Iterator[None]:
-    with haste.frames_not_drawn(), haste.styles_parsed_once():
-        yield
-
-
-@pytest.fixture
-def every_frame() -> Iterator[None]:
-    """For who asks whether whatever is shown on the way can be drawn, too."""
-    with haste.frames_drawn():
+    with haste.styles_parsed_once():
         yield
 
 

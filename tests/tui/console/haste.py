@@ -1,4 +1,4 @@
-"""What a console under test need not do again and again: frames that no terminal shows, and styles already parsed."""
+"""What a console under test need not do again and again: parse the same styles."""
 
 from __future__ import annotations
 
@@ -7,35 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from rich.console import RenderableType
-from textual import _compositor
 from textual.css import stylesheet
-
-_draw = _compositor.Compositor.render_update
-
-
-@contextmanager
-def frames_not_drawn() -> Iterator[None]:
-    """Without a terminal every frame is drawn and thrown away, dozens in a test; what a test looks at is drawn when it
-    looks. A picture, which is asked for as a whole, is drawn as ever."""
-
-    def pass_over(self: _compositor.Compositor, full: bool = False, *given: Any, **more: Any) -> RenderableType | None:
-        if full:
-            return _draw(self, full, *given, **more)
-        self._dirty_regions.clear()
-        return None
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_compositor.Compositor, "render_update", pass_over)
-        yield
-
-
-@contextmanager
-def frames_drawn() -> Iterator[None]:
-    """Inside, every frame is."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_compositor.Compositor, "render_update", _draw)
-        yield
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -55,8 +54,6 @@ from tui.together import Together
 from tui.widgets.columns import Cell, Column
 from tui.widgets.plain import Plain, text
 from tui.widgets.table import LineTable
-
-pytestmark = pytest.mark.usefixtures("every_frame")
 
 PLANTED = (
     "[red]x",

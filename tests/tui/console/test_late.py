@@ -8,7 +8,7 @@ from textual.widgets import Input
 from core.domain.requests import NewPassword
 from tests.builders import PASSWORD
 from tests.tui.console.held import drawn, held
-from tests.tui.console.scene import Scene, settled
+from tests.tui.console.scene import Scene, settled, text_of
 from tests.tui.console.test_acting import Desk, sitting
 from tui import questions
 from tui.actions import Command, named
@@ -53,7 +53,8 @@ async def test_what_somebody_did_is_neither_read_nor_taken_back_by_who_comes_nex
         await log_out(desk)
         fill_in(desk, "ana")
         await desk.press("enter")
-        assert "ana (admin)" in await settled(desk.app, desk.pilot)
+        await drawn(desk.app, desk.pilot, lambda: "ana (admin)" in text_of(desk.app), "she does not get in")
+        await settled(desk.app, desk.pilot)
         assert "stop" not in str(desk.app.log_of_commands)
         assert "nothing to undo" in await desk.press("u")
 
